@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seal.h - SRTP and SRTCP (RFC 3711, RFC 7714): seals outgoing packets straight from their
+ * plaintext into the run that is sent, opens incoming ones in place. Backends: intel-ipsec-mb,
+ * OpenSSL EVP, libsrtp2; chosen once per process. Sans-I/O; role MEDIA, one owner per object.
+ *
+ * A nonce is never used twice: every sending SSRC has a window of the last SEAL_WINDOW packet
+ * indices; an index that was sealed before, or lies below the window, is refused with -EALREADY.
+ * Retransmissions therefore travel as RTX with an SSRC of their own. The only exception is
+ * seal_rtp_again() for AES-CM profiles, whose output is byte-identical to the first. */
+#ifndef ICE_SEAL_H
+#define ICE_SEAL_H
+
+#include "rtp/base.h"
+
+enum srtp_profile {
+    SRTP_NONE = 0,
+    SRTP_AES128_CM_SHA1_80 = 0x0001, /* RFC 5764 4.1.2; values are those of use_srtp */
+    SRTP_AEAD_AES_128_GCM = 0x0007,  /* RFC 7714 14.2 */
+    SRTP_AEAD_AES_256_GCM = 0x0008,
+};
+
+enum seal_backend {
+    SEAL_AUTO, /* the fastest one built in that passes its self-test */
+    SEAL_EVP,
+    SEAL_IPSEC_MB,
+    SEAL_SRTP2,
+};
+
+#define SRTP_KEY_MAX  32
+#define SRTP_SALT_MAX 14
+/* Bytes that sealing can add: RTP 16 (GCM) or 10; RTCP index word 4 + 16. */
+#define SEAL_TAG_MAX     20
+#define SEAL_WINDOW      1024 /* packet indices remembered per sending SSRC */
+#define OPEN_WINDOW      1024 /* RTP replay window, packets (SEC-62) */
+#define OPEN_WINDOW_RTCP 128
+
+/* Master key and salt of one direction, from the DTLS exporter. Zeroise after use. */
+struct srtp_keys {
+    enum srtp_profile profile;
+    uint8_t key[SRTP_KEY_MAX];
+    uint8_t salt[SRTP_SALT_MAX];
+};
+
+size_t srtp_key_len(enum srtp_profile p);  /* 16 or 32; 0 for SRTP_NONE */
+size_t srtp_salt_len(enum srtp_profile p); /* 14 (CM) or 12 (GCM) */
+const char *srtp_profile_name(enum srtp_profile p);
+
+/* Chooses the backend for this process; call once before threads start. SEAL_AUTO never fails. A
+ * named one that is not built in, or fails its known-answer self-test, gives -ENOTSUP. Returns 0.
+ */
+int seal_backend_select(enum seal_backend want) MUST_CHECK;
+/* "ipsec-mb", "openssl" or "libsrtp2"; what SEAL_AUTO came to. */
+const char *seal_backend_name(void);
+/* Parses "auto", "openssl", "ipsec-mb", "libsrtp2". Returns 0 or -EINVAL. */
+int seal_backend_parse(const char *text, enum seal_backend *ret) MUST_CHECK;
+
+/* ---- sending ---- */
+
+struct seal;        /* keys of one session's sending direction */
+struct seal_stream; /* one sending SSRC: its index window */
+
+/* Returns NULL when out of memory or when the backend refuses the profile. The keys are copied. */
+struct seal *seal_new(const struct srtp_keys *keys);
+void seal_free(struct seal *s); /* accepts NULL; zeroises */
+
+/* The state of a sending SSRC, created at first use; the same SSRC always gives the same object, so
+ * that no caller can start a second window for it. Owned by s. NULL when out of memory or beyond
+ * 256 SSRCs. */
+struct seal_stream *seal_stream(struct seal *s, uint32_t ssrc);
+
+/* Seals one RTP packet.
+ * index     48-bit packet index (ROC << 16 | SEQ); its low 16 bits are in the header
+ * out       holds header (hdr_len bytes: fixed part and extensions; authenticated only) followed by
+ * head_len bytes of plaintext that replace the codec's descriptor; sealed in place body body_len
+ * bytes of plaintext that follow the head; not modified; may not overlap out cap       room at out,
+ * bytes; hdr_len + head_len + body_len + SEAL_TAG_MAX suffices Returns the sealed length; -EALREADY
+ * if the index was used (nothing is written); -ENOSPC. */
+int seal_rtp(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
+             size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len) MUST_CHECK;
+
+/* The same packet once more, for NACK without RTX. Only for AES-CM profiles (else -EPERM), only for
+ * an index sealed before (else -ENOENT); the caller guarantees identical bytes, so that the output
+ * is identical too. */
+int seal_rtp_again(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
+                   size_t hdr_len, size_t head_len, const uint8_t *body,
+                   size_t body_len) MUST_CHECK;
+
+/* Seals a compound RTCP packet in place; the index is counted inside. len bytes at buf, cap bytes
+ * of room. Returns the sealed length or -ENOSPC; -EOVERFLOW after 2^31 packets. */
+int seal_rtcp(struct seal *s, uint8_t *buf, size_t len, size_t cap) MUST_CHECK;
+
+/* ---- receiving ---- */
+
+struct open; /* keys and replay windows of one session's receiving direction */
+
+/* max_ssrcs  cap on SSRCs that may create state (SEC-62) */
+struct open *open_new(const struct srtp_keys *keys, unsigned max_ssrcs);
+void open_free(struct open *o);
+
+/* Opens one packet in place: verifies, decrypts, updates the replay window; state changes only
+ * after authentication (SEC-58). Returns the plaintext length; -EBADMSG authentication failed or
+ * malformed; -EALREADY replayed or too old; -EMLINK too many SSRCs. */
+int open_rtp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;
+/* The same for SRTCP; packets without the E bit are refused (SEC-57). */
+int open_rtcp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.h - everything that signaling (MAIN) and the media plane (MEDIA x N) say to each other.
+ * Commands go down, events come up; both are typed structs whose ownership moves with the message.
+ * Ids are 64 bit, never 0, never reused: a late message finds nothing.
+ *
+ * MAIN owns names: it knows rooms, participants and tokens. The plane knows numbers: a session has
+ * an id, and publishes into or plays from a stream id. A stream is one participant's media; it
+ * outlives its publisher, so that viewers play on when the publisher returns. */
+#ifndef SFU_API_H
+#define SFU_API_H
+
+#include "ice/addr.h"
+#include "ice/link.h"
+#include "rtp/base.h"
+#include "rtp/codec.h"
+#include "rtp/ext.h"
+
+#define API_MLINES_MAX 64
+#define API_CODECS_MAX 8
+#define API_LAYERS_MAX 4
+#define API_SSRCS_MAX  8
+#define API_MID_MAX    32
+#define API_RID_MAX    32
+#define API_CNAME_MAX  32
+#define API_FMTP_MAX   160
+
+enum api_role {
+    API_PUBLISH,
+    API_PLAY,
+};
+
+/* One negotiated payload type. */
+struct api_codec {
+    enum codec_id id;
+    uint8_t pt;
+    uint8_t rtx_pt; /* 0: no RTX */
+    bool nack, pli, fir, twcc, remb;
+    char fmtp[API_FMTP_MAX]; /* as negotiated, "" = none */
+};
+
+/* One accepted media section. */
+struct api_mline {
+    enum media_kind kind;
+    uint8_t index; /* m-line index in the SDP */
+    char mid[API_MID_MAX];
+    struct ext_map ext; /* ids of this section */
+    bool rsize;         /* reduced-size RTCP negotiated */
+    uint8_t n_codecs;
+    struct api_codec codecs[API_CODECS_MAX]; /* publish: one primary (and RED beside Opus); play:
+                                                all that the viewer can take, preferred first */
+    /* publish: announced by the peer, 0 = not; play: ours */
+    uint8_t n_ssrcs;
+    uint32_t ssrcs[API_SSRCS_MAX];
+    uint32_t rtx_ssrcs[API_SSRCS_MAX]; /* [i] repairs ssrcs[i] */
+    /* publish only: simulcast layers in the order of a=simulcast */
+    uint8_t n_rids;
+    char rids[API_LAYERS_MAX][API_RID_MAX];
+};
+
+/* All that a worker needs to serve a session. */
+struct api_session {
+    uint64_t id;
+    enum api_role role;
+    uint64_t stream;           /* published into, or played from */
+    char label[64];            /* "room/participant", for logs and the sessions listing */
+    struct link_params link;   /* link.cert is the process's */
+    char cname[API_CNAME_MAX]; /* play: of our SDES and of a=ssrc lines; the same for audio and
+                                  video (RTP-13) */
+    uint32_t max_kbps;         /* publish: cap */
+    uint8_t n_mlines;
+    struct api_mline mlines[]; /* accepted audio and video sections only */
+};
+
+enum api_cmd_kind {
+    API_CMD_SESSION_ADD,
+    API_CMD_SESSION_END,
+    API_CMD_SESSION_ICE,   /* a new generation of credentials */
+    API_CMD_STREAM_SOURCE, /* a stream's publisher has come, moved or gone; sent to every worker */
+    API_CMD_LAYER,         /* a viewer asks for a layer */
+    API_CMD_QUERY,         /* answer with API_EV_STATS */
+    API_CMD_STOP,          /* close every session with close_notify, then the loop */
+    API_CMD_TCP_CONN,      /* between workers: a TCP connection for its owner */
+    API_CMD_REPLICA,       /* between workers: "send me stream" or "stop" */
+    API_CMD_FEEDBACK,      /* between workers: a keyframe is wanted */
+};
+
+/* Why a session ended; names in api_reason_name. */
+enum api_reason {
+    API_END_CLIENT,      /* DELETE */
+    API_END_PEER_CLOSED, /* close_notify */
+    API_END_ICE_TIMEOUT,
+    API_END_DTLS_TIMEOUT,
+    API_END_DTLS_FAILED,
+    API_END_MEDIA_TIMEOUT,
+    API_END_SILENT,
+    API_END_TAKEN_OVER, /* a second publisher of the same name */
+    API_END_KICKED,     /* admin */
+    API_END_HALF_OPEN,  /* gave way to newer half-open sessions */
+    API_END_SHUTDOWN,
+    API_END_NO_MEMORY,
+    API_END_COUNT
+};
+const char *api_reason_name(enum api_reason r);
+
+struct api_cmd {
+    enum api_cmd_kind kind;
+    uint64_t id; /* session or stream */
+    union {
+        struct api_session *session; /* SESSION_ADD; owned by the message */
+        struct {
+            enum api_reason reason;
+        } end;
+        struct ice_creds *creds; /* SESSION_ICE; owned by the message */
+        struct {
+            int worker;         /* of the publisher, -1: nobody publishes */
+            uint64_t publisher; /* its session id, 0 */
+        } source;
+        struct {
+            uint8_t mline; /* m-line index of the viewer's answer */
+            int8_t layer;  /* index into the publisher's layers, ordered by size, 0 = smallest; -1
+                              automatic */
+            char rid[API_RID_MAX]; /* or by rid; "" = use layer */
+        } layer;
+        struct {
+            uint64_t token; /* echoed in the answer */
+        } query;
+        struct tcp_conn *conn; /* TCP_CONN; owned by the message */
+        struct {
+            int from; /* worker that asks */
+            bool want;
+        } replica;
+        struct {
+            uint8_t track, layer;
+        } feedback;
+    } u;
+};
+
+enum api_ev_kind {
+    API_EV_UP,     /* DTLS finished */
+    API_EV_LIVE,   /* publisher: first media arrived, or came back after silence */
+    API_EV_SILENT, /* publisher: nothing authenticated for gone_timeout */
+    API_EV_ENDED,
+    API_EV_STATS,
+};
+
+/* One session's numbers at one moment. */
+struct api_track_stats {
+    enum media_kind kind;
+    enum codec_id codec;
+    char mid[API_MID_MAX];
+    char rid[API_RID_MAX]; /* publish: of this layer; play: of the layer being sent */
+    uint32_t ssrc;
+    uint64_t packets, bytes; /* received from a publisher, sent to a viewer; RTP payload and header,
+                                without repair */
+    uint64_t rtx_packets;
+    uint64_t nacks, plis, firs; /* publish: sent by us; play: received */
+    uint64_t lost; /* publish: as our receiver reports say; play: as the viewer's say */
+    uint32_t fraction_lost_q8;
+    uint32_t jitter_us;
+    uint32_t bitrate_bps;   /* over the last second */
+    uint16_t width, height; /* 0 = not known */
+};
+
+struct api_session_stats {
+    uint64_t id;
+    enum api_role role;
+    enum link_state state;
+    bool silent;
+    int worker;
+    char label[64];
+    char remote[ADDR_TEXT_MAX]; /* "" before a path is chosen */
+    char transport[4];          /* "udp", "tcp" */
+    enum srtp_profile profile;
+    int64_t age_us;
+    int64_t idle_us;       /* since the last authenticated packet */
+    uint32_t rtt_us;       /* from RTCP; 0 = not known */
+    uint32_t estimate_bps; /* play: REMB of the viewer, 0 = none */
+    uint8_t n_tracks;
+    struct api_track_stats tracks[]; /* publish: one per layer */
+};
+
+struct api_event {
+    enum api_ev_kind kind;
+    int worker;
+    uint64_t id; /* session */
+    union {
+        struct {
+            enum api_reason reason;
+            const char *detail;              /* fixed string or NULL */
+            struct api_session_stats *stats; /* last numbers; owned by the message, may be NULL */
+        } ended;
+        struct {
+            uint64_t token;
+            unsigned n;
+            struct api_session_stats **sessions; /* owned by the message, each and the array */
+        } stats;
+        struct {
+            char remote[ADDR_TEXT_MAX];
+            enum srtp_profile profile;
+            int64_t took_us; /* since SESSION_ADD */
+        } up;
+    } u;
+};
+
+/* Frees what a message owns; for messages that were never delivered, and after handling. */
+void api_cmd_fini(struct api_cmd *c);
+void api_event_fini(struct api_event *e);
+
+/* ---- the media plane as MAIN sees it ---- */
+
+struct plane;
+struct uv_loop_s;
+struct conf;
+
+/* Called on MAIN for each event; the callee owns *ev and calls api_event_fini. */
+typedef void(api_event_fn)(struct api_event *ev, void *ctx);
+
+struct plane_params {
+    const struct conf *conf; /* outlives the plane */
+    const struct cert *cert; /* outlives the plane */
+    struct uv_loop_s *loop;  /* MAIN's */
+    api_event_fn *on_event;
+    void *ctx;
+};
+
+/* Probes and binds the media port, starts the workers. Returns 0 or -errno; on failure *ret_what
+ * says in a sentence what was tried. MAIN. */
+int plane_start(const struct plane_params *p, struct plane **ret, const char **ret_what) MUST_CHECK;
+int plane_workers(const struct plane *p);
+/* Port actually bound (conf may say 0). */
+uint16_t plane_port(const struct plane *p);
+/* Posts to a worker. Returns 0 (ownership moved) or -ENOBUFS (mailbox full; the caller still owns).
+ * MAIN. */
+int plane_post(struct plane *p, int worker, struct api_cmd *cmd) MUST_CHECK;
+/* Sessions that worker serves now, about. Any thread. */
+int plane_sessions(const struct plane *p, int worker);
+/* True while every worker's loop turned within the last 2 s. */
+bool plane_alive(const struct plane *p);
+/* Closes all sessions with close_notify, waits for the workers, frees. MAIN. */
+void plane_stop(struct plane *p);
+
+/* ---- counters ---- */
+
+/* Counters of the plane, summed over workers: stats.h lists them. Any thread. */
+#define API_COUNTERS(X)                                                                            \
+    X(rx_datagrams, "datagrams received")                                                          \
+    X(rx_foreign, "datagrams passed to their owner")                                               \
+    X(rx_unknown, "datagrams of no session")                                                       \
+    X(rx_rtp_packets, "RTP packets received from publishers")                                      \
+    X(rx_rtp_bytes, "RTP bytes received from publishers")                                          \
+    X(tx_rtp_packets, "RTP packets sent to viewers")                                               \
+    X(tx_rtp_bytes, "RTP bytes sent to viewers")                                                   \
+    X(tx_rtx_packets, "retransmissions sent")                                                      \
+    X(rx_rtcp_packets, "RTCP packets received")                                                    \
+    X(tx_rtcp_packets, "RTCP packets sent")                                                        \
+    X(rx_nack, "NACK messages received")                                                           \
+    X(tx_nack, "NACK messages sent")                                                               \
+    X(rx_pli, "PLI received")                                                                      \
+    X(rx_fir, "FIR received")                                                                      \
+    X(tx_pli, "PLI sent")                                                                          \
+    X(tx_syscalls, "sendmmsg calls")                                                               \
+    X(tx_errors, "runs the kernel refused")                                                        \
+    X(tx_full, "turns that ended with a full socket")                                              \
+    X(drop_stale,                                                                                  \
+      "packets not sent because they were older than 50 ms when the socket took data again")       \
+    X(drop_bad_rtp, "RTP packets that do not parse")                                               \
+    X(drop_bad_rtcp, "RTCP packets that do not parse")                                             \
+    X(drop_bad_codec, "RTP payloads whose codec descriptor does not parse")                        \
+    X(drop_unknown_ssrc, "RTP packets that no MID, RID, SSRC or payload type binds to a track")    \
+    X(drop_bad_pt, "RTP packets with a payload type outside the answer")                           \
+    X(drop_rate, "packets above the publisher's bitrate cap")                                      \
+    X(drop_late, "packets older than the history, or repeated")                                    \
+    X(drop_no_codec, "packets for viewers that lack the codec")                                    \
+    X(drop_ring, "packets lost because another worker's ring was full")                            \
+    X(drop_viewer_media, "media sent by viewers")                                                  \
+    X(drop_link, "datagrams refused by a link: the sum of its reasons")                            \
+    X(keyframes, "key frames received")                                                            \
+    X(sessions_added, "sessions created")                                                          \
+    X(sessions_ended, "sessions ended")                                                            \
+    X(dtls_up, "DTLS handshakes finished")
+
+struct api_counters {
+#define API_COUNTER_FIELD(name, help) uint64_t name;
+    API_COUNTERS(API_COUNTER_FIELD)
+#undef API_COUNTER_FIELD
+    uint64_t link_drop[LINK_DROP_COUNT];
+};
+void plane_counters(const struct plane *p, struct api_counters *ret);
+
+#endif
