@@ -244,6 +244,7 @@ void plane_stop(struct plane *p);
 /* Counters of the plane, summed over workers: stats.h lists them. Any thread. */
 #define API_COUNTERS(X)                                                                            \
     X(rx_datagrams, "datagrams received")                                                          \
+    X(rx_kernel_drops, "datagrams that the kernel dropped because the receive buffer was full")    \
     X(rx_foreign, "datagrams passed to their owner")                                               \
     X(rx_unknown, "datagrams of no session")                                                       \
     X(rx_rtp_packets, "RTP packets received from publishers")                                      \

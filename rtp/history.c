@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rtp/history.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int history_init(struct history *h, uint32_t n_slots, uint32_t n_bytes)
+{
+    assert((n_slots & (n_slots - 1)) == 0 && (n_bytes & (n_bytes - 1)) == 0);
+    assert(n_bytes >= 2 * HISTORY_PACKET_MAX && n_slots >= 2 * HISTORY_GAP_MAX);
+    memset(h, 0, sizeof(*h));
+    h->slots = calloc(n_slots, sizeof(*h->slots));
+    h->order = calloc(n_slots, sizeof(*h->order));
+    h->bytes = malloc(n_bytes + HISTORY_PACKET_MAX);
+    if (!h->slots || !h->order || !h->bytes) {
+        history_fini(h);
+        return -ENOMEM;
+    }
+    h->n_slots = n_slots;
+    h->n_bytes = n_bytes;
+    for (uint32_t i = 0; i < n_slots; i++) {
+        h->slots[i].seq = HIST_NO_SEQ;
+    }
+    h->top_seq = HIST_NO_SEQ;
+    return 0;
+}
+
+void history_fini(struct history *h)
+{
+    free(h->slots);
+    free(h->order);
+    free(h->bytes);
+    memset(h, 0, sizeof(*h));
+}
+
+static struct hist_slot *slot_of(const struct history *h, uint64_t seq)
+{
+    return &h->slots[seq & (h->n_slots - 1)];
+}
+
+int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max_bytes)
+{
+    if (h->write_pos < h->n_bytes || h->n_bytes >= max_bytes) {
+        return 0; /* not full yet, or as large as it may be */
+    }
+    uint64_t reach = MIN(h->arrivals, h->n_slots);
+    for (uint64_t n = h->arrivals - reach; n < h->arrivals; n++) {
+        const struct hist_slot *s = history_arrived(h, n);
+        if (s && history_bytes(h, s)) {
+            if (now_us - s->arrival_us >= want_us) {
+                return 0;
+            }
+            break;
+        }
+    }
+    uint32_t n_bytes = h->n_bytes * 2;
+    uint8_t *bytes = malloc(n_bytes + HISTORY_PACKET_MAX);
+    if (!bytes) {
+        return -ENOMEM;
+    }
+    for (uint64_t n = h->arrivals - reach; n < h->arrivals; n++) {
+        const struct hist_slot *s = history_arrived(h, n);
+        const uint8_t *from = s ? history_bytes(h, s) : NULL;
+        if (from) {
+            memcpy(bytes + (s->pos & (n_bytes - 1)), from, (size_t)s->ext_len + s->payload_len);
+        }
+    }
+    free(h->bytes);
+    h->bytes = bytes;
+    h->n_bytes = n_bytes;
+    return 0;
+}
+
+void history_reset(struct history *h)
+{
+    for (uint32_t i = 0; i < h->n_slots; i++) {
+        h->slots[i].seq = HIST_NO_SEQ;
+        h->slots[i].flags = 0;
+    }
+    h->top_seq = HIST_NO_SEQ;
+    h->entry_arrival = 0;
+    h->resets++;
+}
+
+/* Gives numbers to the packets between top_seq and seq, which may still come. */
+static void reserve_gap(struct history *h, uint64_t seq)
+{
+    for (uint64_t g = h->top_seq + 1; g < seq; g++) {
+        struct hist_slot *s = slot_of(h, g);
+        s->seq = g;
+        s->flags = 0;
+        for (unsigned d = 0; d < DT_MAX; d++) {
+            s->rank[d] = h->next_rank[d]++;
+        }
+    }
+}
+
+/* Copies the bytes in. A packet never wraps inside the ring: HISTORY_PACKET_MAX spare bytes lie
+ * behind its end. */
+static void store_bytes(struct history *h, struct hist_slot *s, const struct hist_in *in)
+{
+    s->pos = h->write_pos;
+    uint8_t *to = h->bytes + (s->pos & (h->n_bytes - 1));
+    if (in->ext_len) {
+        memcpy(to, in->ext, in->ext_len);
+    }
+    if (in->payload_len) {
+        memcpy(to + in->ext_len, in->payload, in->payload_len);
+    }
+    h->write_pos += (uint64_t)in->ext_len + in->payload_len;
+}
+
+int history_put(struct history *h, const struct hist_in *in)
+{
+    if ((size_t)in->ext_len + in->payload_len > HISTORY_PACKET_MAX) {
+        return -EMSGSIZE;
+    }
+    if (h->top_seq != HIST_NO_SEQ &&
+        (in->seq > h->top_seq + HISTORY_GAP_MAX || in->seq + h->n_slots <= h->top_seq)) {
+        if (in->seq < h->top_seq) {
+            return -EALREADY;
+        }
+        history_reset(h);
+    }
+    struct hist_slot *s = slot_of(h, in->seq);
+    bool late = h->top_seq != HIST_NO_SEQ && in->seq <= h->top_seq;
+    if (late && (s->seq != in->seq || (s->flags & HIST_PRESENT))) {
+        return -EALREADY; /* there already, or from before the history began */
+    }
+    if (!late) {
+        if (h->top_seq != HIST_NO_SEQ) {
+            reserve_gap(h, in->seq);
+        }
+        h->top_seq = in->seq;
+        s->seq = in->seq;
+        for (unsigned d = 0; d < DT_MAX; d++) {
+            s->rank[d] = h->next_rank[d];
+            h->next_rank[d] = (uint16_t)(h->next_rank[d] + ((in->desc->dt_mask >> d) & 1));
+        }
+    }
+    s->arrival_us = in->arrival_us;
+    s->ts = in->ts;
+    s->payload_len = (uint16_t)in->payload_len;
+    s->ext_len = in->ext_len;
+    s->flags = (uint8_t)(HIST_PRESENT | (in->marker ? HIST_MARKER : 0));
+    s->codec = in->codec;
+    s->desc = *in->desc;
+    store_bytes(h, s, in);
+    h->order[h->arrivals & (h->n_slots - 1)] = (uint32_t)(in->seq & (h->n_slots - 1));
+    h->arrivals++;
+    if (in->desc->flags & DESC_ENTRY) {
+        h->entry_arrival = h->arrivals;
+    }
+    return 0;
+}
+
+const struct hist_slot *history_arrived(const struct history *h, uint64_t n)
+{
+    if (n >= h->arrivals || n + h->n_slots < h->arrivals) {
+        return NULL;
+    }
+    const struct hist_slot *s = &h->slots[h->order[n & (h->n_slots - 1)]];
+    return s->seq != HIST_NO_SEQ && (s->flags & HIST_PRESENT) ? s : NULL;
+}
+
+const struct hist_slot *history_find(const struct history *h, unsigned dt, uint16_t rank)
+{
+    if (h->top_seq == HIST_NO_SEQ) {
+        return NULL;
+    }
+    /* Ranks do not fall as sequence numbers rise: look for the last slot whose distance below the
+     * newest rank is at least the wanted one. */
+    uint16_t newest = h->next_rank[dt];
+    uint16_t want = (uint16_t)(newest - rank);
+    if (want == 0 || want > h->n_slots) {
+        return NULL;
+    }
+    uint64_t reach = MIN(h->top_seq, (uint64_t)h->n_slots - 1);
+    uint64_t low = h->top_seq - reach, high = h->top_seq;
+    while (low < high) {
+        uint64_t mid = low + (high - low + 1) / 2;
+        const struct hist_slot *s = slot_of(h, mid);
+        if (s->seq != mid || (uint16_t)(newest - s->rank[dt]) >= want) {
+            low = mid; /* empty slots lie before the history's beginning */
+        } else {
+            high = mid - 1;
+        }
+    }
+    const struct hist_slot *s = slot_of(h, low);
+    bool found = s->seq == low && s->rank[dt] == rank && (s->flags & HIST_PRESENT) &&
+                 ((s->desc.dt_mask >> dt) & 1);
+    return found ? s : NULL;
+}
+
+const uint8_t *history_bytes(const struct history *h, const struct hist_slot *s)
+{
+    /* The spare bytes at the ring's end are overwritten only together with its last packet. */
+    if (h->write_pos - s->pos > h->n_bytes - HISTORY_PACKET_MAX) {
+        return NULL;
+    }
+    return h->bytes + (s->pos & (h->n_bytes - 1));
+}

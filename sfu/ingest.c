@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sfu/ingest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rtp/ext.h"
+#include "rtp/header.h"
+#include "sfu/peer.h"
+#include "sfu/router.h"
+
+/* The cap allows bursts: key frames come at many times the mean rate. */
+#define CAP_BURST_US (2 * US_PER_S)
+/* What a REMB never goes below, and what it may say where no cap is set. */
+#define REMB_FLOOR_BPS 150000
+#define REMB_CAP_BPS   50000000
+
+static struct source *add_source(struct ingest *in, struct encoding *e, const struct api_mline *ml)
+{
+    struct source *src = &in->sources[in->n_sources++];
+    src->enc = e;
+    src->ml = ml;
+    nack_init(&src->nack);
+    return src;
+}
+
+static void bind_ssrc(struct ingest *in, uint32_t ssrc, struct source *src, bool rtx)
+{
+    if (ssrc == 0 || in->n_bindings == INGEST_BINDINGS) {
+        return;
+    }
+    in->bindings[in->n_bindings++] = (struct binding){.ssrc = ssrc, .rtx = rtx, .src = src};
+    if (!rtx) {
+        src->ssrc = ssrc;
+        recv_stats_init(&src->stats, ssrc);
+    }
+}
+
+/* Tracks, layers and announced SSRCs of one media section. */
+static bool add_mline(struct ingest *in, struct stream *st, const struct api_mline *ml,
+                      uint8_t index)
+{
+    uint8_t layers = MAX(ml->n_rids, (uint8_t)1);
+    struct track *t = track_open(st, index, ml->kind, layers);
+    if (!t) {
+        return false;
+    }
+    t->best = -1;
+    for (uint8_t i = 0; i < layers; i++) {
+        memcpy(t->rids[i], ml->rids[i], sizeof(t->rids[i]));
+        encoding_restart(&t->enc[i]);
+        add_source(in, &t->enc[i], ml);
+    }
+    if (ml->n_rids == 0) {
+        struct source *src = &in->sources[in->n_sources - 1];
+        if (ml->n_ssrcs) {
+            bind_ssrc(in, ml->ssrcs[0], src, false);
+            bind_ssrc(in, ml->rtx_ssrcs[0], src, true);
+        }
+    }
+    for (unsigned i = 0; i < ml->n_codecs; i++) {
+        in->has_twcc |= ml->codecs[i].twcc && ml->ext.id[EXT_TWCC];
+        in->has_remb |= ml->codecs[i].remb;
+    }
+    in->rsize |= ml->rsize;
+    return true;
+}
+
+struct ingest *ingest_new(struct peer *p, int64_t now_us)
+{
+    struct ingest *in = calloc(1, sizeof(*in));
+    if (!in) {
+        return NULL;
+    }
+    in->sources = calloc(INGEST_SOURCES, sizeof(*in->sources));
+    bool ok = in->sources;
+    /* Audio tracks have even indices, video tracks odd ones, whatever the order of sections: a
+     * publisher that returns as another client finds its viewers. */
+    uint8_t next[2] = {[MEDIA_AUDIO] = 0, [MEDIA_VIDEO] = 1};
+    for (uint8_t i = 0; ok && i < p->session->n_mlines; i++) {
+        const struct api_mline *ml = &p->session->mlines[i];
+        ok = add_mline(in, p->stream, ml, next[ml->kind]);
+        next[ml->kind] = (uint8_t)(next[ml->kind] + 2);
+    }
+    if (!ok) {
+        ingest_free(in);
+        return NULL;
+    }
+    twcc_recv_init(&in->twcc);
+    int64_t cap_bps = p->session->max_kbps ? p->session->max_kbps * 1000LL : REMB_CAP_BPS;
+    remb_recv_init(&in->remb, MIN((int64_t)REMB_FLOOR_BPS, cap_bps), cap_bps);
+    in->cap_us = now_us;
+    return in;
+}
+
+void ingest_free(struct ingest *in)
+{
+    if (in) {
+        free(in->sources);
+        free(in);
+    }
+}
+
+static struct binding *find(struct ingest *in, uint32_t ssrc)
+{
+    if (in->last && in->last->ssrc == ssrc) {
+        return in->last;
+    }
+    for (unsigned i = 0; i < in->n_bindings; i++) {
+        if (in->bindings[i].ssrc == ssrc) {
+            in->last = &in->bindings[i];
+            return in->last;
+        }
+    }
+    return NULL;
+}
+
+static bool text_is(const struct ext_set *set, enum ext_kind kind, const char *text)
+{
+    return set->e[kind].len == strlen(text) &&
+           memcmp(set->e[kind].data, text, set->e[kind].len) == 0;
+}
+
+/* What a payload type is in a section: 1 media, 2 RTX, 0 nothing. */
+static int pt_role(const struct api_mline *ml, uint8_t pt)
+{
+    for (unsigned i = 0; i < ml->n_codecs; i++) {
+        if (ml->codecs[i].pt == pt) {
+            return 1;
+        }
+        if (ml->codecs[i].rtx_pt && ml->codecs[i].rtx_pt == pt) {
+            return 2;
+        }
+    }
+    return 0;
+}
+
+/* The layer of a section that the packet names by RID (or, for RTX, by the repaired RID); the only
+ * one where there is no simulcast. An RID without a=rid in the answer is ignored (OBS always sends
+ * "0"). */
+static struct source *layer_of(struct ingest *in, const struct api_mline *ml,
+                               const struct ext_set *set)
+{
+    for (unsigned i = 0; i < in->n_sources; i++) {
+        struct source *src = &in->sources[i];
+        if (src->ml != ml) {
+            continue;
+        }
+        const char *rid = src->enc->track->rids[src->enc->index];
+        if (!rid[0] || text_is(set, EXT_RID, rid) || text_is(set, EXT_RRID, rid)) {
+            return src;
+        }
+    }
+    return NULL;
+}
+
+/* An RTX stream that names nothing belongs to the only layer, or to the first one that has no RTX
+ * stream yet (SRTP-17: Firefox). */
+static struct source *unrepaired(struct ingest *in, const struct api_mline *ml)
+{
+    for (unsigned i = 0; i < in->n_sources; i++) {
+        struct source *src = &in->sources[i];
+        bool has_rtx = false;
+        for (unsigned k = 0; k < in->n_bindings; k++) {
+            has_rtx |= in->bindings[k].rtx && in->bindings[k].src == src;
+        }
+        if (src->ml == ml && src->ssrc && !has_rtx) {
+            return src;
+        }
+    }
+    return NULL;
+}
+
+/* The section a packet belongs to: by MID, else by a payload type that only one section has. */
+static const struct api_mline *section_of(const struct peer *p, const struct rtp_header *hdr,
+                                          const uint8_t *pkt, struct ext_set *ret_set)
+{
+    const struct api_mline *by_pt = NULL;
+    unsigned matches = 0;
+    bool named = false;
+    for (unsigned i = 0; i < p->session->n_mlines; i++) {
+        const struct api_mline *ml = &p->session->mlines[i];
+        struct ext_set set;
+        if (ext_read(hdr, pkt, &ml->ext, &set) == 0 && set.e[EXT_MID].data) {
+            named = true;
+            if (text_is(&set, EXT_MID, ml->mid)) {
+                *ret_set = set;
+                return ml;
+            }
+        }
+        if (pt_role(ml, hdr->pt)) {
+            by_pt = ml;
+            *ret_set = set;
+            matches++;
+        }
+    }
+    return !named && matches == 1 ? by_pt : NULL; /* an unknown MID drops the packet */
+}
+
+/* The stream has gone over to a new SSRC (Firefox after a=inactive, a restarted encoder). */
+static void rebind(struct ingest *in, struct source *src)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < in->n_bindings; i++) {
+        if (in->bindings[i].src != src) {
+            in->bindings[kept++] = in->bindings[i];
+        }
+    }
+    in->n_bindings = kept;
+    in->last = NULL;
+    nack_init(&src->nack);
+    encoding_restart(src->enc);
+}
+
+struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt)
+{
+    struct ingest *in = p->ingest;
+    struct binding *b = find(in, hdr->ssrc);
+    if (b) {
+        return b;
+    }
+    struct ext_set set;
+    const struct api_mline *ml = section_of(p, hdr, pkt, &set);
+    int role = ml ? pt_role(ml, hdr->pt) : 0;
+    if (!role) {
+        return NULL;
+    }
+    struct source *src = layer_of(in, ml, &set);
+    if (role == 2 && (!src || (ml->n_rids && !set.e[EXT_RRID].data))) {
+        src = unrepaired(in, ml);
+    }
+    if (!src) {
+        return NULL;
+    }
+    if (role == 1 && src->ssrc) {
+        rebind(in, src);
+    }
+    bind_ssrc(in, hdr->ssrc, src, role == 2);
+    return find(in, hdr->ssrc);
+}
+
+bool ingest_admit(struct peer *p, size_t len, int64_t now_us)
+{
+    struct ingest *in = p->ingest;
+    int64_t bytes_per_s = (int64_t)p->session->max_kbps * 125;
+    if (bytes_per_s == 0) {
+        return true;
+    }
+    in->cap_tokens += (now_us - in->cap_us) * bytes_per_s / US_PER_S;
+    in->cap_tokens = MIN(in->cap_tokens, bytes_per_s * CAP_BURST_US / US_PER_S);
+    in->cap_us = now_us;
+    if (in->cap_tokens < (int64_t)len) {
+        return false;
+    }
+    in->cap_tokens -= (int64_t)len;
+    return true;
+}
+
+void ingest_on_bye(struct peer *p, uint32_t ssrc)
+{
+    struct binding *b = find(p->ingest, ssrc);
+    if (b && !b->rtx) {
+        b->src->enc->last_packet_us =
+            INT64_MIN / 2; /* dead at the next tick: viewers go to a sibling */
+    }
+}

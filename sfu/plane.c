@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plane.c - the media plane as MAIN sees it: starts and stops the workers, carries messages, sums
+ * counters. Role MAIN. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <uv.h>
+
+#include "conf/clock.h"
+#include "conf/conf.h"
+#include "conf/thread.h"
+#include "sfu/worker.h"
+
+#define EVENTS_MAX 65536
+#define ALIVE_US   (2 * US_PER_S)
+
+struct plane {
+    struct workers all;
+    struct mailbox events;
+    uv_async_t wake;
+    api_event_fn *on_event;
+    void *ctx;
+    uint16_t port;
+};
+
+static void take_events(struct plane *p)
+{
+    struct api_event ev;
+    while (mailbox_take(&p->events, &ev)) {
+        p->on_event(&ev, p->ctx);
+    }
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    take_events(handle->data);
+}
+
+static int cores(void)
+{
+    return (int)uv_available_parallelism();
+}
+
+/* Reads media.listen and proves that nobody else has the port. */
+static int probe(struct plane *p, const char **ret_what)
+{
+    char host[CONF_STR_MAX];
+    uint16_t port;
+    *ret_what = "media.listen is not an address and port";
+    int err = conf_split_host_port(p->all.conf->media.listen, host, sizeof(host), &port);
+    err = err ? err : addr_parse_ip(host, port, &p->all.media_addr);
+    if (err) {
+        return err;
+    }
+    *ret_what = "cannot bind media.listen (is another instance running?)";
+    err = udp_probe(&p->all.media_addr, &p->port);
+    p->all.media_addr.port = p->port;
+    return err;
+}
+
+static int start_workers(struct plane *p, const char **ret_what)
+{
+    int n = p->all.conf->media.workers ? p->all.conf->media.workers : cores();
+    p->all.n = MIN(n, OWNER_WORKERS_MAX);
+    p->all.w = calloc((size_t)p->all.n, sizeof(*p->all.w));
+    uint64_t seed;
+    *ret_what = "out of memory";
+    if (!p->all.w || getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+        p->all.n = 0;
+        return -ENOMEM;
+    }
+    p->all.owners = owner_new(seed);
+    if (!p->all.owners) {
+        p->all.n = 0;
+        return -ENOMEM;
+    }
+    for (int i = 0; i < p->all.n; i++) {
+        int err = worker_init(&p->all.w[i], &p->all, i, ret_what);
+        if (err) {
+            p->all.n = i + 1;
+            return err;
+        }
+    }
+    for (int i = 0; i < p->all.n; i++) {
+        int err = worker_start(&p->all.w[i]);
+        if (err) {
+            *ret_what = "cannot start a thread";
+            return err;
+        }
+    }
+    return 0;
+}
+
+int plane_start(const struct plane_params *params, struct plane **ret, const char **ret_what)
+{
+    struct plane *p = calloc(1, sizeof(*p));
+    *ret_what = "out of memory";
+    if (!p) {
+        return -ENOMEM;
+    }
+    p->all.conf = params->conf;
+    p->all.to_main = &p->events;
+    p->on_event = params->on_event;
+    p->ctx = params->ctx;
+    int err = mailbox_init(&p->events, sizeof(struct api_event), EVENTS_MAX);
+    if (err) {
+        free(p);
+        return err;
+    }
+    uv_async_init(params->loop, &p->wake, on_wake);
+    p->wake.data = p;
+    mailbox_set_wake(&p->events, &p->wake);
+    err = probe(p, ret_what);
+    err = err ? err : start_workers(p, ret_what);
+    if (err) {
+        plane_stop(p);
+        return err;
+    }
+    *ret = p;
+    return 0;
+}
+
+int plane_workers(const struct plane *p)
+{
+    return p->all.n;
+}
+
+uint16_t plane_port(const struct plane *p)
+{
+    return p->port;
+}
+
+int plane_post(struct plane *p, int worker, struct api_cmd *cmd)
+{
+    assert(worker >= 0 && worker < p->all.n);
+    return mailbox_post(&p->all.w[worker].inbox, cmd);
+}
+
+int plane_sessions(const struct plane *p, int worker)
+{
+    return atomic_load_explicit(&p->all.w[worker].sessions, memory_order_relaxed);
+}
+
+bool plane_alive(const struct plane *p)
+{
+    int64_t now_us = clock_now_us();
+    for (int i = 0; i < p->all.n; i++) {
+        if (now_us - atomic_load_explicit(&p->all.w[i].turned_us, memory_order_relaxed) >
+            ALIVE_US) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void plane_counters(const struct plane *p, struct api_counters *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    for (int i = 0; i < p->all.n; i++) {
+        struct worker *w = &p->all.w[i];
+        pthread_mutex_lock(&w->counters_lock);
+#define ADD_COUNTER(name, help) ret->name += w->counters.name;
+        API_COUNTERS(ADD_COUNTER)
+#undef ADD_COUNTER
+        for (int d = 0; d < LINK_DROP_COUNT; d++) {
+            ret->link_drop[d] += w->counters.link_drop[d];
+        }
+        pthread_mutex_unlock(&w->counters_lock);
+    }
+}
+
+static void on_wake_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void plane_stop(struct plane *p)
+{
+    for (int i = 0; i < p->all.n; i++) {
+        struct api_cmd cmd = {.kind = API_CMD_STOP};
+        while (p->all.w[i].thread && mailbox_post(&p->all.w[i].inbox, &cmd)) {
+            uv_sleep(1); /* full: the worker is about to empty it */
+        }
+    }
+    for (int i = 0; i < p->all.n; i++) {
+        if (p->all.w[i].thread) {
+            pthread_join(p->all.w[i].thread, NULL);
+            p->all.w[i].thread = 0;
+        }
+    }
+    for (int i = 0; i < p->all.n; i++) {
+        worker_fini(&p->all.w[i]);
+    }
+    take_events(p);
+    free(p->all.w);
+    owner_free(p->all.owners);
+    mailbox_close(&p->events);
+    mailbox_fini(&p->events);
+    uv_close((uv_handle_t *)&p->wake, on_wake_closed);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* route.c - the packet path: the publisher's half (router_on_rtp: bind, describe, store, copy to
+ * the workers that have viewers) and the turn's second pass (router_fill: viewer by viewer). The
+ * viewer's half is sub_send.c. No allocation but at a stream's first packet, no log, no lock, no
+ * clock. */
+#include <errno.h>
+#include <string.h>
+
+#include "rtp/ext.h"
+#include "rtp/header.h"
+#include "rtp/seq.h"
+#include "sfu/ingest.h"
+#include "sfu/peer.h"
+#include "sfu/record.h"
+#include "sfu/ring.h"
+#include "sfu/router.h"
+#include "sfu/sub.h"
+
+/* One visit to a viewer sends at most this many packets, so that a key frame to many does not make
+ * the last one wait for all. */
+#define VISIT_PACKETS 16
+
+/* Everyone on this worker who plays e has something to send. */
+static void wake_subs(struct router *r, struct encoding *e, bool entry, int64_t now_us)
+{
+    LIST_EACH(it, &e->track->subs)
+    {
+        struct sub *s = container_of(it, struct sub, node);
+        if (s->enc == e || s->want == e) {
+            if (sub_owes(s)) {
+                router_owe(r, s->peer);
+            }
+        } else if (entry || !s->enc) {
+            sub_choose(s, now_us);
+        }
+    }
+}
+
+/* Stores a packet of e, from wherever it came, and wakes its viewers. Returns false if it was there
+ * already. */
+bool route_store(struct router *r, struct encoding *e, const struct hist_in *in)
+{
+    if (history_put(&e->hist, in)) {
+        r->n.drop_late++;
+        return false;
+    }
+    bool first = e->track->best < 0;
+    if (first) {
+        e->track->best = (int8_t)e->index; /* the next tick knows better */
+    }
+    e->last_packet_us = in->arrival_us;
+    e->packets++;
+    e->bytes += in->payload_len;
+    e->window_bytes += in->payload_len;
+    if (in->desc->width) {
+        e->width = in->desc->width;
+        e->height = in->desc->height;
+    }
+    wake_subs(r, e, first || (in->desc->flags & DESC_ENTRY), in->arrival_us);
+    return true;
+}
+
+/* Copies the packet once per worker that has viewers of the stream. */
+static void replicate(struct router *r, const struct encoding *e, const struct hist_in *in)
+{
+    uint64_t todo = e->track->stream->wanted_by;
+    while (todo) {
+        int w = __builtin_ctzll(todo);
+        todo &= todo - 1;
+        if (record_put_packet(r->p.to_worker[w], e, in)) {
+            r->ring_wakes |= 1ULL << w;
+        } else {
+            r->n.drop_ring++;
+        }
+    }
+}
+
+/* The extensions that viewers may want, as {kind, len, data}. */
+static uint8_t pick_exts(const struct ext_set *set, uint8_t out[INGEST_FORWARD_EXT_MAX])
+{
+    size_t n = 0;
+    for (int k = 0; k < EXT_COUNT; k++) {
+        if (!set->e[k].data || ext_info(k)->policy != EXT_FORWARD ||
+            n + 2 + set->e[k].len > INGEST_FORWARD_EXT_MAX) {
+            continue;
+        }
+        out[n] = (uint8_t)k;
+        out[n + 1] = set->e[k].len;
+        memcpy(out + n + 2, set->e[k].data, set->e[k].len);
+        n += 2U + set->e[k].len;
+    }
+    return (uint8_t)n;
+}
+
+static const struct api_codec *codec_by_pt(const struct api_mline *ml, uint8_t pt, bool rtx)
+{
+    for (unsigned i = 0; i < ml->n_codecs; i++) {
+        if ((rtx ? ml->codecs[i].rtx_pt : ml->codecs[i].pt) == pt) {
+            return &ml->codecs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Undoes RFC 4588: after it hdr and payload are those of the lost packet. Returns false for probes,
+ * which carry nothing. */
+static bool unwrap_rtx(struct source *src, const struct api_codec *codec, const uint8_t *pkt,
+                       struct rtp_header *hdr)
+{
+    src->rtx_packets++;
+    if (hdr->payload_len <= 2 || !src->ssrc) {
+        return false;
+    }
+    hdr->seq16 = (uint16_t)(pkt[hdr->payload_off] << 8 | pkt[hdr->payload_off + 1]);
+    hdr->pt = codec->pt;
+    hdr->ssrc = src->ssrc;
+    hdr->payload_off += 2;
+    hdr->payload_len -= 2;
+    return true;
+}
+
+/* Loss statistics and NACK; returns the extended sequence number, 0 if it cannot be believed. */
+static uint64_t account(struct router *r, struct source *src, const struct api_codec *codec,
+                        const struct rtp_header *hdr, bool repaired, int64_t now_us)
+{
+    uint64_t seq = 0;
+    if (!repaired) {
+        seq = recv_stats_on_packet(&src->stats, hdr->seq16, hdr->ts,
+                                   codec_info(codec->id)->clock_hz, now_us);
+    } else if (src->stats.any) {
+        seq = seq_unwrap(src->stats.highest, hdr->seq16);
+    }
+    if (seq && codec->nack && nack_on_seq(&src->nack, seq, now_us) == -ERANGE) {
+        router_want_key(r, src->enc, now_us); /* too much is missing to ask for it piece by piece */
+    }
+    return seq;
+}
+
+/* Describes and stores one media packet of src. */
+static void take(struct router *r, struct source *src, const struct api_codec *codec,
+                 const struct rtp_header *hdr, const uint8_t *pkt, const struct ext_set *set,
+                 uint64_t seq, int64_t now_us)
+{
+    struct encoding *e = src->enc;
+    if (encoding_open(e, codec->id == CODEC_RED ? CODEC_OPUS : codec->id)) {
+        return;
+    }
+    struct pkt_desc desc = {0};
+    const struct describe_in in = {
+        .payload = pkt + hdr->payload_off,
+        .len = hdr->payload_len,
+        .ts = hdr->ts,
+        .seq16 = hdr->seq16,
+        .marker = hdr->marker,
+        .dd = set->e[EXT_DD].data,
+        .dd_len = set->e[EXT_DD].len,
+    };
+    if (hdr->payload_len && codec_describe(codec->id, &e->desc, &in, &desc)) {
+        r->n.drop_bad_codec++;
+        return;
+    }
+    uint8_t exts[INGEST_FORWARD_EXT_MAX];
+    const struct hist_in stored = {
+        .seq = seq,
+        .ts = hdr->ts,
+        .arrival_us = now_us,
+        .marker = hdr->marker,
+        .codec = codec->id,
+        .desc = &desc,
+        .ext = exts,
+        .ext_len = pick_exts(set, exts),
+        .payload = in.payload,
+        .payload_len = in.len,
+    };
+    if (!route_store(r, e, &stored)) {
+        return;
+    }
+    if (e->track->kind == MEDIA_VIDEO && (desc.flags & DESC_ENTRY)) {
+        r->n.keyframes++;
+        keyframes_on_key(&e->keys, now_us);
+        nack_on_keyframe(&src->nack, seq);
+    }
+    replicate(r, e, &stored);
+}
+
+void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, int64_t now_us)
+{
+    struct rtp_header hdr;
+    if (rtp_header_read(pkt, len, &hdr)) {
+        r->n.drop_bad_rtp++;
+        return;
+    }
+    if (!p->ingest) {
+        r->n.drop_viewer_media++;
+        return;
+    }
+    struct binding *b = ingest_bind(p, &hdr, pkt);
+    if (!b) {
+        r->n.drop_unknown_ssrc++;
+        return;
+    }
+    struct source *src = b->src;
+    const struct api_codec *codec = codec_by_pt(src->ml, hdr.pt, b->rtx);
+    if (!codec) {
+        r->n.drop_bad_pt++;
+        return;
+    }
+    struct ext_set set;
+    if (ext_read(&hdr, pkt, &src->ml->ext, &set)) {
+        r->n.drop_bad_rtp++;
+        return;
+    }
+    if (set.e[EXT_TWCC].len == 2) {
+        const uint8_t *v = set.e[EXT_TWCC].data;
+        twcc_recv_on_packet(&p->ingest->twcc, (uint16_t)(v[0] << 8 | v[1]), now_us);
+    }
+    r->n.rx_rtp_packets++;
+    r->n.rx_rtp_bytes += len;
+    p->ingest->window_bytes += len;
+    remb_recv_on_packet(&p->ingest->remb, len, now_us);
+    if (!ingest_admit(p, len, now_us)) {
+        r->n.drop_rate++;
+        return;
+    }
+    if (b->rtx && !unwrap_rtx(src, codec, pkt, &hdr)) {
+        return;
+    }
+    src->packets += !b->rtx;
+    src->bytes += len;
+    uint64_t seq = account(r, src, codec, &hdr, b->rtx, now_us);
+    if (!seq) {
+        r->n.drop_late++;
+        return;
+    }
+    take(r, src, codec, &hdr, pkt, &set, seq, now_us);
+    peer_on_media(p, now_us);
+}
+
+bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us)
+{
+    while (!list_empty(&r->pending)) {
+        struct peer *p = container_of(r->pending.next, struct peer, pending);
+        list_remove(&p->pending);
+        if (!peer_fill(p, b, now_us)) {
+            list_append(&r->pending, &p->pending);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool peer_fill(struct peer *p, struct tx_batch *b, int64_t now_us)
+{
+    if (p->owes_link && !peer_send_link(p, b)) {
+        return false;
+    }
+    if (!p->seal || !p->has_path || p->silent) {
+        return true;
+    }
+    bool more = false;
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        struct sub *s = &p->subs[i];
+        if (!sub_fill(s, b, now_us, VISIT_PACKETS)) {
+            return false;
+        }
+        more |= sub_owes(s);
+    }
+    if (p->owes_report && !peer_send_report(p, b, now_us)) {
+        return false;
+    }
+    if (more) {
+        router_owe(p->router, p);
+    }
+    return true;
+}

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sfu/router.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "rtp/demux.h"
+#include "sfu/ingest.h"
+#include "sfu/record.h"
+#include "sfu/ring.h"
+#include "sfu/sub.h"
+
+#define SUB_CHECK_SLICES 10 /* a viewer's choice of layer is looked at ten times a second */
+
+int router_init(struct router *r, const struct router_params *p)
+{
+    memset(r, 0, sizeof(*r));
+    r->p = *p;
+    r->random = p->seed;
+    table_init(&r->streams);
+    table_init(&r->peers);
+    table_init(&r->ufrags);
+    table_init(&r->addrs);
+    list_init(&r->pending);
+    list_init(&r->publishers);
+    list_init(&r->connecting);
+    for (int i = 0; i < ROUTER_WHEEL; i++) {
+        list_init(&r->wheel[i]);
+    }
+    return 0;
+}
+
+void router_end_some(struct router *r, enum api_reason reason, struct tx_batch *b, int max)
+{
+    for (int i = 0; i < ROUTER_WHEEL; i++) {
+        while (!list_empty(&r->wheel[i]) && max-- > 0) {
+            peer_end(container_of(r->wheel[i].next, struct peer, wheel), reason, NULL, b);
+        }
+    }
+}
+
+void router_fini(struct router *r)
+{
+    router_end_some(r, API_END_SHUTDOWN, NULL, INT_MAX);
+    TABLE_EACH(e, &r->streams)
+    {
+        stream_free(e->value);
+    }
+    table_fini(&r->streams);
+    table_fini(&r->peers);
+    table_fini(&r->ufrags);
+    table_fini(&r->addrs);
+}
+
+/* splitmix64: numbers that need not be secret (starting sequence numbers); secrets come from
+ * getrandom(2) in ice/. */
+uint64_t router_random(struct router *r)
+{
+    r->random += 0x9e3779b97f4a7c15ULL;
+    uint64_t z = r->random;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+struct peer *router_peer(const struct router *r, uint64_t id)
+{
+    return id ? table_get(&r->peers, id) : NULL;
+}
+
+void router_owe(struct router *r, struct peer *p)
+{
+    if (list_empty(&p->pending)) {
+        list_append(&r->pending, &p->pending);
+    }
+}
+
+/* ---- streams ---- */
+
+struct stream *router_stream(struct router *r, uint64_t id, bool create)
+{
+    struct stream *s = table_get(&r->streams, id);
+    if (s || !create) {
+        return s;
+    }
+    s = calloc(1, sizeof(*s));
+    if (!s) {
+        return NULL;
+    }
+    s->id = id;
+    s->source_worker = -1;
+    if (table_put(&r->streams, id, s)) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+/* Asks the publisher's worker for packets while somebody here watches, and to stop when nobody
+ * does. */
+static void settle_replica(struct router *r, struct stream *s, bool asked_anew)
+{
+    bool remote = s->source_worker >= 0 && s->source_worker != r->p.worker;
+    bool want = remote && s->viewers > 0;
+    if (remote && (want != s->asked || (want && asked_anew))) {
+        struct api_cmd cmd = {.kind = API_CMD_REPLICA, .id = s->id};
+        cmd.u.replica.from = r->p.worker;
+        cmd.u.replica.want = want;
+        r->p.ports.command(s->source_worker, &cmd, r->p.ports.ctx);
+    }
+    s->asked = want;
+}
+
+void router_drop_stream_if_idle(struct router *r, struct stream *s)
+{
+    settle_replica(r, s, false);
+    if (s->viewers == 0 && !s->local && s->source_worker < 0) {
+        table_remove(&r->streams, s->id, s);
+        stream_free(s);
+    }
+}
+
+void router_restart_stream(struct router *r, struct stream *s, int64_t now_us)
+{
+    s->has_clock = false;
+    for (unsigned i = 0; i < s->n_tracks; i++) {
+        for (unsigned k = 0; s->tracks[i] && k < s->tracks[i]->n_enc; k++) {
+            for (uint64_t todo = s->wanted_by; todo; todo &= todo - 1) {
+                int w = __builtin_ctzll(todo);
+                if (record_put_restart(r->p.to_worker[w], &s->tracks[i]->enc[k])) {
+                    r->ring_wakes |= 1ULL << w;
+                }
+            }
+        }
+    }
+    TABLE_EACH(e, &r->peers)
+    {
+        struct peer *p = e->value;
+        if (p->stream == s && p->subs) {
+            peer_attach(p, now_us);
+        }
+    }
+}
+
+void router_want_key(struct router *r, struct encoding *e, int64_t now_us)
+{
+    struct stream *s = e->track->stream;
+    if (e->track->kind != MEDIA_VIDEO) {
+        return;
+    }
+    if (s->local) {
+        keyframes_want(&e->keys, now_us);
+        return;
+    }
+    if (s->source_worker < 0 || now_us - e->keys_passed_us < KEYFRAME_FLOOR_US / 3) {
+        return;
+    }
+    e->keys_passed_us = now_us;
+    struct api_cmd cmd = {.kind = API_CMD_FEEDBACK, .id = s->id};
+    cmd.u.feedback.track = e->track->index;
+    cmd.u.feedback.layer = e->index;
+    r->p.ports.command(s->source_worker, &cmd, r->p.ports.ctx);
+}
+
+/* ---- commands ---- */
+
+static void on_source(struct router *r, uint64_t id, int worker, uint64_t publisher)
+{
+    struct stream *s = router_stream(r, id, worker >= 0);
+    if (!s) {
+        return;
+    }
+    bool anew = s->publisher != publisher || s->source_worker != worker;
+    s->source_worker = worker;
+    s->publisher = publisher;
+    if (anew && worker != r->p.worker) {
+        s->wanted_by = 0; /* who wants it asks its new home */
+        s->asked = false;
+    }
+    settle_replica(r, s, anew);
+    router_drop_stream_if_idle(r, s);
+}
+
+static void on_replica(struct router *r, uint64_t id, int from, bool want, int64_t now_us)
+{
+    struct stream *s = router_stream(r, id, want);
+    if (!s || from < 0 || from >= r->p.n_workers || from == r->p.worker) {
+        return;
+    }
+    uint64_t bit = 1ULL << from;
+    s->wanted_by = want ? s->wanted_by | bit : s->wanted_by & ~bit;
+    for (unsigned i = 0; want && i < s->n_tracks; i++) {
+        for (unsigned k = 0; s->tracks[i] && k < s->tracks[i]->n_enc; k++) {
+            struct encoding *e = &s->tracks[i]->enc[k];
+            if (e->has_sr && record_put_report(r->p.to_worker[from], e)) {
+                r->ring_wakes |= bit;
+            }
+            if (s->tracks[i]->best == (int8_t)k) {
+                router_want_key(r, e, now_us);
+            }
+        }
+    }
+    router_drop_stream_if_idle(r, s);
+}
+
+static void on_layer(struct router *r, const struct api_cmd *cmd, int64_t now_us)
+{
+    struct peer *p = router_peer(r, cmd->id);
+    for (unsigned i = 0; p && i < p->n_subs; i++) {
+        struct sub *s = &p->subs[i];
+        if (s->ml->index != cmd->u.layer.mline) {
+            continue;
+        }
+        s->fixed_layer = cmd->u.layer.layer;
+        for (uint8_t k = 0; s->track && cmd->u.layer.rid[0] && k < s->track->n_enc; k++) {
+            if (strcmp(s->track->rids[k], cmd->u.layer.rid) == 0) {
+                s->fixed_layer = (int8_t)k;
+            }
+        }
+        sub_choose(s, now_us);
+    }
+}
+
+static void on_query(struct router *r, uint64_t token, int64_t now_us)
+{
+    struct api_event ev = {.kind = API_EV_STATS, .worker = r->p.worker};
+    ev.u.stats.token = token;
+    ev.u.stats.sessions = calloc(r->n_peers ? r->n_peers : 1, sizeof(*ev.u.stats.sessions));
+    TABLE_EACH(e, &r->peers)
+    {
+        if (ev.u.stats.sessions) {
+            ev.u.stats.sessions[ev.u.stats.n] = peer_stats(e->value, now_us);
+            ev.u.stats.n += ev.u.stats.sessions[ev.u.stats.n] != NULL;
+        }
+    }
+    r->p.ports.event(&ev, r->p.ports.ctx);
+}
+
+static void on_feedback(struct router *r, const struct api_cmd *cmd, int64_t now_us)
+{
+    struct stream *s = router_stream(r, cmd->id, false);
+    uint8_t track = cmd->u.feedback.track, layer = cmd->u.feedback.layer;
+    if (s && track < s->n_tracks && s->tracks[track] && layer < s->tracks[track]->n_enc) {
+        router_want_key(r, &s->tracks[track]->enc[layer], now_us);
+    }
+}
+
+void router_on_cmd(struct router *r, struct api_cmd *cmd, int64_t now_us)
+{
+    struct peer *p;
+    switch (cmd->kind) {
+    case API_CMD_SESSION_ADD:
+        p = peer_new(r, cmd->u.session, now_us);
+        cmd->u.session = NULL;
+        if (p && p->subs) {
+            settle_replica(r, p->stream, false);
+        }
+        break;
+    case API_CMD_SESSION_ICE:
+        p = router_peer(r, cmd->id);
+        if (p && p->link && peer_restart_ice(p, cmd->u.creds, now_us)) {
+            r->n.drop_link++; /* out of memory: the old generation goes on */
+        }
+        break;
+    case API_CMD_STREAM_SOURCE:
+        on_source(r, cmd->id, cmd->u.source.worker, cmd->u.source.publisher);
+        break;
+    case API_CMD_REPLICA:
+        on_replica(r, cmd->id, cmd->u.replica.from, cmd->u.replica.want, now_us);
+        break;
+    case API_CMD_LAYER:
+        on_layer(r, cmd, now_us);
+        break;
+    case API_CMD_QUERY:
+        on_query(r, cmd->u.query.token, now_us);
+        break;
+    case API_CMD_FEEDBACK:
+        on_feedback(r, cmd, now_us);
+        break;
+    case API_CMD_SESSION_END:
+    case API_CMD_STOP:
+    case API_CMD_TCP_CONN:
+        break; /* the worker's: they need its sockets */
+    }
+    api_cmd_fini(cmd);
+}
+
+/* ---- datagrams and rings ---- */
+
+void router_on_datagram(struct router *r, struct peer *p, const struct path *from, uint8_t *buf,
+                        size_t len, int64_t now_us)
+{
+    uint8_t *data;
+    size_t data_len;
+    switch (link_on_datagram(p->link, now_us, from, buf, len, &data, &data_len)) {
+    case LINK_IN_RTP:
+        router_on_rtp(r, p, data, data_len, now_us);
+        break;
+    case LINK_IN_RTCP:
+        p->heard_us = now_us;
+        router_on_rtcp(r, p, data, data_len, now_us);
+        break;
+    case LINK_IN_DATA:
+    case LINK_IN_NOTHING:
+        peer_drain_link(p, now_us);
+        break;
+    }
+    if (len && buf[0] <= 3 && link_last_heard(p->link) == now_us) {
+        peer_authenticated(p, from);
+    }
+}
+
+void router_pass_on(struct router *r, int owner, const struct path *from, const uint8_t *buf,
+                    size_t len)
+{
+    if (len > RTP_PACKET_MAX + SEAL_TAG_MAX || !r->p.to_worker[owner] ||
+        !record_put_datagram(r->p.to_worker[owner], from, buf, len)) {
+        r->n.drop_ring++;
+        return;
+    }
+    r->ring_wakes |= 1ULL << owner;
+    r->n.rx_foreign++;
+}
+
+/* The encoding that a record is about, made at the first one. */
+static struct encoding *record_encoding(struct router *r, const struct record *rec)
+{
+    struct stream *s = router_stream(r, rec->stream, false);
+    if (!s || s->local || !s->viewers) {
+        return NULL; /* nobody here watches any more, or the publisher has come here */
+    }
+    struct track *t = s->tracks[rec->track];
+    bool is_new = !t;
+    t = track_open(s, rec->track, rec->media, rec->n_layers);
+    if (!t) {
+        return NULL;
+    }
+    memcpy(t->rids[rec->layer], rec->rid, sizeof(rec->rid));
+    t->enc[rec->layer].keys.deaf = rec->deaf;
+    if (is_new) {
+        TABLE_EACH(e, &r->peers)
+        {
+            struct peer *p = e->value;
+            if (p->stream == s && p->subs) {
+                peer_attach(p, 0);
+            }
+        }
+    }
+    return &t->enc[rec->layer];
+}
+
+static void on_packet_record(struct router *r, const struct record_packet *rec)
+{
+    struct encoding *e = record_encoding(r, &rec->head);
+    if (!e || encoding_open(e, rec->codec == CODEC_RED ? CODEC_OPUS : rec->codec)) {
+        return;
+    }
+    const struct hist_in in = {
+        .seq = rec->seq,
+        .ts = rec->ts,
+        .arrival_us = rec->arrival_us,
+        .marker = rec->marker,
+        .codec = rec->codec,
+        .desc = &rec->desc,
+        .ext = rec->bytes,
+        .ext_len = rec->ext_len,
+        .payload = rec->bytes + rec->ext_len,
+        .payload_len = rec->payload_len,
+    };
+    (void)route_store(r, e, &in);
+}
+
+static void on_report_record(struct router *r, const struct record_report *rec)
+{
+    struct encoding *e = record_encoding(r, &rec->head);
+    if (e) {
+        e->has_sr = true;
+        e->sr_ntp = rec->ntp;
+        e->sr_ts = rec->ts;
+        e->track->stream->has_clock = true;
+        e->track->stream->ntp_offset_us = rec->ntp_offset_us;
+    }
+}
+
+static void on_datagram_record(struct router *r, const struct record_datagram *rec, int64_t now_us)
+{
+    uint8_t buf[RTP_PACKET_MAX + SEAL_TAG_MAX];
+    memcpy(buf, rec->bytes, rec->len);
+    router_on_raw(r, &rec->from, buf, rec->len, now_us);
+}
+
+void router_on_ring(struct router *r, struct ring *from, int64_t now_us)
+{
+    uint32_t len;
+    for (const void *rec = ring_peek(from, &len); rec; rec = ring_peek(from, &len)) {
+        switch (*(const enum record_kind *)rec) {
+        case RECORD_PACKET:
+            on_packet_record(r, rec);
+            break;
+        case RECORD_REPORT:
+            on_report_record(r, rec);
+            break;
+        case RECORD_RESTART: {
+            struct encoding *e = record_encoding(r, rec);
+            if (e) {
+                encoding_restart(e);
+                e->track->best = -1;
+            }
+            break;
+        }
+        case RECORD_DATAGRAM:
+            on_datagram_record(r, rec, now_us);
+            break;
+        }
+        ring_pop(from);
+    }
+}
+
+void router_on_raw(struct router *r, const struct path *from, uint8_t *buf, size_t len,
+                   int64_t now_us)
+{
+    struct peer *p = NULL;
+    const char *ufrag;
+    size_t n;
+    if (demux_classify(buf, len) != DEMUX_STUN) {
+        p = router_peer_by_addr(r, &from->remote);
+    } else if (owner_peek_ufrag(buf, len, &ufrag, &n) == 0) {
+        p = router_peer_by_ufrag(r, ufrag, n);
+    }
+    if (p) {
+        router_on_datagram(r, p, from, buf, len, now_us);
+    } else {
+        r->n.rx_unknown++;
+    }
+}
+
+/* ---- time ---- */
+
+static void tick_viewer(struct router *r, struct peer *p, int64_t now_us, bool second)
+{
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        struct sub *s = &p->subs[i];
+        sub_choose(s, now_us);
+        if (second) {
+            s->bitrate_bps = (uint32_t)MIN(s->window_bytes * 8, (uint64_t)UINT32_MAX);
+            s->window_bytes = 0;
+        }
+    }
+    if (second && p->up) {
+        p->owes_report = true;
+        router_owe(r, p);
+    }
+}
+
+/* One slice of the wheel: every peer is looked at ten times a second, and reports once. */
+static void tick_slice(struct router *r, unsigned slice, int64_t now_us, bool second)
+{
+    LIST_EACH(it, &r->wheel[slice])
+    {
+        struct peer *p = container_of(it, struct peer, wheel);
+        if (p->subs) {
+            tick_viewer(r, p, now_us, second);
+        }
+        if (second) {
+            (void)peer_check(p, now_us);
+        }
+    }
+}
+
+static void tick_streams(struct router *r, int64_t now_us, bool second)
+{
+    TABLE_EACH(e, &r->streams)
+    {
+        struct stream *s = e->value;
+        for (unsigned i = 0; i < s->n_tracks; i++) {
+            if (s->tracks[i]) {
+                track_tick(s->tracks[i], now_us);
+                if (second) {
+                    track_fit(s->tracks[i], now_us,
+                              (int64_t)r->p.conf->media.history_ms * US_PER_MS);
+                }
+            }
+        }
+    }
+}
+
+static void tick_links(struct router *r, int64_t now_us)
+{
+    LIST_EACH(it, &r->connecting)
+    {
+        struct peer *p = container_of(it, struct peer, kin);
+        if (p->link && link_next_deadline(p->link) <= now_us) {
+            link_on_timer(p->link, now_us);
+            peer_drain_link(p, now_us);
+        }
+    }
+    LIST_EACH(it, &r->publishers)
+    {
+        struct peer *p = container_of(it, struct peer, kin);
+        if (ingest_due(p, now_us)) {
+            p->owes_report = true;
+            router_owe(r, p);
+        }
+    }
+}
+
+void router_tick(struct router *r, int64_t now_us)
+{
+    if (now_us < r->next_tick_us) {
+        return;
+    }
+    r->next_tick_us = now_us + ROUTER_TICK_US;
+    r->slice = (r->slice + 1) % ROUTER_WHEEL;
+    tick_links(r, now_us);
+    if (r->slice % SUB_CHECK_SLICES == 0) {
+        tick_streams(r, now_us, r->slice == 0);
+    }
+    for (unsigned s = r->slice % SUB_CHECK_SLICES; s < ROUTER_WHEEL; s += SUB_CHECK_SLICES) {
+        tick_slice(r, s, now_us, s == r->slice);
+    }
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sfu/sub.h"
+
+#include <string.h>
+
+#include "rtp/seq.h"
+#include "sfu/peer.h"
+#include "sfu/router.h"
+
+/* A viewer that joins is given the last key frame at once when it is at most this old; everything
+ * since then follows in one burst. */
+#define REPLAY_US (400 * US_PER_MS)
+/* Loss above this for LOSS_BAD_US steps one layer down; below LOSS_GOOD for LOSS_GOOD_US steps up
+ * again. Q8. */
+#define LOSS_BAD     26 /* 10 % */
+#define LOSS_GOOD    5  /* 2 % */
+#define LOSS_BAD_US  (2 * US_PER_S)
+#define LOSS_GOOD_US (10 * US_PER_S)
+/* Resends of one packet, and how far apart at least. */
+#define RESENDS_MAX    3
+#define RESEND_GAP_MIN (20 * US_PER_MS)
+#define RESEND_GAP_MAX (100 * US_PER_MS)
+
+void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, uint64_t random)
+{
+    memset(s, 0, sizeof(*s));
+    list_init(&s->node);
+    s->peer = viewer;
+    s->ml = ml;
+    s->fixed_layer = -1;
+    /* Below 0x8000: libsrtp2 receivers guess the first rollover counter right even when the first
+     * packets are lost (RFC 3711 3.3.1). */
+    s->last_out = random & 0x3fff;
+    s->rtx_out = (random >> 16) & 0x3fff;
+    s->last_ts_out = (uint32_t)(random >> 32);
+    s->last_pid_out = (uint16_t)(random >> 24) & 0x7fff;
+    s->last_was_end = true;
+    for (unsigned i = 0; i < ml->n_codecs; i++) {
+        const struct api_codec *c = &ml->codecs[i];
+        if (!s->pt[c->id]) {
+            s->pt[c->id] = c->pt;
+            s->rtx_pt[c->id] = c->rtx_pt;
+            s->nack[c->id] = c->nack;
+        }
+    }
+}
+
+void sub_detach(struct sub *s)
+{
+    list_remove(&s->node);
+    s->track = NULL;
+    s->enc = NULL;
+    s->want = NULL;
+    s->live = false;
+}
+
+void sub_attach(struct sub *s, struct track *t, int64_t now_us)
+{
+    if (s->track == t) {
+        return;
+    }
+    sub_detach(s);
+    s->track = t;
+    list_append(&t->subs, &s->node);
+    sub_choose(s, now_us);
+}
+
+/* The encoding it should get now; NULL while nothing flows. */
+static struct encoding *pick(const struct sub *s)
+{
+    struct track *t = s->track;
+    if (!t || t->best < 0) {
+        return NULL;
+    }
+    if (s->fixed_layer >= 0 && s->fixed_layer < (int8_t)t->n_enc && t->enc[s->fixed_layer].open) {
+        return &t->enc[s->fixed_layer];
+    }
+    struct encoding *e = &t->enc[t->best];
+    uint32_t limit = s->peer->estimate_bps;
+    for (int steps = s->cap; steps > 0 || (limit && e->bitrate_bps > limit); steps--) {
+        struct encoding *lower = NULL;
+        for (unsigned i = 0; i < t->n_enc; i++) {
+            struct encoding *c = &t->enc[i];
+            if (c->open && c->bitrate_bps > 0 && c->bitrate_bps < e->bitrate_bps &&
+                (!lower || c->bitrate_bps > lower->bitrate_bps)) {
+                lower = c;
+            }
+        }
+        if (!lower) {
+            break;
+        }
+        e = lower;
+    }
+    return e;
+}
+
+/* From which arrival number on an entry point of e is good enough for s. */
+static uint64_t acceptable_entry(const struct encoding *e, int64_t now_us)
+{
+    uint64_t entry = e->hist.entry_arrival;
+    const struct hist_slot *slot = entry ? history_arrived(&e->hist, entry - 1) : NULL;
+    if (slot && history_bytes(&e->hist, slot) &&
+        (now_us - slot->arrival_us <= REPLAY_US || e->keys.deaf)) {
+        return entry - 1; /* entry_arrival > this: start there */
+    }
+    return e->hist.arrivals;
+}
+
+void sub_choose(struct sub *s, int64_t now_us)
+{
+    struct encoding *e = pick(s);
+    bool restarted = s->enc && s->live && s->seg_count && s->enc->open &&
+                     s->enc->hist.resets != s->seg[s->seg_top].resets;
+    if (restarted) {
+        s->live = false;
+    }
+    if (!e || !e->open || (e == s->enc && s->live)) {
+        s->want = NULL;
+        return;
+    }
+    if (e == s->want && !restarted) {
+        if (e->hist.entry_arrival <= s->want_after && e->track->kind == MEDIA_VIDEO) {
+            router_want_key(s->peer->router, e, now_us);
+        }
+        return;
+    }
+    s->want = e;
+    if (e->track->kind == MEDIA_AUDIO) {
+        /* Any packet will do: the newest, or the next one. */
+        s->want_after = e->hist.arrivals ? e->hist.arrivals - 1 : 0;
+        return;
+    }
+    s->want_after = acceptable_entry(e, now_us);
+    if (e->hist.entry_arrival <= s->want_after) {
+        router_want_key(s->peer->router, e, now_us);
+    }
+}
+
+void sub_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us)
+{
+    s->fraction_lost_q8 = fraction_q8;
+    if (!s->track || s->track->n_enc < 2) {
+        return;
+    }
+    if (fraction_q8 < LOSS_BAD) {
+        s->bad_since_us = 0;
+    } else if (!s->bad_since_us) {
+        s->bad_since_us = now_us;
+    }
+    if (fraction_q8 > LOSS_GOOD) {
+        s->good_since_us = 0;
+    } else if (!s->good_since_us) {
+        s->good_since_us = now_us;
+    }
+    if (s->bad_since_us && now_us - s->bad_since_us >= LOSS_BAD_US &&
+        s->cap < (int8_t)(s->track->n_enc - 1)) {
+        s->cap++;
+        s->bad_since_us = 0;
+        sub_choose(s, now_us);
+    } else if (s->cap > 0 && s->good_since_us && now_us - s->good_since_us >= LOSS_GOOD_US) {
+        s->cap--;
+        s->good_since_us = now_us;
+        sub_choose(s, now_us);
+    }
+}
+
+void sub_on_nack(struct sub *s, uint16_t seq16, int64_t now_us)
+{
+    if (!s->started || s->nack_n == SUB_NACK_QUEUE || seq16_after(seq16, (uint16_t)s->last_out)) {
+        return;
+    }
+    struct sub_resend *r = &s->resends[seq16 % SUB_RESENDS];
+    int64_t gap = MIN(MAX((int64_t)s->rtt_us, (int64_t)RESEND_GAP_MIN), (int64_t)RESEND_GAP_MAX);
+    if (r->used && r->seq16 == seq16) {
+        if (r->count >= RESENDS_MAX || now_us - r->last_us < gap) {
+            return;
+        }
+        r->count++;
+    } else {
+        *r = (struct sub_resend){.seq16 = seq16, .count = 1, .used = true};
+    }
+    r->last_us = now_us;
+    s->nack_queue[s->nack_n++] = seq16;
+}
+
+bool sub_owes(const struct sub *s)
+{
+    if (s->nack_n) {
+        return true;
+    }
+    if (s->want && s->want->open && s->want->hist.entry_arrival > s->want_after) {
+        return true;
+    }
+    return s->live && s->enc->hist.arrivals > s->cursor;
+}
+
+bool sub_report(struct sub *s, int64_t now_us, int64_t wall_us, struct rtcp_sender_info *ret)
+{
+    if (!s->started || !s->enc || !s->track->clock_hz) {
+        return false;
+    }
+    int64_t hz = s->track->clock_hz;
+    int64_t since_us = now_us - s->last_arrival_us;
+    const struct stream *st = s->track->stream;
+    uint64_t src_ntp = st->has_clock ? encoding_ntp(s->enc, s->last_src_ts) : 0;
+    if (src_ntp) {
+        /* The publisher's own clock keeps audio and video together: when our wall clock shows
+         * wall_us, its clock shows this much later than at the last packet. */
+        int64_t src_us = (int64_t)(src_ntp >> 32) * US_PER_S +
+                         (int64_t)(((src_ntp & 0xffffffff) * US_PER_S) >> 32);
+        int64_t by_clock = wall_us - st->ntp_offset_us - src_us;
+        if (by_clock > -2 * US_PER_S && by_clock < 10 * US_PER_S) {
+            since_us = by_clock;
+        }
+    }
+    uint64_t ntp = ((uint64_t)(wall_us / US_PER_S + 2208988800LL) << 32) |
+                   ((uint64_t)(wall_us % US_PER_S) << 32) / US_PER_S;
+    ret->ntp = ntp;
+    ret->rtp_ts = s->last_ts_out + (uint32_t)(since_us * hz / US_PER_S);
+    ret->pkts = (uint32_t)s->packets;
+    ret->octets = (uint32_t)s->octets;
+    s->last_sr_us = now_us;
+    s->sr_lsr = (uint32_t)(ntp >> 16);
+    return true;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sub.h - one media section of a viewer: which encoding of which track it gets, and how that
+ * becomes one continuous RTP stream. Sequence number, timestamp and picture ids go on over layer
+ * switches, lost publishers and returning ones. Role MEDIA. */
+#ifndef SFU_SUB_H
+#define SFU_SUB_H
+
+#include "ice/seal.h"
+#include "rtp/list.h"
+#include "rtp/rtcp_sr.h"
+#include "sfu/api.h"
+#include "sfu/track.h"
+
+struct tx_batch;
+struct peer;
+
+#define SUB_SEGMENTS   8
+#define SUB_RESENDS    256
+#define SUB_NACK_QUEUE 64
+
+/* From out0 on, numbers sent are out0 + (rank - rank0) of one encoding. Kept for the last switches,
+ * so that a NACK finds what was sent. */
+struct sub_segment {
+    uint64_t out0;
+    uint64_t resets; /* of the history the ranks belong to */
+    uint32_t ts_off;
+    uint16_t rank0;
+    uint16_t pid_off;
+    uint8_t tl0_off;
+    uint8_t key_off;
+    uint8_t layer;
+    uint8_t dt;
+};
+
+struct sub_resend {
+    uint16_t seq16;
+    uint8_t count;
+    bool used;
+    int64_t last_us;
+};
+
+struct sub {
+    struct list node; /* in track->subs */
+    struct peer *peer;
+    const struct api_mline *ml;
+    struct track *track;   /* NULL while the stream has no such track */
+    struct encoding *enc;  /* being sent; NULL before the first */
+    struct encoding *want; /* to switch to at its next entry point, or NULL */
+    int8_t fixed_layer;    /* the viewer's wish, -1 automatic */
+    int8_t cap;            /* loss: not more than this many steps below the best; 0 = none */
+    bool live;             /* packets flow; false: waiting for an entry point */
+    bool started;          /* something has been sent, ever */
+    uint64_t want_after;   /* accept entry points with a larger arrival number */
+    uint64_t cursor;       /* next arrival number to look at */
+    /* numbers */
+    struct sub_segment seg[SUB_SEGMENTS]; /* ring; the newest is seg[seg_top] */
+    uint8_t seg_top;
+    uint8_t seg_count;
+    uint64_t last_out;  /* highest extended sequence number sent */
+    uint16_t last_rank; /* its rank */
+    uint32_t last_ts_out;
+    uint32_t last_src_ts;
+    int64_t last_arrival_us;
+    uint16_t last_pid_out;
+    uint8_t last_tl0_out;
+    uint8_t last_key_out;
+    bool last_was_end;
+    uint64_t publisher; /* whose packets were last sent */
+    /* sending */
+    struct seal_stream *ss;
+    struct seal_stream *rtx_ss;
+    uint64_t rtx_out;        /* extended sequence number of the next RTX packet */
+    uint8_t pt[CODEC_COUNT]; /* by codec; 0 = the viewer lacks it */
+    uint8_t rtx_pt[CODEC_COUNT];
+    bool nack[CODEC_COUNT];
+    bool mid_done; /* an RR has covered the SSRC: MID need not be sent any more (RTP-09) */
+    /* repair */
+    uint16_t nack_queue[SUB_NACK_QUEUE];
+    uint8_t nack_n;
+    struct sub_resend resends[SUB_RESENDS];
+    uint64_t rtx_bytes; /* within the present second */
+    /* counted */
+    uint64_t packets, bytes; /* media sent, headers included */
+    uint64_t octets;         /* payload only, for SR */
+    uint64_t rtx_packets, nacks, plis, firs;
+    uint64_t window_bytes;
+    uint32_t bitrate_bps;
+    /* told by the viewer */
+    uint32_t lost, fraction_lost_q8, jitter_us, rtt_us;
+    int64_t wishes_since_us; /* key frame wishes are counted from here */
+    uint32_t wishes;
+    int64_t last_sr_us;
+    uint32_t sr_lsr;                     /* middle bits of the NTP time of the last SR sent */
+    int64_t bad_since_us, good_since_us; /* loss: when it began to be high or low */
+};
+
+/* Binds a sub to its viewer's section; random: for the first numbers. */
+void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, uint64_t random);
+/* Takes the sub out of its track; harmless without one. */
+void sub_detach(struct sub *s);
+/* Attaches it to a track of the stream it plays. */
+void sub_attach(struct sub *s, struct track *t, int64_t now_us);
+/* Looks again at which encoding it should get (layers came, went, changed rate; the viewer asked).
+ */
+void sub_choose(struct sub *s, int64_t now_us);
+
+/* True when packets or resends are owed. */
+bool sub_owes(const struct sub *s);
+/* Seals what is owed into b, at most max packets. Returns false when b was full before all was
+ * done. On the packet path. */
+bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max);
+
+/* The viewer asks for seq16 again; queued, answered by sub_fill. rtt_us guards against repeats. */
+void sub_on_nack(struct sub *s, uint16_t seq16, int64_t now_us);
+
+/* A receiver report's fraction lost (Q8): sustained loss of a simulcast viewer steps one layer
+ * down, its absence up again. */
+void sub_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us);
+
+/* The sender report of this stream at now: fills info (NTP, timestamp, counts); false before
+ * anything was sent. wall_us: our clock for now_us. */
+bool sub_report(struct sub *s, int64_t now_us, int64_t wall_us, struct rtcp_sender_info *ret);
+
+#endif

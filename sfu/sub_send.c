@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sub_send.c - the viewer's half of the packet path: gate, rewrite, seal into the run. No
+ * allocation, no log, no lock, no clock. */
+#include <errno.h>
+#include <string.h>
+
+#include "rtp/red.h"
+#include "rtp/seq.h"
+#include "sfu/peer.h"
+#include "sfu/router.h"
+#include "sfu/sub.h"
+
+/* Two streams that follow each other lie at least this far apart in time, and at most so far by the
+ * publisher's clock before that is disbelieved. */
+#define SPLICE_MIN_US (10 * US_PER_MS)
+#define SPLICE_MAX_US (5 * US_PER_S)
+#define OSN_LEN       2 /* original sequence number, RFC 4588 4 */
+
+/* Microseconds of media time between the last packet sent and the first of the next source. */
+static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
+                             const struct hist_slot *slot)
+{
+    int64_t gap = slot->arrival_us - s->last_arrival_us;
+    uint64_t publisher = s->track->stream->publisher;
+    uint64_t was = s->enc && s->publisher == publisher ? encoding_ntp(s->enc, s->last_src_ts) : 0;
+    uint64_t is = encoding_ntp(next, slot->ts);
+    if (was && is) {
+        int64_t diff = (int64_t)(is - was); /* 32.32 seconds */
+        int64_t by_clock = (diff >> 32) * US_PER_S + (((diff & 0xffffffff) * US_PER_S) >> 32);
+        if (by_clock - gap < SPLICE_MAX_US && gap - by_clock < SPLICE_MAX_US) {
+            gap = by_clock;
+        }
+    }
+    return MAX(gap, (int64_t)SPLICE_MIN_US);
+}
+
+/* Goes over to encoding e, whose stored packet slot is the first to be sent: everything that a
+ * receiver sees goes on. */
+static void splice(struct sub *s, struct encoding *e, const struct hist_slot *slot)
+{
+    struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
+    uint32_t ts_out = s->last_ts_out;
+    if (s->started) {
+        ts_out += (uint32_t)(splice_gap_us(s, e, slot) * e->track->clock_hz / US_PER_S);
+    }
+    *g = (struct sub_segment){
+        /* A frame that was cut off leaves one number out, so that the receiver does not take it for
+           whole. */
+        .out0 = s->last_out + (s->last_was_end ? 1 : 2),
+        .resets = e->hist.resets,
+        .ts_off = ts_out - slot->ts,
+        .rank0 = slot->rank[0],
+        .pid_off = (uint16_t)(s->last_pid_out + 1 - slot->desc.pic_id),
+        .tl0_off = (uint8_t)(s->last_tl0_out + 1 - slot->desc.tl0_idx),
+        .key_off = (uint8_t)(s->last_key_out + 1 - slot->desc.key_idx),
+        .layer = e->index,
+    };
+    s->seg_top = (uint8_t)((s->seg_top + 1) % SUB_SEGMENTS);
+    s->seg_count = MIN(s->seg_count + 1, SUB_SEGMENTS);
+    s->last_out = g->out0 - 1;
+    s->last_rank = (uint16_t)(g->rank0 - 1);
+    s->enc = e;
+    s->want = NULL;
+    s->live = true;
+    s->publisher = s->track->stream->publisher;
+}
+
+/* Extended number that slot has in segment g; 0 if the slot lies before it. */
+static uint64_t number_of(const struct sub *s, const struct sub_segment *g,
+                          const struct hist_slot *slot)
+{
+    int64_t out = (int64_t)s->last_out + (int16_t)(uint16_t)(slot->rank[g->dt] - s->last_rank);
+    return out >= (int64_t)g->out0 ? (uint64_t)out : 0;
+}
+
+/* The extensions that travel on: values as the publisher sent them, ids of this viewer; MID until
+ * it has been heard. */
+static int write_ext(const struct sub *s, const struct hist_slot *slot, const uint8_t *ext,
+                     uint8_t *out)
+{
+    bool mid = !s->mid_done && s->ml->ext.id[EXT_MID];
+    if (!slot->ext_len && !mid) {
+        return 0;
+    }
+    struct ext_set set = {0};
+    for (const uint8_t *p = ext, *end = ext + slot->ext_len; p < end; p += 2 + p[1]) {
+        set.e[p[0]].data = p + 2;
+        set.e[p[0]].len = p[1];
+    }
+    if (mid) {
+        set.e[EXT_MID].data = (const uint8_t *)s->ml->mid;
+        set.e[EXT_MID].len = (uint8_t)strlen(s->ml->mid);
+    }
+    return ext_write(&set, &s->ml->ext, out, TX_PACKET_MAX - HISTORY_PACKET_MAX + 64);
+}
+
+/* One packet in the making. */
+struct out_packet {
+    const struct hist_slot *slot;
+    const struct sub_segment *seg;
+    uint64_t number;     /* extended sequence number on the media SSRC */
+    const uint8_t *body; /* payload as stored, codec head and RED stripped off */
+    size_t body_len;
+    size_t hdr_len;  /* header and extensions written */
+    size_t head_len; /* OSN and rewritten codec head written after them */
+};
+
+/* Writes header, extensions and codec head of o to out. rtx: as a retransmission. Returns false if
+ * this viewer cannot take the packet. */
+static bool compose(struct sub *s, struct out_packet *o, bool rtx, uint8_t *out)
+{
+    const struct hist_slot *slot = o->slot;
+    const uint8_t *bytes = history_bytes(&s->track->enc[o->seg->layer].hist, slot);
+    if (!bytes) {
+        return false;
+    }
+    enum codec_id codec = slot->codec;
+    o->body = bytes + slot->ext_len;
+    o->body_len = slot->payload_len;
+    struct red_block primary;
+    if (codec == CODEC_RED) {
+        if (red_primary(o->body, o->body_len, &primary)) {
+            return false;
+        }
+        /* The blocks name the publisher's payload type: a viewer that has another one for Opus gets
+         * the newest frame alone. */
+        if (!s->pt[CODEC_RED] || s->pt[CODEC_OPUS] != primary.pt) {
+            codec = CODEC_OPUS;
+            o->body = primary.data;
+            o->body_len = primary.len;
+        }
+    }
+    struct rtp_header h = {
+        .pt = rtx ? s->rtx_pt[codec] : s->pt[codec],
+        .marker = slot->flags & HIST_MARKER,
+        .seq16 = (uint16_t)(rtx ? s->rtx_out : o->number),
+        .ts = slot->ts + o->seg->ts_off,
+        .ssrc = rtx ? s->ml->rtx_ssrcs[0] : s->ml->ssrcs[0],
+    };
+    if (!h.pt) {
+        s->peer->router->n.drop_no_codec++;
+        return false;
+    }
+    int ext_len = write_ext(s, slot, bytes, out + RTP_HEADER_LEN);
+    if (ext_len < 0) {
+        return false;
+    }
+    rtp_header_write(out, &h, ext_len > 0, false);
+    o->hdr_len = RTP_HEADER_LEN + (size_t)ext_len;
+    uint8_t *head = out + o->hdr_len;
+    o->head_len = 0;
+    if (rtx) {
+        head[0] = (uint8_t)(o->number >> 8);
+        head[1] = (uint8_t)o->number;
+        o->head_len = OSN_LEN;
+    }
+    if (slot->desc.head_len) {
+        struct codec_ids ids = {
+            .pic_id = (uint16_t)(slot->desc.pic_id + o->seg->pid_off) & 0x7fff,
+            .tl0_idx = (uint8_t)(slot->desc.tl0_idx + o->seg->tl0_off),
+            .key_idx = (uint8_t)(slot->desc.key_idx + o->seg->key_off) & 0x1f,
+        };
+        o->head_len += codec_info(codec)->rewrite(o->body, &slot->desc, &ids, head + o->head_len);
+        o->body += slot->desc.head_len;
+        o->body_len -= slot->desc.head_len;
+    }
+    return true;
+}
+
+/* Remembers what the receiver has now seen. */
+static void note_sent(struct sub *s, const struct out_packet *o)
+{
+    const struct hist_slot *slot = o->slot;
+    if (o->number > s->last_out) {
+        s->last_out = o->number;
+        s->last_rank = slot->rank[o->seg->dt];
+        s->last_ts_out = slot->ts + o->seg->ts_off;
+        s->last_src_ts = slot->ts;
+        s->last_arrival_us = slot->arrival_us;
+        s->last_pid_out = (uint16_t)(slot->desc.pic_id + o->seg->pid_off) & 0x7fff;
+        s->last_tl0_out = (uint8_t)(slot->desc.tl0_idx + o->seg->tl0_off);
+        s->last_key_out = (uint8_t)(slot->desc.key_idx + o->seg->key_off) & 0x1f;
+        s->last_was_end = slot->desc.flags & DESC_FRAME_END;
+    }
+    s->started = true;
+    s->packets++;
+    s->octets += o->head_len + o->body_len;
+    s->bytes += o->hdr_len + o->head_len + o->body_len;
+    s->window_bytes += o->hdr_len + o->head_len + o->body_len;
+}
+
+/* Seals one stored packet for this viewer. Returns false when b is full. */
+static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_batch *b)
+{
+    struct out_packet o = {.slot = slot, .seg = &s->seg[s->seg_top]};
+    o.number = number_of(s, o.seg, slot);
+    uint8_t *out = tx_reserve(b);
+    if (!out) {
+        return false;
+    }
+    if (!o.number || !((slot->desc.dt_mask >> o.seg->dt) & 1) || !compose(s, &o, false, out)) {
+        return true;
+    }
+    int len = seal_rtp(s->peer->seal, s->ss, o.number, out, TX_PACKET_MAX, o.hdr_len, o.head_len,
+                       o.body, o.body_len);
+    if (len > 0) {
+        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
+        note_sent(s, &o);
+        struct api_counters *n = &s->peer->router->n;
+        n->tx_rtp_packets++;
+        n->tx_rtp_bytes += (uint64_t)len;
+    }
+    return true;
+}
+
+/* The segment that number was sent in, NULL if that was too long ago. */
+static const struct sub_segment *segment_of(const struct sub *s, uint64_t number)
+{
+    for (unsigned i = 0; i < s->seg_count; i++) {
+        const struct sub_segment *g = &s->seg[(s->seg_top + SUB_SEGMENTS - i) % SUB_SEGMENTS];
+        if (number >= g->out0) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+/* Answers one NACK entry: as RTX, or byte-identical where the viewer has no RTX and the profile
+ * allows it (architecture §3). */
+static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b)
+{
+    struct out_packet o = {.number = seq_unwrap(s->last_out, seq16)};
+    o.seg = segment_of(s, o.number);
+    uint8_t *out = tx_reserve(b);
+    if (!out) {
+        return false;
+    }
+    const struct encoding *e = o.seg ? &s->track->enc[o.seg->layer] : NULL;
+    if (!e || !e->open || e->hist.resets != o.seg->resets || o.number > s->last_out) {
+        return true;
+    }
+    o.slot = history_find(&e->hist, o.seg->dt, (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0)));
+    if (!o.slot || !s->nack[o.slot->codec]) {
+        /* Not here yet: it is forwarded when the publisher has repaired it, and may be asked for again then. */
+        s->resends[seq16 % SUB_RESENDS].used = false;
+        return true;
+    }
+    bool rtx = s->rtx_pt[o.slot->codec] && s->rtx_ss;
+    if (!compose(s, &o, rtx, out)) {
+        return true;
+    }
+    int len = rtx ? seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX, o.hdr_len,
+                             o.head_len, o.body, o.body_len)
+                  : seal_rtp_again(s->peer->seal, s->ss, o.number, out, TX_PACKET_MAX, o.hdr_len,
+                                   o.head_len, o.body, o.body_len);
+    if (len > 0) {
+        s->rtx_out += rtx;
+        s->rtx_packets++;
+        s->peer->router->n.tx_rtx_packets++;
+        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
+    }
+    return true;
+}
+
+/* Goes over to the wanted encoding if its entry point has come. */
+static void switch_if_due(struct sub *s)
+{
+    struct encoding *e = s->want;
+    if (!e || !e->open || e->hist.entry_arrival <= s->want_after) {
+        return;
+    }
+    const struct hist_slot *slot = history_arrived(&e->hist, e->hist.entry_arrival - 1);
+    if (slot) {
+        s->cursor = e->hist.entry_arrival - 1;
+        splice(s, e, slot);
+    }
+}
+
+bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
+{
+    while (s->nack_n) {
+        if (!resend(s, s->nack_queue[s->nack_n - 1], b)) {
+            return false;
+        }
+        s->nack_n--;
+    }
+    if (s->live && s->enc->hist.resets != s->seg[s->seg_top].resets) {
+        sub_choose(s, now_us); /* the source has started anew */
+    }
+    const struct router *r = s->peer->router;
+    switch_if_due(s);
+    while (s->live && s->cursor < s->enc->hist.arrivals && max-- > 0) {
+        const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
+        if (slot && r->congested && now_us - slot->arrival_us > ROUTER_STALE_US) {
+            s->peer->router->n.drop_stale++;
+        } else if (slot && !send_packet(s, slot, b)) {
+            return false;
+        }
+        s->cursor++;
+    }
+    return true;
+}

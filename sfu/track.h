@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* track.h - what one worker holds of a stream: stream -> tracks -> encodings, each encoding with
+ * its history. On the publisher's worker it is filled by ingest.c, on every other worker that has a
+ * viewer by ring records: a replica. Viewers look at nothing else, so they do not know the
+ * difference. Role MEDIA. */
+#ifndef SFU_TRACK_H
+#define SFU_TRACK_H
+
+#include "rtp/history.h"
+#include "rtp/list.h"
+#include "sfu/api.h"
+#include "sfu/keyframes.h"
+
+#define TRACKS_MAX 8 /* accepted media sections of one publisher */
+
+struct router;
+struct peer;
+
+/* One layer of a track: one SSRC of the publisher. */
+struct encoding {
+    struct track *track;
+    uint8_t index;       /* in track->enc: the order of a=simulcast */
+    bool open;           /* a packet has come; history and describe are allocated */
+    enum codec_id codec; /* of the latest packet that is not RED */
+    struct history hist;
+    struct describe desc;   /* publisher's worker only */
+    struct keyframes keys;  /* publisher's worker only */
+    int64_t keys_passed_us; /* replica: last wish passed on to the publisher's worker */
+    /* sender report of the publisher: its NTP clock against this encoding's timestamps */
+    bool has_sr;
+    uint64_t sr_ntp;
+    uint32_t sr_ts;
+    /* measured */
+    int64_t last_packet_us;
+    uint64_t packets, bytes;
+    uint64_t window_bytes;  /* since the last tick */
+    uint32_t bitrate_bps;   /* smoothed over a second */
+    uint16_t width, height; /* of the last key frame that said so */
+};
+
+struct track {
+    struct stream *stream;
+    uint8_t index;
+    enum media_kind kind;
+    uint32_t clock_hz;
+    uint8_t n_enc;
+    struct encoding enc[API_LAYERS_MAX];
+    char rids[API_LAYERS_MAX][API_RID_MAX]; /* "" without simulcast */
+    int8_t best; /* index of the encoding that automatic viewers should get; -1: none is live */
+    struct list subs; /* struct sub.node */
+};
+
+struct stream {
+    uint64_t id;
+    int source_worker;     /* of the publisher, -1: nobody publishes */
+    uint64_t publisher;    /* its session id, 0 */
+    struct peer *local;    /* the publisher, if it is on this worker */
+    unsigned viewers;      /* peers on this worker that play it */
+    uint64_t wanted_by;    /* publisher's worker: bit w set: worker w has viewers */
+    bool asked;            /* replica: the publisher's worker has been asked for packets */
+    bool has_clock;        /* ntp_offset_us is valid */
+    int64_t ntp_offset_us; /* our wall clock minus the publisher's NTP clock, us */
+    uint8_t n_tracks;
+    struct track *tracks[TRACKS_MAX];
+};
+
+/* Makes track index of stream s exist with n_enc layers. Returns it, or NULL when out of memory or
+ * range; a track whose kind differs from the one that is there gives NULL too. */
+struct track *track_open(struct stream *s, uint8_t index, enum media_kind kind, uint8_t n_enc);
+void stream_free(struct stream *s); /* accepts NULL */
+/* The first track of a kind, or NULL. */
+struct track *stream_track(const struct stream *s, enum media_kind kind);
+
+/* Allocates what an encoding needs to store packets. Returns 0 or -ENOMEM. */
+int encoding_open(struct encoding *e, enum codec_id codec) MUST_CHECK;
+/* The source has started anew (another publisher, another SSRC): history is forgotten, viewers wait
+ * for a key frame. */
+void encoding_restart(struct encoding *e);
+
+/* Once in 100 ms: layer rates, the best live layer. */
+void track_tick(struct track *t, int64_t now_us);
+/* Once a second: sizes of byte rings. want_us: how long packets can be asked for again. */
+void track_fit(struct track *t, int64_t now_us, int64_t want_us);
+
+/* Publisher's NTP time (64 bit) of a timestamp of e, by its last sender report; 0 without one. */
+uint64_t encoding_ntp(const struct encoding *e, uint32_t ts);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sfu/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "conf/conf.h"
+#include "conf/log.h"
+#include "conf/thread.h"
+#include "rtp/demux.h"
+#include "sfu/ring.h"
+
+#define INBOX_MESSAGES 65536
+#define RING_BYTES     (4u << 20)
+/* Batches read per turn before what they caused is sent: bounds the latency of the first packet
+ * under load. */
+#define RX_BATCHES 4
+
+/* ---- ways out of the router ---- */
+
+static void port_event(struct api_event *ev, void *ctx)
+{
+    struct worker *w = ctx;
+    if (mailbox_post(w->all->to_main, ev)) {
+        log_error("event_lost", LOG_INT("worker", w->index), LOG_INT("kind", ev->kind));
+        api_event_fini(ev);
+    }
+}
+
+static void port_command(int worker, struct api_cmd *cmd, void *ctx)
+{
+    struct worker *w = ctx;
+    if (mailbox_post(&w->all->w[worker].inbox, cmd)) {
+        api_cmd_fini(cmd);
+    }
+}
+
+/* ---- sending ---- */
+
+static void on_udp(uv_poll_t *handle, int status, int events);
+
+static void watch_udp(struct worker *w, int events)
+{
+    if (w->udp_events != events) {
+        w->udp_events = events;
+        uv_poll_start(&w->udp_poll, events, on_udp);
+    }
+}
+
+/* Runs to TCP peers leave one by one; stretches of UDP runs leave together. Returns false when the
+ * UDP socket is full. */
+static bool send_batch(struct worker *w)
+{
+    struct tx_batch *b = &w->batch;
+    while (w->batch_sent < b->n) {
+        int end = w->batch_sent;
+        if (b->paths[end].transport == TRANSPORT_TCP) {
+            worker_tcp_send(w, &b->runs[end]);
+            w->batch_sent++;
+            continue;
+        }
+        while (end < b->n && b->paths[end].transport == TRANSPORT_UDP) {
+            end++;
+        }
+        int n = end - w->batch_sent;
+        int done = udp_send(w->udp, &b->runs[w->batch_sent], n);
+        for (int i = w->batch_sent; i < w->batch_sent + done; i++) {
+            if (b->runs[i].gso_off && b->runs[i].len > b->runs[i].seg_len) {
+                struct peer *p = router_peer(&w->router, b->owner[i]);
+                if (p) {
+                    p->gso_off = true; /* this path does not take segments */
+                }
+            }
+        }
+        w->batch_sent += done;
+        if (done < n) {
+            return false;
+        }
+    }
+    tx_clear(b);
+    w->batch_sent = 0;
+    return true;
+}
+
+static void wake_siblings(struct worker *w)
+{
+    uint64_t todo = w->router.ring_wakes;
+    w->router.ring_wakes = 0;
+    while (todo) {
+        int i = __builtin_ctzll(todo);
+        todo &= todo - 1;
+        uv_async_send(&w->all->w[i].wake);
+    }
+}
+
+void worker_flush(struct worker *w, int64_t now_us)
+{
+    bool more = true;
+    while (more) {
+        if (!send_batch(w)) {
+            w->router.congested = true;
+            w->router.n.tx_full++;
+            watch_udp(w, UV_READABLE | UV_WRITABLE);
+            wake_siblings(w);
+            return;
+        }
+        more = router_fill(&w->router, &w->batch, now_us);
+        if (!more && w->batch.n == 0) {
+            break;
+        }
+        more = true;
+    }
+    w->router.congested = false;
+    watch_udp(w, UV_READABLE);
+    wake_siblings(w);
+}
+
+/* ---- receiving ---- */
+
+void worker_on_datagram(struct worker *w, const struct path *from, uint8_t *buf, size_t len,
+                        int64_t now_us)
+{
+    int owner = w->index;
+    const char *ufrag;
+    size_t n;
+    if (demux_classify(buf, len) != DEMUX_STUN) {
+        if (!router_peer_by_addr(&w->router, &from->remote)) {
+            owner = owner_find(w->all->owners, &from->remote);
+        }
+    } else if (owner_peek_ufrag(buf, len, &ufrag, &n) == 0) {
+        owner = owner_of_ufrag(ufrag, n);
+    }
+    if (owner < 0 || owner >= w->all->n) {
+        w->router.n.rx_unknown++;
+    } else if (owner != w->index) {
+        router_pass_on(&w->router, owner, from, buf, len);
+    } else {
+        router_on_raw(&w->router, from, buf, len, now_us);
+    }
+}
+
+/* One turn's beginning: the only place where a worker reads the clock. */
+static int64_t turn(struct worker *w)
+{
+    int64_t now_us = clock_now_us();
+    atomic_store_explicit(&w->turned_us, now_us, memory_order_relaxed);
+    return now_us;
+}
+
+static void on_udp(uv_poll_t *handle, int status, int events)
+{
+    struct worker *w = handle->data;
+    thread_assert_media();
+    int64_t now_us = turn(w);
+    (void)status;
+    if (events & UV_READABLE) {
+        for (int batch = 0; batch < RX_BATCHES; batch++) {
+            int n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
+            if (n <= 0) {
+                break;
+            }
+            w->router.n.rx_datagrams += (uint64_t)n;
+            for (int i = 0; i < n; i++) {
+                worker_on_datagram(w, &w->rx[i].from, w->rx[i].buf, w->rx[i].len, now_us);
+            }
+        }
+    }
+    worker_flush(w, now_us);
+}
+
+/* ---- messages ---- */
+
+static void stop(struct worker *w, int64_t now_us)
+{
+    w->stopping = true;
+    mailbox_close(&w->inbox);
+    struct api_cmd late;
+    while (mailbox_take(&w->inbox, &late)) {
+        api_cmd_fini(&late);
+    }
+    worker_flush(w, now_us);
+    while (w->router.n_peers) {
+        unsigned before = w->router.n_peers;
+        router_end_some(&w->router, API_END_SHUTDOWN, &w->batch, UDP_TX_RUNS / 2);
+        (void)send_batch(w);
+        tx_clear(&w->batch);
+        w->batch_sent = 0;
+        assert(w->router.n_peers < before);
+    }
+    worker_tcp_close_all(w);
+    uv_poll_stop(&w->udp_poll);
+    uv_close((uv_handle_t *)&w->udp_poll, NULL);
+    uv_close((uv_handle_t *)&w->timer, NULL);
+    uv_close((uv_handle_t *)&w->wake, NULL);
+}
+
+static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
+{
+    struct peer *p;
+    switch (cmd->kind) {
+    case API_CMD_SESSION_END:
+        p = router_peer(&w->router, cmd->id);
+        if (p) {
+            peer_end(p, cmd->u.end.reason, NULL, &w->batch);
+        }
+        break;
+    case API_CMD_TCP_CONN:
+        worker_tcp_adopt(w, cmd->u.conn);
+        break;
+    case API_CMD_STOP:
+        stop(w, now_us);
+        break;
+    case API_CMD_SESSION_ADD:
+    case API_CMD_SESSION_ICE:
+    case API_CMD_STREAM_SOURCE:
+    case API_CMD_LAYER:
+    case API_CMD_QUERY:
+    case API_CMD_REPLICA:
+    case API_CMD_FEEDBACK:
+        router_on_cmd(&w->router, cmd, now_us);
+        break;
+    }
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct worker *w = handle->data;
+    thread_assert_media();
+    int64_t now_us = turn(w);
+    for (int i = 0; i < w->all->n; i++) {
+        if (i != w->index) {
+            router_on_ring(&w->router, w->all->w[i].to[w->index], now_us);
+        }
+    }
+    struct api_cmd cmd;
+    while (!w->stopping && mailbox_take(&w->inbox, &cmd)) {
+        on_cmd(w, &cmd, now_us);
+        if (!w->stopping && w->batch.n > UDP_TX_RUNS / 2) {
+            worker_flush(w, now_us);
+        }
+    }
+    atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
+    if (!w->stopping) {
+        worker_flush(w, now_us);
+    }
+}
+
+/* Once a second: a copy of the counters that MAIN may read. */
+static void publish_counters(struct worker *w)
+{
+    const struct udp_stats *u = udp_stats(w->udp);
+    w->router.n.tx_syscalls = u->tx_syscalls;
+    w->router.n.tx_errors = u->tx_errors;
+    w->router.n.rx_kernel_drops = u->rx_kernel_drops;
+    pthread_mutex_lock(&w->counters_lock);
+    w->counters = w->router.n;
+    pthread_mutex_unlock(&w->counters_lock);
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct worker *w = handle->data;
+    thread_assert_media();
+    int64_t now_us = turn(w);
+    w->router.wall_offset_us = clock_wall_us() - now_us;
+    router_tick(&w->router, now_us);
+    if (w->router.slice % (ROUTER_WHEEL / 4) == 0) {
+        publish_counters(w);
+        atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
+    }
+    worker_flush(w, now_us);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    thread_become(THREAD_MEDIA, w->index);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static int init_router(struct worker *w)
+{
+    struct router_params p = {
+        .worker = w->index,
+        .n_workers = w->all->n,
+        .conf = w->all->conf,
+        .ports = {.event = port_event, .command = port_command, .ctx = w},
+        .to_worker = w->to,
+    };
+    if (getrandom(&p.seed, sizeof(p.seed), 0) != sizeof(p.seed)) {
+        return -EIO;
+    }
+    p.owners = w->all->owners;
+    int err = router_init(&w->router, &p);
+    w->router.wall_offset_us = clock_wall_us() - clock_now_us();
+    return err;
+}
+
+static int init_loop(struct worker *w)
+{
+    int err = uv_loop_init(&w->loop);
+    if (err) {
+        return err;
+    }
+    uv_async_init(&w->loop, &w->wake, on_wake);
+    w->wake.data = w;
+    mailbox_set_wake(&w->inbox, &w->wake);
+    uv_timer_init(&w->loop, &w->timer);
+    w->timer.data = w;
+    uv_timer_start(&w->timer, on_timer, ROUTER_TICK_US / 1000, ROUTER_TICK_US / 1000);
+    uv_poll_init(&w->loop, &w->udp_poll, udp_fd(w->udp));
+    w->udp_poll.data = w;
+    watch_udp(w, UV_READABLE);
+    return 0;
+}
+
+int worker_init(struct worker *w, struct workers *all, int index, const char **ret_what)
+{
+    const struct conf *c = all->conf;
+    w->all = all;
+    w->index = index;
+    w->listen_fd = -1;
+    w->next_conn = 1;
+    pthread_mutex_init(&w->counters_lock, NULL);
+    const struct udp_params up = {
+        .bind = all->media_addr,
+        .rcvbuf_bytes = c->media.rcvbuf_bytes,
+        .sndbuf_bytes = c->media.sndbuf_bytes,
+        .gso = c->media.gso,
+        .gro = c->media.gro,
+    };
+    int err = udp_new(&up, &w->udp);
+    *ret_what = "cannot bind media.listen";
+    if (err) {
+        return err;
+    }
+    *ret_what = "out of memory";
+    for (int i = 0; i < all->n; i++) {
+        w->to[i] = i == index ? NULL : ring_new(RING_BYTES);
+        if (i != index && !w->to[i]) {
+            return -ENOMEM;
+        }
+    }
+    err = mailbox_init(&w->inbox, sizeof(struct api_cmd), INBOX_MESSAGES);
+    err = err ? err : tx_init(&w->batch);
+    err = err ? err : init_router(w);
+    err = err ? err : init_loop(w);
+    if (!err && index == 0 && c->media.tcp) {
+        *ret_what = "cannot listen on media.listen for TCP";
+        err = worker_tcp_listen(w, &all->media_addr);
+    }
+    return err;
+}
+
+int worker_start(struct worker *w)
+{
+    atomic_store(&w->turned_us, clock_now_us());
+    return -pthread_create(&w->thread, NULL, worker_main, w);
+}
+
+void worker_fini(struct worker *w)
+{
+    if (w->thread) {
+        pthread_join(w->thread, NULL);
+    }
+    if (w->router.p.conf) {
+        router_fini(&w->router);
+        uv_loop_close(&w->loop);
+    }
+    table_fini(&w->conns);
+    tx_fini(&w->batch);
+    mailbox_fini(&w->inbox);
+    for (int i = 0; i < w->all->n; i++) {
+        ring_free(w->to[i]);
+    }
+    udp_free(w->udp);
+    pthread_mutex_destroy(&w->counters_lock);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The router in virtual time: what viewers get is one continuous stream, whatever happens before
+ * it. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "tests/sim/sim.h"
+
+#define SECOND US_PER_S
+
+static void expect_clean(const struct sim *s, const struct sim_viewer *v, const char *what)
+{
+    const struct sim_stream *a = &v->audio, *d = &v->video;
+    cr_expect_eq(d->bad + a->bad, 0, "%s: content, seed %lu", what, s->seed);
+    cr_expect_eq(d->duplicates + a->duplicates, 0, "%s: duplicates %lu, seed %lu", what,
+                 d->duplicates, s->seed);
+    cr_expect_eq(d->ts_back + a->ts_back, 0, "%s: timestamps went back %lu times", what,
+                 d->ts_back);
+    cr_expect_eq(d->pid_gaps, 0, "%s: picture ids jumped %lu times", what, d->pid_gaps);
+}
+
+static uint64_t absent(const struct sim_stream *st)
+{
+    uint64_t n = 0;
+    for (uint64_t g = st->top > 4000 ? st->top - 4000 : 0x10000; g + 100 < st->top; g++) {
+        n += !st->seen[g % 8192];
+    }
+    return n;
+}
+
+Test(forward, every_packet_reaches_viewers_on_both_workers)
+{
+    /* first sequence number and timestamp: around every wrap */
+    static const struct {
+        uint16_t seq;
+        uint32_t ts;
+    } rows[] = {{0, 0}, {65500, 4294900000u}, {32700, 2147400000u}, {1, 1}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sim *s = sim_new(11 + i, (int64_t)i * 1000000007LL);
+        struct sim_publisher *p = sim_publish(s, 0, 77, 1, rows[i].seq, rows[i].ts);
+        struct sim_viewer *v[4];
+        for (int k = 0; k < 4; k++) {
+            v[k] = sim_view(s, k % 2, 77, true);
+        }
+        p->padding = i == 1;
+        sim_run(s, 10 * SECOND);
+        for (int k = 0; k < 4; k++) {
+            expect_clean(s, v[k], "plain");
+            cr_expect_geq(v[k]->video.packets, 290, "video packets %lu", v[k]->video.packets);
+            cr_expect_geq(v[k]->audio.packets, 490, "audio packets %lu", v[k]->audio.packets);
+            cr_expect_eq(absent(&v[k]->video), 0, "padding must not leave gaps");
+            cr_expect_eq(v[k]->video.pt, 100);
+            cr_expect_geq(v[k]->video.reports, 8);
+            cr_expect_geq(v[k]->audio.reports, 8);
+            cr_expect_eq(v[k]->video.rtx, 0);
+        }
+        sim_free(s);
+    }
+}
+
+Test(forward, loss_on_both_sides_is_repaired)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct sim *s = sim_new(seed, 5 * SECOND);
+        struct sim_publisher *p = sim_publish(s, 0, 1, 1, 65000, 1);
+        struct sim_viewer *rtx = sim_view(s, 0, 1, true), *far = sim_view(s, 1, 1, true);
+        p->loss = 0.05;
+        rtx->loss = far->loss = 0.05;
+        sim_run(s, 30 * SECOND);
+        cr_expect_gt(p->nacks, 10);
+        cr_expect_gt(p->rtx_sent, 10);
+        struct sim_viewer *both[] = {rtx, far};
+        for (int k = 0; k < 2; k++) {
+            cr_expect_eq(both[k]->video.bad, 0);
+            cr_expect_gt(both[k]->video.rtx, 10);
+            cr_expect_leq(absent(&both[k]->video), 4, "absent %lu, seed %lu",
+                          absent(&both[k]->video), seed);
+        }
+        sim_free(s);
+    }
+}
+
+Test(forward, a_publisher_that_returns_continues_the_stream)
+{
+    /* worker of the first publisher, of the second, of the viewer */
+    static const int rows[][3] = {{0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 0}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sim *s = sim_new(100 + i, SECOND);
+        struct sim_publisher *p = sim_publish(s, rows[i][0], 9, 1, 1000, 90000);
+        struct sim_viewer *v = sim_view(s, rows[i][2], 9, true);
+        sim_run(s, 3 * SECOND);
+        uint64_t before = v->video.packets;
+        cr_expect_gt(before, 80);
+        sim_unpublish(s, p);
+        sim_run(s, 2 * SECOND);
+        sim_publish(s, rows[i][1], 9, i % 2 ? 1 : 3, 40000, 7);
+        sim_run(s, 5 * SECOND);
+        expect_clean(s, v, "returned");
+        cr_expect_gt(v->video.packets, before + 120, "row %u: %lu then %lu", i, before,
+                     v->video.packets);
+        cr_expect_eq(absent(&v->video), 0);
+        sim_free(s);
+    }
+}
+
+Test(forward, simulcast_viewers_get_the_largest_live_layer)
+{
+    struct sim *s = sim_new(5, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 3, 3, 100, 5000);
+    struct sim_viewer *v = sim_view(s, 0, 3, true), *far = sim_view(s, 1, 3, true);
+    sim_run(s, 4 * SECOND);
+    cr_expect_eq(v->video.layer, 2);
+    cr_expect_eq(far->video.layer, 2);
+    p->layer[2].paused = true;
+    sim_run(s, 4 * SECOND);
+    cr_expect_eq(v->video.layer, 1, "the top layer died");
+    cr_expect_eq(far->video.layer, 1);
+    p->layer[2].paused = false;
+    sim_run(s, 4 * SECOND);
+    cr_expect_eq(v->video.layer, 2, "and came back");
+    cr_expect_eq(far->video.layer, 2);
+    struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id};
+    c.u.layer.mline = 1;
+    c.u.layer.layer = 0;
+    router_on_cmd(v->r, &c, s->now_us);
+    sim_run(s, 2 * SECOND);
+    cr_expect_eq(v->video.layer, 0, "the viewer asked");
+    cr_expect_eq(far->video.layer, 2, "the other did not");
+    expect_clean(s, v, "layers");
+    expect_clean(s, far, "layers");
+    cr_expect_eq(absent(&v->video), 0);
+    sim_free(s);
+}
+
+Test(forward, key_frame_wishes_are_coalesced)
+{
+    struct sim *s = sim_new(6, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 3, 1, 100, 5000);
+    sim_run(s, 2 * SECOND);
+    uint64_t before = p->plis;
+    for (int i = 0; i < 500; i++) {
+        sim_view(s, i % 2, 3, true);
+        sim_run(s, 10 * US_PER_MS);
+    }
+    cr_expect_leq(p->plis - before, 5 * 1000 / 300 + 2, "%lu requests in 5 s", p->plis - before);
+    sim_run(s, SECOND);
+    for (int i = 0; i < s->n_viewers; i++) {
+        cr_expect_gt(s->viewers[i]->video.packets, 5, "viewer %d got %lu", i,
+                     s->viewers[i]->video.packets);
+        expect_clean(s, s->viewers[i], "storm");
+    }
+    sim_free(s);
+}
+
+Test(forward, a_deaf_source_is_not_asked_for_ever)
+{
+    struct sim *s = sim_new(7, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 3, 1, 100, 5000);
+    sim_run(s, SECOND);
+    p->ignores_pli = true;
+    struct sim_viewer *v = sim_view(s, 0, 3, true);
+    sim_run(s, 30 * SECOND);
+    cr_expect_leq(p->plis, 12, "%lu requests", p->plis);
+    cr_expect_eq(v->video.packets, 0);
+    p->layer[0].key_wanted = true; /* its own interval */
+    sim_run(s, SECOND);
+    cr_expect_gt(v->video.packets, 20);
+    expect_clean(s, v, "deaf");
+    sim_free(s);
+}
+
+Test(forward, leaving_viewers_leave_nothing)
+{
+    struct sim *s = sim_new(8, SECOND);
+    sim_publish(s, 0, 3, 3, 100, 5000);
+    for (int round = 0; round < 50; round++) {
+        struct sim_viewer *v = sim_view(s, round % 2, 3, round % 3);
+        sim_run(s, 40 * US_PER_MS);
+        sim_leave(s, v);
+    }
+    sim_run(s, SECOND);
+    cr_expect_eq(s->r[0].n_peers, 1);
+    cr_expect_eq(s->r[1].n_peers, 0);
+    cr_expect_eq(s->r[0].streams.used, 1);
+    cr_expect_eq(router_stream(&s->r[0], 3, false)->wanted_by, 0);
+    cr_expect_eq(s->r[1].n.sessions_ended, 25);
+    sim_free(s);
+}
