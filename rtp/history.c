@@ -139,6 +139,7 @@ int history_put(struct history *h, const struct hist_in *in)
             h->next_rank[d] = (uint16_t)(h->next_rank[d] + ((in->desc->dt_mask >> d) & 1));
         }
     }
+    s->arrival = h->arrivals;
     s->arrival_us = in->arrival_us;
     s->ts = in->ts;
     s->payload_len = (uint16_t)in->payload_len;
@@ -161,7 +162,8 @@ const struct hist_slot *history_arrived(const struct history *h, uint64_t n)
         return NULL;
     }
     const struct hist_slot *s = &h->slots[h->order[n & (h->n_slots - 1)]];
-    return s->seq != HIST_NO_SEQ && (s->flags & HIST_PRESENT) ? s : NULL;
+    /* A gap takes slots without arrivals: the slot may hold a newer packet by now. */
+    return s->seq != HIST_NO_SEQ && (s->flags & HIST_PRESENT) && s->arrival == n ? s : NULL;
 }
 
 const struct hist_slot *history_find(const struct history *h, unsigned dt, uint16_t rank)

@@ -26,6 +26,7 @@ enum hist_flags {
 /* One stored packet. */
 struct hist_slot {
     uint64_t seq;         /* extended source sequence number; HIST_NO_SEQ: empty */
+    uint64_t arrival;     /* number of its arrival, from 0 */
     int64_t arrival_us;   /* monotonic, when it came to this machine */
     uint64_t pos;         /* byte ring position (never wraps) of the extensions, then the payload */
     uint32_t ts;          /* source RTP timestamp */

@@ -47,7 +47,7 @@ bool keyframes_poll(struct keyframes *k, int64_t now_us, int64_t rtt_us)
     int64_t patience =
         MAX((rtt_us + 100 * US_PER_MS) << (k->tries - 1), (int64_t)KEYFRAME_FLOOR_US);
     k->next_ask_us = now_us + patience;
-    if (k->tries >= KEYFRAME_TRIES) {
+    if (k->deaf || k->tries >= KEYFRAME_TRIES) {
         k->deaf = true;
         k->tries = KEYFRAME_TRIES - 1;
         k->next_ask_us = now_us + KEYFRAME_DEAF_US;

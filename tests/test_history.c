@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "rtp/history.h"
+
+static int put(struct history *h, uint64_t seq, uint16_t dt_mask, uint8_t flags, size_t len,
+               int64_t at)
+{
+    uint8_t payload[HISTORY_PACKET_MAX + 1];
+    memset(payload, (int)(seq & 0xff), sizeof(payload));
+    struct pkt_desc d = {.dt_mask = dt_mask, .flags = flags};
+    struct hist_in in = {.seq = seq,
+                         .ts = (uint32_t)seq,
+                         .arrival_us = at,
+                         .desc = &d,
+                         .payload = payload,
+                         .payload_len = len};
+    return history_put(h, &in);
+}
+
+static struct history make(uint32_t bytes)
+{
+    struct history h;
+    cr_assert_eq(history_init(&h, 1024, bytes), 0);
+    return h;
+}
+
+Test(history, ranks_skip_padding_and_keep_numbers_for_what_is_late)
+{
+    struct history h = make(1 << 16);
+    /* 10 media, 11 padding, 12 lost for now, 13 media of every target, 14 media of target 0 only */
+    cr_assert_eq(put(&h, 10, 0xfff, 0, 5, 0), 0);
+    cr_assert_eq(put(&h, 11, 0, 0, 0, 0), 0);
+    cr_assert_eq(put(&h, 13, 0xfff, 0, 5, 0), 0);
+    cr_assert_eq(put(&h, 14, 0x001, 0, 5, 0), 0);
+    cr_assert_eq(put(&h, 15, 0xfff, 0, 5, 0), 0);
+    static const struct {
+        uint64_t arrival, seq;
+        uint16_t rank0, rank1;
+    } rows[] = {{0, 10, 0, 0}, {1, 11, 1, 1}, {2, 13, 2, 2}, {3, 14, 3, 3}, {4, 15, 4, 3}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct hist_slot *s = history_arrived(&h, rows[i].arrival);
+        cr_assert(s);
+        cr_expect_eq(s->seq, rows[i].seq);
+        cr_expect_eq(s->rank[0], rows[i].rank0, "row %u", i);
+        cr_expect_eq(s->rank[1], rows[i].rank1, "row %u", i);
+    }
+    cr_expect_null(history_find(&h, 0, 1), "12 has not come");
+    cr_assert_eq(put(&h, 12, 0xfff, 0, 5, 0), 0);
+    cr_expect_eq(history_find(&h, 0, 1)->seq, 12);
+    cr_expect_eq(history_arrived(&h, 5)->seq, 12, "it arrived last");
+    cr_expect_eq(history_find(&h, 1, 3)->seq, 15, "14 is not in target 1");
+    cr_expect_null(history_find(&h, 0, 5));
+    cr_expect_null(history_find(&h, 0, 0xffff));
+    cr_expect_eq(put(&h, 12, 0xfff, 0, 5, 0), -EALREADY);
+    cr_expect_eq(put(&h, 9, 0xfff, 0, 5, 0), -EALREADY, "before the beginning");
+    cr_expect_eq(put(&h, 16, 0xfff, 0, HISTORY_PACKET_MAX + 1, 0), -EMSGSIZE);
+    history_fini(&h);
+}
+
+Test(history, every_stored_packet_is_found_by_rank_across_wraps)
+{
+    struct history h = make(1 << 20);
+    uint64_t seq = 0xfff0;
+    for (unsigned n = 0; n < 140000; n++, seq++) {
+        if (n % 7 == 3) {
+            continue; /* lost */
+        }
+        cr_assert_eq(put(&h, seq, n % 5 ? 0xfff : 0x1, 0, 3, n), 0);
+        if (n % 997 == 0 && n > 1000) {
+            for (uint64_t back = 0; back < 900; back++) {
+                const struct hist_slot *s = history_arrived(&h, h.arrivals - 1 - back);
+                if (!s) {
+                    cr_assert_geq(back, 800, "only what the slots no longer reach");
+                    continue;
+                }
+                const struct hist_slot *f = history_find(&h, 0, s->rank[0]);
+                if (seq - s->seq < 1000) {
+                    cr_assert_eq(f, s, "n %u back %lu", n, back);
+                }
+            }
+        }
+    }
+    history_fini(&h);
+}
+
+Test(history, bytes_are_whole_or_gone)
+{
+    struct history h = make(1 << 13);
+    for (uint64_t seq = 1; seq < 3000; seq++) {
+        size_t len = 1 + (seq * 37) % 1400;
+        cr_assert_eq(put(&h, seq, 1, 0, len, 0), 0);
+        for (uint64_t n = h.arrivals > 20 ? h.arrivals - 20 : 0; n < h.arrivals; n++) {
+            const struct hist_slot *s = history_arrived(&h, n);
+            const uint8_t *b = history_bytes(&h, s);
+            for (unsigned i = 0; b && i < s->payload_len; i++) {
+                cr_assert_eq(b[i], (uint8_t)s->seq);
+            }
+        }
+        cr_assert(history_bytes(&h, history_arrived(&h, h.arrivals - 1)));
+    }
+    uint32_t before = h.n_bytes;
+    cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 20), 0);
+    cr_expect_eq(h.n_bytes, 2 * before, "it holds too little");
+    const struct hist_slot *s = history_arrived(&h, h.arrivals - 1);
+    cr_expect_eq(history_bytes(&h, s)[0], (uint8_t)s->seq, "growing keeps what is there");
+    cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 13), 0);
+    cr_expect_eq(h.n_bytes, 2 * before, "not above its bound");
+    history_fini(&h);
+}
+
+Test(history, a_jump_starts_anew_and_viewers_can_tell)
+{
+    struct history h = make(1 << 16);
+    cr_assert_eq(put(&h, 100, 1, DESC_ENTRY, 5, 0), 0);
+    cr_expect_eq(h.entry_arrival, 1);
+    uint64_t resets = h.resets;
+    cr_assert_eq(put(&h, 100 + HISTORY_GAP_MAX, 1, 0, 5, 0), 0);
+    cr_expect_eq(h.resets, resets, "as large a gap as may be");
+    cr_assert_eq(put(&h, 101 + 2 * HISTORY_GAP_MAX, 1, 0, 5, 0), 0);
+    cr_expect_eq(h.resets, resets + 1);
+    cr_expect_eq(h.entry_arrival, 0);
+    cr_expect_null(history_arrived(&h, 0));
+    cr_expect_eq(h.arrivals, 3, "arrival numbers go on");
+    history_fini(&h);
+}
