@@ -28,10 +28,14 @@ enum thread_kind {
     THREAD_MEDIA,
 };
 
-/* Says what the calling thread is; index: worker number. Also names the thread ("media-0"). */
+/* Says what the calling thread is; index: worker number. Also names it for ps and gdb ("media-0");
+ * the main thread keeps the program's name. */
 void thread_become(enum thread_kind kind, int index);
+/* What the calling thread said it is; THREAD_OTHER if it said nothing. */
 enum thread_kind thread_kind_now(void);
+/* The worker number that the calling thread gave, else 0. */
 int thread_index_now(void);
+/* Abort when the calling thread is not what the function expects. */
 void thread_assert_main(void) THREAD_ATTR(assert_capability(thread_role_main));
 void thread_assert_media(void) THREAD_ATTR(assert_capability(thread_role_media));
 

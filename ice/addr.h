@@ -31,9 +31,17 @@ int addr_parse_ip(const char *text, uint16_t port, struct addr *ret) MUST_CHECK;
 /* "192.0.2.1:8189" or "[2001:db8::1]:8189"; ip only when with_port is false. Returns text. */
 const char *addr_format(const struct addr *a, bool with_port, char text[ADDR_TEXT_MAX]);
 
+/* Same IP, port and scope. */
 bool addr_equal(const struct addr *a, const struct addr *b);
+/* True for IPv4, however it was written. */
 bool addr_is_v4(const struct addr *a);
+/* 127/8 and ::1. */
 bool addr_is_loopback(const struct addr *a);
+/* RFC 3927 and fe80::/10. */
+bool addr_is_link_local(const struct addr *a);
+/* False for unspecified, 0/8, broadcast and multicast addresses, to which nothing is answered
+ * (SEC-43). The port is not looked at. */
+bool addr_is_unicast(const struct addr *a);
 /* RFC 1918, RFC 4193, link-local, loopback, 100.64/10: not reachable from the Internet. */
 bool addr_is_private(const struct addr *a);
 /* True if the first bits of both addresses are equal; bits counts in the 16-byte form (an IPv4 /24
@@ -58,6 +66,8 @@ struct path {
     uint64_t conn; /* TCP: id of the connection on its worker; 0 for UDP */
 };
 
+/* The same 5-tuple: transport, connection, remote address, local IP. The interface does not count:
+ * it may change with routing while the addresses stay. */
 bool path_equal(const struct path *a, const struct path *b);
 
 #endif

@@ -29,8 +29,10 @@ void fingerprint_format(const struct fingerprint *fp, char *out, size_t cap);
 
 struct cert; /* immutable after cert_new: shared by all threads without locks */
 
-/* A fresh key and certificate. NULL on failure. */
+/* A fresh key and certificate, and what DTLS sessions share. The key lies in OpenSSL's secure heap,
+ * which the first call sets up. NULL on failure. Call before other threads start. */
 struct cert *cert_new(void);
+/* Accepts NULL; sessions made with c must be gone. */
 void cert_free(struct cert *c);
 /* sha-256 of the certificate, as written into every answer. */
 const struct fingerprint *cert_fingerprint(const struct cert *c);

@@ -80,9 +80,12 @@ enum link_drop {
     LINK_DROP_SRTP_REPLAY,
     LINK_DROP_SRTP_SSRCS,
     LINK_DROP_SIZE,
+    LINK_DROP_DATA,    /* application data on a link without data channels */
     LINK_DROP_UNKNOWN, /* first byte in no RFC 7983 range */
+    LINK_DROP_CLOSED,  /* anything after LINK_CLOSED: a closed link is silent (DTLS-12) */
     LINK_DROP_COUNT
 };
+/* "stun_malformed", …: for counters. */
 const char *link_drop_name(enum link_drop d);
 
 struct link;
@@ -98,11 +101,19 @@ void link_free(struct link *l); /* accepts NULL */
 enum link_in link_on_datagram(struct link *l, int64_t now_us, const struct path *from, uint8_t *buf,
                               size_t len, uint8_t **ret_data, size_t *ret_len);
 
+/* After LINK_IN_DATA: the next SCTP packet of the same datagram, should it hold several (DTLS
+ * allows it, nobody is known to do it). Returns false when there is none. */
+bool link_next_data(struct link *l, int64_t now_us, uint8_t **ret_data, size_t *ret_len);
+
 /* The next datagram to send: STUN answers go back to where the request came from, DTLS to the
  * chosen path. Returns its length, 0 when there is none. cap >= RTP_PACKET_MAX. */
 size_t link_poll(struct link *l, uint8_t *out, size_t cap, struct path *ret_to);
+/* The next event, LINK_EVENT_NONE when there is none. Events of one kind are merged; PATH comes
+ * before UP, CLOSED last. */
 enum link_event link_poll_event(struct link *l);
 
+/* Retransmits DTLS, gives a handshake up, frees OpenSSL's state: whatever is due. Drain link_poll
+ * and link_poll_event afterwards. */
 void link_on_timer(struct link *l, int64_t now_us);
 int64_t link_next_deadline(const struct link *l); /* INT64_MAX: never */
 
@@ -112,7 +123,11 @@ const char *link_close_reason(const struct link *l); /* fixed string; NULL while
 /* Where media goes: the highest-priority nominated pair, the latest one among equals (ICE-11,
  * ICE-26). NULL before the first check. */
 const struct path *link_path(const struct link *l);
-/* A TCP connection has gone: paths on it are forgotten. */
+/* The i-th address that proved itself, NULL beyond the last. Packets are accepted from all of them,
+ * so all belong into the owner table; to be forgotten there when the link goes. */
+const struct path *link_path_at(const struct link *l, unsigned i);
+/* A TCP connection has gone: paths on it are forgotten. If the chosen one was among them there is a
+ * LINK_EVENT_PATH, and link_path may be NULL again. */
 void link_on_conn_closed(struct link *l, uint64_t conn);
 
 /* Sealing and the negotiated profile; NULL and SRTP_NONE before LINK_UP. */
@@ -130,7 +145,7 @@ void link_restart(struct link *l, const struct ice_creds *creds, int64_t now_us)
 /* True if ufrag (n bytes) is a current local ufrag, old or new generation. */
 bool link_has_ufrag(const struct link *l, const char *ufrag, size_t n);
 
-/* Queues an SCTP packet. Returns 0, -EAGAIN before LINK_UP. */
+/* Queues an SCTP packet. Returns 0, -EAGAIN before LINK_UP and after, -EMSGSIZE (dtls_send). */
 int link_send_data(struct link *l, const uint8_t *data, size_t len) MUST_CHECK;
 
 /* Queues close_notify and enters LINK_CLOSED; drain link_poll afterwards. */

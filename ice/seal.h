@@ -12,6 +12,11 @@
 
 #include "rtp/base.h"
 
+/* OpenSSL's srtp.h, if it came first, has macros of these names, with these values. */
+#undef SRTP_AES128_CM_SHA1_80
+#undef SRTP_AEAD_AES_128_GCM
+#undef SRTP_AEAD_AES_256_GCM
+
 enum srtp_profile {
     SRTP_NONE = 0,
     SRTP_AES128_CM_SHA1_80 = 0x0001, /* RFC 5764 4.1.2; values are those of use_srtp */
@@ -59,7 +64,8 @@ int seal_backend_parse(const char *text, enum seal_backend *ret) MUST_CHECK;
 struct seal;        /* keys of one session's sending direction */
 struct seal_stream; /* one sending SSRC: its index window */
 
-/* Returns NULL when out of memory or when the backend refuses the profile. The keys are copied. */
+/* Returns NULL when out of memory or when the backend refuses the profile. The keys are copied.
+ * With ipsec-mb, each thread that seals or opens has a manager of 200 kB, made at its first use. */
 struct seal *seal_new(const struct srtp_keys *keys);
 void seal_free(struct seal *s); /* accepts NULL; zeroises */
 
@@ -69,12 +75,13 @@ void seal_free(struct seal *s); /* accepts NULL; zeroises */
 struct seal_stream *seal_stream(struct seal *s, uint32_t ssrc);
 
 /* Seals one RTP packet.
- * index     48-bit packet index (ROC << 16 | SEQ); its low 16 bits are in the header
- * out       holds header (hdr_len bytes: fixed part and extensions; authenticated only) followed by
- * head_len bytes of plaintext that replace the codec's descriptor; sealed in place body body_len
- * bytes of plaintext that follow the head; not modified; may not overlap out cap       room at out,
- * bytes; hdr_len + head_len + body_len + SEAL_TAG_MAX suffices Returns the sealed length; -EALREADY
- * if the index was used (nothing is written); -ENOSPC. */
+ *   index    48-bit packet index (ROC << 16 | SEQ); its low 16 bits are in the header
+ *   out      holds hdr_len bytes of header (fixed part and extensions; authenticated only), then
+ *            head_len bytes of plaintext that replace the codec's descriptor, sealed in place
+ *   cap      room at out, bytes; hdr_len + head_len + body_len + SEAL_TAG_MAX suffices
+ *   body     body_len bytes of plaintext that follow the head; not modified; may not overlap out
+ * Returns the sealed length; -EALREADY if the index was used or lies below the window (nothing is
+ * written); -ENOSPC (nothing is written, the index stays free); -EIO if the library failed. */
 int seal_rtp(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
              size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len) MUST_CHECK;
 
@@ -86,20 +93,24 @@ int seal_rtp_again(struct seal *s, struct seal_stream *st, uint64_t index, uint8
                    size_t body_len) MUST_CHECK;
 
 /* Seals a compound RTCP packet in place; the index is counted inside. len bytes at buf, cap bytes
- * of room. Returns the sealed length or -ENOSPC; -EOVERFLOW after 2^31 packets. */
+ * of room. Returns the sealed length or -ENOSPC; -EOVERFLOW after 2^31 packets; -EIO. The first
+ * packet carries index 1, as libsrtp's does. */
 int seal_rtcp(struct seal *s, uint8_t *buf, size_t len, size_t cap) MUST_CHECK;
 
 /* ---- receiving ---- */
 
 struct open; /* keys and replay windows of one session's receiving direction */
 
-/* max_ssrcs  cap on SSRCs that may create state (SEC-62) */
+/* max_ssrcs: cap on SSRCs that may create state by RTP (SEC-62). RTCP has a table of its own, of
+ * max_ssrcs but at least 8 senders: viewers report and send no media. NULL as for seal_new. */
 struct open *open_new(const struct srtp_keys *keys, unsigned max_ssrcs);
-void open_free(struct open *o);
+void open_free(struct open *o); /* accepts NULL; zeroises */
 
 /* Opens one packet in place: verifies, decrypts, updates the replay window; state changes only
- * after authentication (SEC-58). Returns the plaintext length; -EBADMSG authentication failed or
- * malformed; -EALREADY replayed or too old; -EMLINK too many SSRCs. */
+ * after authentication (SEC-58). The index is estimated as in RFC 3711 3.3.1; the first packet of
+ * an SSRC is taken to be in roll-over 0. Returns the plaintext length; -EBADMSG authentication
+ * failed (the body is garbage then) or malformed; -EALREADY replayed or too old; -EMLINK too many
+ * SSRCs; -ENOMEM. */
 int open_rtp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;
 /* The same for SRTCP; packets without the E bit are refused (SEC-57). */
 int open_rtcp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;

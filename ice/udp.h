@@ -30,6 +30,8 @@ int udp_probe(const struct addr *bind, uint16_t *ret_port) MUST_CHECK;
 int udp_new(const struct udp_params *p, struct udp **ret) MUST_CHECK;
 void udp_free(struct udp *u);
 int udp_fd(const struct udp *u);
+/* The port bound to: of use after binding port 0. */
+uint16_t udp_port(const struct udp *u);
 int udp_rcvbuf(const struct udp *u);
 bool udp_gso(const struct udp *u); /* segmentation works on this socket */
 
@@ -40,9 +42,11 @@ struct udp_in {
     struct path from;
 };
 
+#define UDP_RX_MAX (UDP_RX_BATCH * 64) /* datagrams that one batch can hold */
+
 /* Reads at most one batch. Returns datagrams produced (GRO trains are cut), 0 when the socket is
- * empty, -errno. max: room at ret; UDP_RX_MAX suffices. */
-#define UDP_RX_MAX (UDP_RX_BATCH * 64)
+ * empty, -errno. max: room at ret; UDP_RX_MAX holds any batch, and what does not fit is kept for
+ * the next call. */
 int udp_recv(struct udp *u, struct udp_in *ret, int max);
 
 /* One run: segments to one peer, all of seg_len bytes but the last, which may be shorter;
@@ -59,7 +63,9 @@ struct udp_run {
 
 /* Sends n runs. A bad one is counted, marked with its errno and skipped; EINVAL, EMSGSIZE and EIO
  * on a segmented run are retried segment by segment. Returns how many runs are done with (sent or
- * failed): n, or fewer when the socket is full: keep the rest and wait for POLLOUT. */
+ * failed): n, or fewer when the socket is full: keep the rest and wait for POLLOUT. A run that was
+ * cut by a full socket has been advanced: its buf and len describe what is left, so that nothing
+ * leaves twice. Runs longer than UDP_RUN_SEGMENTS or UDP_RUN_BYTES are split inside. */
 int udp_send(struct udp *u, struct udp_run *runs, int n);
 
 /* Counters since udp_new. */

@@ -27,8 +27,12 @@ enum codec_id {
 };
 
 /* Decode targets of one encoding. Target 0 is "everything"; 1.. are the codec's own smaller cuts,
- * best first. */
+ * best first: by highest spatial layer, then by highest temporal layer. With one spatial layer
+ * target 1 is the first cut below everything; with several it is the highest layers alone, which is
+ * less than everything where upper layers do not build on the lower ones (K-SVC, S modes). When
+ * there are more combinations than room, each spatial layer keeps its best temporal cuts. */
 #define DT_MAX 12
+#define DT_ALL ((uint16_t)((1 << DT_MAX) - 1))
 
 enum desc_flags {
     DESC_KEYFRAME = 1 << 0,    /* packet belongs to a frame that decodes without any earlier one */
@@ -45,18 +49,23 @@ enum desc_flags {
 
 /* What one packet is, in the terms that layer choice needs. Filled once per published packet. */
 struct pkt_desc {
-    uint16_t dt_mask; /* bit d: packet belongs to decode target d; 0 for padding-only packets */
-    uint16_t sw_mask; /* bit d: a receiver may enter target d at this packet */
-    uint8_t flags;    /* enum desc_flags */
-    uint8_t sid;      /* spatial layer, 0 = lowest */
-    uint8_t tid;      /* temporal layer, 0 = base */
-    uint8_t head_len; /* bytes at the payload's start that codec_info.rewrite replaces; 0 = nothing
-                         to rewrite */
-    uint16_t
-        pic_id; /* VP8/VP9 picture id as on the wire (7 or 15 bit), valid with DESC_HAS_PIC_ID */
-    uint8_t tl0_idx; /* valid with DESC_HAS_TL0 */
-    uint8_t key_idx; /* VP8 KEYIDX, valid with DESC_HAS_KEYIDX */
-    uint16_t width;  /* pixels, from a key frame that says so; else 0 */
+    uint16_t dt_mask; /* bit d: packet belongs to decode target d; 0 for padding-only packets. Bit 0
+                         and the bits from describe.n_dt on are set in every other packet, so that a
+                         target that vanished means everything */
+    uint16_t sw_mask; /* bit d: a receiver of any target of this encoding may enter target d at this
+                         packet */
+    uint16_t tsw_mask; /* as sw_mask, for a receiver of a target with the same highest spatial layer
+                          (describe.dt_sid); holds sw_mask's bits too */
+    uint8_t flags;     /* enum desc_flags */
+    uint8_t sid;       /* spatial layer, 0 = lowest */
+    uint8_t tid;       /* temporal layer, 0 = base */
+    uint8_t head_len;  /* bytes at the payload's start that codec_info.rewrite replaces; 0 = nothing
+                          to rewrite */
+    uint16_t pic_id;   /* VP8/VP9 picture id, 15 bit (7-bit ids are unwrapped to the nearest), valid
+                          with DESC_HAS_PIC_ID */
+    uint8_t tl0_idx;   /* valid with DESC_HAS_TL0 */
+    uint8_t key_idx;   /* VP8 KEYIDX, valid with DESC_HAS_KEYIDX */
+    uint16_t width;    /* pixels of the largest layer, from a key frame that says so; else 0 */
     uint16_t height;
 };
 
@@ -66,11 +75,24 @@ struct describe {
     uint32_t last_ts;    /* media clock */
     bool any;            /* a packet has been described */
     bool in_keyframe;    /* the frame at last_ts is a key frame */
-    bool params_seen;    /* parameter sets seen at last_ts (H.264, H.265) */
+    bool params_seen;    /* the packet to enter the frame at last_ts was already seen: its parameter
+                            sets, or the start of its first slice (H.264, H.265) */
     bool last_marker;    /* the packet before ended its frame */
+    bool has_key;        /* key_ts is valid */
+    bool from_dd;        /* the targets below are those of the dependency descriptor */
+    bool has_pic_ref;    /* pic_ref is valid */
+    uint16_t last_seq16; /* newest sequence number */
+    uint16_t pic_ref;    /* newest picture id, 15 bit */
+    uint32_t key_ts;     /* timestamp of the newest key frame, for its packets that come late */
     uint8_t n_dt;        /* decode targets in use, >= 1 */
     uint8_t n_sid;       /* spatial layers in this stream, >= 1 */
     uint8_t n_tid;       /* temporal layers, >= 1 */
+    uint16_t active_mask;   /* bit d: target d is being sent, as the dependency descriptor says; all
+                               ones without one */
+    uint8_t dt_sid[DT_MAX]; /* highest spatial layer in target d, d < n_dt */
+    uint8_t dt_tid[DT_MAX]; /* highest temporal layer in target d, d < n_dt */
+    uint8_t dt_dd[DT_MAX];  /* decode target of the dependency descriptor behind d, with from_dd;
+                               0xff for "everything" where no decode target is that */
     struct dd_state *dd; /* dependency descriptor templates; owned here, allocated by describe_init,
                             NULL for audio */
 };
@@ -92,9 +114,11 @@ struct describe_in {
     uint8_t dd_len;
 };
 
-/* VP8 picture id, TL0PICIDX and KEYIDX to write instead of the packet's own. */
+/* VP8 and VP9 picture id, TL0PICIDX and (VP8) KEYIDX to write instead of the packet's own. */
 struct codec_ids {
-    uint16_t pic_id; /* 15 bit */
+    uint16_t
+        pic_id; /* 15 bit, and written so. VP8: also written where the source had none, because a
+                   stream spliced from several sources must not mix frames with and without */
     uint8_t tl0_idx;
     uint8_t key_idx; /* 5 bit */
 };
@@ -133,6 +157,27 @@ enum codec_id codec_find(const char *name, size_t name_len, uint32_t clock_hz, u
 
 /* The codec of a static payload type without rtpmap (RFC 3551), or CODEC_NONE. */
 enum codec_id codec_find_static(unsigned pt);
+
+/* The smallest target that holds layer (sid, tid) and all below it: for a receiver that asks for a
+ * layer instead of a target. 0 if only "everything" does. */
+unsigned codec_find_target(const struct describe *d, uint8_t sid, uint8_t tid);
+
+/* H.264 profiles that browsers tell apart, RFC 6184 table 5, in rising order: a decoder of one can
+ * in practice decode those before it (of baseline, the part without FMO and ASO that encoders use).
+ */
+enum h264_profile {
+    H264_CONSTRAINED_BASELINE,
+    H264_BASELINE,
+    H264_MAIN,
+    H264_CONSTRAINED_HIGH,
+    H264_HIGH,
+    H264_OTHER, /* High 10, High 4:4:4 ...: comparable by equality of the whole profile only */
+};
+
+/* The profile that an H.264 fmtp names; without profile-level-id the default of RFC 6184 8.1,
+ * H264_BASELINE. Returns an enum h264_profile, or -EBADMSG if profile-level-id is not 6 hex digits.
+ */
+int codec_h264_profile(const char *fmtp);
 
 /* Describes one packet: chooses the dependency descriptor where there is one, the codec's payload
  * descriptor else. Returns 0, or -EBADMSG (drop and count). */

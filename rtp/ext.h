@@ -58,27 +58,29 @@ struct ext_map {
     bool allow_mixed; /* a=extmap-allow-mixed was negotiated: two-byte headers may be written */
 };
 
-/* Where each known extension of one packet lies. len 0 and data NULL: absent. Points into the
- * packet. */
+/* Where each known extension of one packet lies. Points into the packet. */
 struct ext_set {
     struct {
-        const uint8_t *data;
-        uint8_t len;
+        const uint8_t *data; /* NULL: absent */
+        uint8_t len;         /* bytes; 0 is possible in the two-byte form */
     } e[EXT_COUNT];
 };
 
 /* Reads the extensions of a parsed packet, both RFC 8285 forms; id 0 is padding, one-byte id 15
- * stops the walk, appbits are ignored, unknown ids are skipped, the first of two equal ids wins.
- * pkt  the packet that hdr was read from
- * Returns 0, or -EBADMSG if an element runs past the block (ret_set then holds those before it). */
+ * (and one-byte id 0 with a length) stops the walk, appbits are ignored, unknown ids are skipped,
+ * the first of two equal ids wins. Any other profile word reads as "no extensions" (RFC 9335's
+ * too). pkt  the packet that hdr was read from Returns 0, or -EBADMSG if an element runs past the
+ * block (ret_set then holds those before it). */
 int ext_read(const struct rtp_header *hdr, const uint8_t *pkt, const struct ext_map *map,
              struct ext_set *ret_set);
 
 /* Writes an extension block (profile word, length word, elements, padding) for all entries of set
  * whose id in map is not 0. The one-byte form is used when every element fits it (id 1..14, 1..16
- * bytes); else the two-byte form if allow_mixed; else elements that do not fit are left out. out,
- * cap  where to write, and the room there, in bytes Returns the bytes written, a multiple of 4; 0
- * if there is nothing to write; -ENOSPC. */
+ * bytes); else the two-byte form if allow_mixed; else elements that do not fit are left out. set's
+ * values must not lie in out.
+ * out, cap  where to write, and the room there, in bytes
+ * Returns the bytes written, a multiple of 4; 0 if there is nothing to write; -ENOSPC, and out is
+ * then undefined. */
 int ext_write(const struct ext_set *set, const struct ext_map *map, uint8_t *out, size_t cap);
 
 #endif

@@ -34,8 +34,9 @@ struct rtp_header {
 };
 
 /* Reads and checks a whole packet, decrypted.
- * Returns 0; -EMSGSIZE if shorter than its header says; -EBADMSG if the version is not 2 or the
- * padding count is 0 or larger than what follows the header. RFC 3550 A.1. */
+ * Returns 0; -EMSGSIZE if shorter than its header says or longer than RTP_PACKET_MAX; -EBADMSG if
+ * the version is not 2 or the padding count is 0 or larger than what follows the header. RFC 3550
+ * A.1. */
 int rtp_header_read(const uint8_t *pkt, size_t len, struct rtp_header *ret_hdr) MUST_CHECK;
 
 /* Writes the fixed 12 bytes: version 2, no CSRC; has_ext sets X, has_pad sets P. Only pt, marker,

@@ -219,7 +219,7 @@ struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const 
     if (b) {
         return b;
     }
-    struct ext_set set;
+    struct ext_set set = {0};
     const struct api_mline *ml = section_of(p, hdr, pkt, &set);
     int role = ml ? pt_role(ml, hdr->pt) : 0;
     if (!role) {

@@ -76,8 +76,7 @@ static struct encoding *pick(const struct sub *s)
         return &t->enc[s->fixed_layer];
     }
     struct encoding *e = &t->enc[t->best];
-    uint32_t limit = s->peer->estimate_bps;
-    for (int steps = s->cap; steps > 0 || (limit && e->bitrate_bps > limit); steps--) {
+    for (int steps = s->cap; steps > 0; steps--) {
         struct encoding *lower = NULL;
         for (unsigned i = 0; i < t->n_enc; i++) {
             struct encoding *c = &t->enc[i];

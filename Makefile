@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# Short names for what meson and the scripts do.
+BUILD = build
+PREFIX = /usr/local
+# Flags for the server: make run ARGS="--set media.announce=192.0.2.1"
+ARGS =
+
+.PHONY: all run test test-long check fmt lint tidy asan fuzz bench install hooks clean
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD) sluice
+
+$(BUILD)/build.ninja:
+	.ci/deps build
+	meson setup $(BUILD) --buildtype=release -Db_lto=true -Dprefix=$(PREFIX) -Dtests=false -Dbench=false
+
+# Serves http://127.0.0.1:8080/ with the built-in settings.
+run: all
+	@echo "Open http://127.0.0.1:8080/"
+	$(BUILD)/sluice --log-format text $(ARGS)
+
+# All that guards a change: at most 15 minutes on two cores.
+test:
+	tests/run.sh
+
+# The rest: fuzzing, many seeds, many browsers, the image.
+test-long:
+	tests/run.sh --long
+
+# The inner loop: format, lint, build, unit tests, fuzz corpus.
+check:
+	tests/run.sh --quick
+
+fmt:
+	tests/run.sh --fmt
+
+lint:
+	python3 tests/lint/check.py --scorecard
+
+tidy:
+	tests/run.sh --only tidy
+
+asan:
+	tests/run.sh --only asan
+
+fuzz:
+	tests/run.sh --only libfuzzer
+
+bench:
+	tests/run.sh --only bench
+
+install: all
+	meson install -C $(BUILD)
+
+# Lets git check format, lint and subject before a commit.
+hooks:
+	git config core.hooksPath .githooks
+
+clean:
+	rm -rf build build-*

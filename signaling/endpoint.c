@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signaling/endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/clock.h"
+#include "conf/conf.h"
+#include "ice/cert.h"
+#include "rtp/codec.h"
+#include "signaling/cors.h"
+#include "signaling/entropy.h"
+#include "signaling/http.h"
+#include "signaling/ice_servers.h"
+#include "signaling/life.h"
+#include "signaling/limiter.h"
+#include "signaling/problem.h"
+#include "signaling/sdp.h"
+#include "signaling/state.h"
+
+/* PATCH and DELETE act on session URLs; MediaMTX's client looks for PATCH here to decide on trickle.
+ */
+#define METHODS "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+#define ALLOW   "GET, HEAD, POST, OPTIONS"
+
+bool endpoint_read(struct endpoint *e, struct http_request *rq, struct signaling *s)
+{
+    *e = (struct endpoint){.s = s, .rq = rq};
+    if (rooms_split(http_tail(rq), e->room, e->participant, &e->named) < 0) {
+        problem_answer(rq, 404, "name",
+                       "Names are room or room/participant, each 1 to 64 of A-Z a-z 0-9 . _ ~ - "
+                       "and beginning with a letter or digit.");
+        return false;
+    }
+    snprintf(e->label, sizeof(e->label), "%s/%s", e->room, e->participant);
+    return true;
+}
+
+static void add_ice_servers(const struct endpoint *e, const char *name)
+{
+    int64_t now_s = clock_wall_us() / US_PER_S;
+    for (int i = 0; i < e->s->conf->ice_servers.n; i++) {
+        char link[ICE_SERVERS_LINK_MAX];
+        if (ice_servers_link(e->s->conf, i, name, now_s, link) == 0) {
+            http_set_header(e->rq, "Link", link);
+        }
+    }
+}
+
+static void answer_options(struct endpoint *e, enum auth_action action)
+{
+    struct http_request *rq = e->rq;
+    char principal[AUTH_NAME_MAX];
+    http_set_header(rq, "Allow", ALLOW);
+    http_set_header(rq, "Accept-Post", "application/sdp");
+    cors_apply_options(e->s->conf, rq, METHODS);
+    /* Preflights come without a token and get no credentials; others may (WHIP-58). */
+    if (http_header(rq, "Access-Control-Request-Method") == NULL &&
+        auth_check(e->s->conf, http_header(rq, "Authorization"), action, e->label, principal) ==
+            AUTH_OK) {
+        char name[24];
+        snprintf(name, sizeof(name), "o%016llx", (unsigned long long)entropy_u64());
+        add_ice_servers(e, name);
+    }
+    http_answer_static(rq, 200, NULL, "", 0);
+}
+
+bool endpoint_answer_simple(struct endpoint *e, enum auth_action action)
+{
+    switch (http_method(e->rq)) {
+    case HTTP_POST:
+        return false;
+    case HTTP_OPTIONS:
+        answer_options(e, action);
+        return true;
+    case HTTP_GET:
+    case HTTP_HEAD:
+        http_set_header(e->rq, "Accept-Post", "application/sdp");
+        http_answer_static(e->rq, 200, "application/sdp", "", 0);
+        return true;
+    case HTTP_PUT:
+    case HTTP_PATCH:
+    case HTTP_DELETE:
+    case HTTP_OTHER:
+        problem_answer_method(e->rq, ALLOW);
+        return true;
+    }
+    return true;
+}
+
+void endpoint_answer_auth(struct http_request *rq, enum auth_result result)
+{
+    switch (result) {
+    case AUTH_MISSING:
+        http_set_header(rq, "WWW-Authenticate", "Bearer realm=\"sluice\"");
+        problem_answer(rq, 401, "token-missing",
+                       "Send the token as Authorization: Bearer TOKEN.");
+        break;
+    case AUTH_INVALID:
+        http_set_header(rq, "WWW-Authenticate", "Bearer realm=\"sluice\", error=\"invalid_token\"");
+        problem_answer(rq, 401, "token-invalid",
+                       "The Authorization header holds no bearer token that this server knows.");
+        break;
+    case AUTH_FORBIDDEN:
+    case AUTH_OK:
+        http_set_header(rq, "WWW-Authenticate",
+                        "Bearer realm=\"sluice\", error=\"insufficient_scope\"");
+        problem_answer(rq, 403, "forbidden", "The token does not permit this on this stream.");
+        break;
+    }
+}
+
+bool endpoint_authorise(struct endpoint *e, enum auth_action action, const char *label)
+{
+    enum auth_result result = auth_check(e->s->conf, http_header(e->rq, "Authorization"), action,
+                                         label, e->principal);
+    if (result != AUTH_OK) {
+        endpoint_answer_auth(e->rq, result);
+    }
+    return result == AUTH_OK;
+}
+
+bool endpoint_within_rate(struct signaling *s, struct http_request *rq)
+{
+    int rate = s->conf->http.posts_per_ip_per_s;
+    int wait_s = limiter_take(s->limiter, http_client(rq), rate, 5 * rate, clock_now_us());
+    if (wait_s > 0) {
+        problem_answer_later(rq, 429, "rate", "Too many requests from this address; slow down.",
+                             wait_s);
+    }
+    return wait_s == 0;
+}
+
+bool endpoint_gate(struct endpoint *e)
+{
+    size_t len;
+    if (!endpoint_within_rate(e->s, e->rq)) {
+        return false;
+    }
+    if (e->s->draining) {
+        problem_answer_later(e->rq, 503, "draining",
+                             "This server is being shut down; try another, or this one later.", 10);
+    } else if (e->s->plane == NULL) {
+        problem_answer_later(e->rq, 503, "starting", "This server is starting.", 1);
+    } else if (!http_is_type(e->rq, "application/sdp")) {
+        http_set_header(e->rq, "Accept-Post", "application/sdp");
+        problem_answer(e->rq, 415, "content-type",
+                       "Post the offer with Content-Type: application/sdp.");
+    } else if (http_body(e->rq, &len), len == 0) {
+        problem_answer(e->rq, 400, "sdp-missing",
+                       "The body is empty; it must be an SDP offer made by the client.");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+void endpoint_fill_params(const struct signaling *s, struct negotiate_params *p)
+{
+    const struct conf *c = s->conf;
+    p->fingerprint = cert_fingerprint(s->cert);
+    for (int tcp = 0; tcp <= (c->media.tcp ? 1 : 0); tcp++) {
+        for (int i = 0; i < s->announce.n; i++) {
+            p->candidates[p->n_candidates].addr = s->announce.addrs[i];
+            p->candidates[p->n_candidates++].tcp = tcp == 1;
+        }
+    }
+    static_assert(2 * ANNOUNCE_MAX <= NEGOTIATE_CANDIDATES_MAX, "UDP and TCP of each");
+    int room = (int)ARRAY_LEN(p->video_codecs);
+    for (int i = 0; i < c->media.video_codecs.n && p->n_video_codecs < room; i++) {
+        const char *name = c->media.video_codecs.s[i];
+        enum codec_id id = codec_find(name, strlen(name), 90000, 1);
+        if (id != CODEC_NONE) {
+            p->video_codecs[p->n_video_codecs++] = id;
+        }
+    }
+    p->prefer_offer_order = c->media.prefer_offer_order;
+    p->video_orientation = c->media.video_orientation;
+    /* Browsers decode H.264 levels and profiles beside the one they name (standards 4a.10). */
+    p->h264_relaxed = true;
+    p->max_kbps = (uint32_t)c->media.max_publisher_kbps;
+}
+
+static void fill_session(const struct endpoint *e, const struct stream *st,
+                         struct negotiate_params *p)
+{
+    owner_make_creds(e->r->worker, &p->creds);
+    p->sdp_session_id = entropy_u64() >> 1;
+    p->id = e->r->id;
+    p->stream = st->id;
+    snprintf(p->label, sizeof(p->label), "%.*s", (int)sizeof(p->label) - 1, e->r->label);
+    entropy_text(p->cname, 16);
+    p->ssrc_seed = (uint32_t)entropy_u64();
+}
+
+static void name_codecs(struct resource *r, const struct api_session *session)
+{
+    size_t used = 0;
+    for (int i = 0; i < session->n_mlines; i++) {
+        const struct api_mline *m = &session->mlines[i];
+        if (m->n_codecs > 0 && used < sizeof(r->codecs)) {
+            int n = snprintf(r->codecs + used, sizeof(r->codecs) - used, "%s%s",
+                             used > 0 ? "," : "", codec_info(m->codecs[0].id)->name);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+}
+
+/* What later PATCHes are judged by. Returns 0 or -ENOMEM. */
+static int remember(struct resource *r, const struct negotiate_result *out)
+{
+    const struct api_session *session = out->session;
+    r->creds = session->link.creds;
+    if (session->n_mlines > 0) {
+        snprintf(r->tag_mid, sizeof(r->tag_mid), "%s", session->mlines[0].mid);
+        r->tag_kind = session->mlines[0].kind;
+    }
+    name_codecs(r, session);
+    return resource_set_mids(r, out->answer);
+}
+
+static int answer_offer(struct endpoint *e, enum api_role role, const struct stream *st,
+                        struct negotiate_refusal *why)
+{
+    size_t len;
+    const char *body = http_body(e->rq, &len);
+    struct sdp *offer;
+    int line = 0;
+    int r = sdp_read(body, len, &offer, &line);
+    if (r < 0) {
+        why->status = 400;
+        why->type = "sdp-malformed";
+        snprintf(why->detail, sizeof(why->detail), "The offer %s at line %d.",
+                 r == -E2BIG ? "exceeds a limit (lines, sections or attributes)"
+                             : "is not valid SDP",
+                 line);
+        return r == -ENOMEM ? -ENOMEM : -EPROTO;
+    }
+    struct negotiate_params p = {0};
+    endpoint_fill_params(e->s, &p);
+    fill_session(e, st, &p);
+    r = role == API_PUBLISH ? negotiate_publish(offer, &p, &e->out, why)
+                            : negotiate_play(offer, &p, &st->source, &e->out, why);
+    sdp_free(offer);
+    return r;
+}
+
+bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct stream *st)
+{
+    struct signaling *s = e->s;
+    e->r = resource_add(&s->sessions, role, http_begun_us(e->rq));
+    if (e->r == NULL) {
+        problem_answer_later(e->rq, 503, "no-memory", "The server is out of memory.", 5);
+        return false;
+    }
+    e->r->worker = life_choose_worker(s, st);
+    e->r->client = *http_client(e->rq);
+    rooms_label(st, e->r->label);
+    snprintf(e->r->principal, sizeof(e->r->principal), "%s", e->principal);
+    struct negotiate_refusal why = {0};
+    int r = answer_offer(e, role, st, &why);
+    if (r == 0 && remember(e->r, &e->out) == 0) {
+        e->out.session->link.cert = s->cert;
+        return true;
+    }
+    endpoint_undo(e);
+    if (r == -EPROTO) {
+        problem_answer(e->rq, why.status, why.type, why.detail);
+    } else {
+        problem_answer_later(e->rq, 503, "no-memory", "The server is out of memory.", 5);
+    }
+    return false;
+}
+
+void endpoint_undo(struct endpoint *e)
+{
+    free(e->out.session);
+    free(e->out.answer);
+    e->out = (struct negotiate_result){0};
+    resource_drop(&e->s->sessions, e->r);
+    e->r = NULL;
+}
+
+bool endpoint_admit(struct endpoint *e, const struct stream *st)
+{
+    if (life_admit(e->s, e->r, st, e->out.session) < 0) {
+        endpoint_undo(e);
+        problem_answer_later(e->rq, 503, "busy", "The media workers are busy; try again.", 1);
+        return false;
+    }
+    e->out.session = NULL; // moved
+    return true;
+}
+
+/* A Host header that may be written into a Location: a name or address and a port. */
+static bool is_host(const char *host)
+{
+    size_t len = strlen(host);
+    return len > 0 && len < 256 &&
+           strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]_") ==
+               len;
+}
+
+/* Writes the origin by which clients reach us, or "" when it is not known: behind a proxy that says
+ * nothing, or on loopback, the Host header may be the proxy's name for us. */
+static void public_origin(const struct endpoint *e, char *out, size_t cap)
+{
+    const struct conf *c = e->s->conf;
+    const char *host = http_header(e->rq, "Host");
+    const char *scheme = http_is_tls(e->rq) ? "https" : "http";
+    out[0] = '\0';
+    if (c->http.public_origin[0] != '\0') {
+        size_t len = strlen(c->http.public_origin);
+        len -= c->http.public_origin[len - 1] == '/' ? 1 : 0;
+        snprintf(out, cap, "%.*s", (int)len, c->http.public_origin);
+        return;
+    }
+    if (http_is_proxied(e->rq)) {
+        const char *proto = http_header(e->rq, "X-Forwarded-Proto");
+        const char *forwarded = http_header(e->rq, "X-Forwarded-Host");
+        if (proto == NULL || (strcmp(proto, "https") != 0 && strcmp(proto, "http") != 0)) {
+            return;
+        }
+        scheme = proto;
+        host = forwarded != NULL ? forwarded : host;
+    } else if (c->tls.terminated_upstream || host == NULL || strncmp(host, "127.", 4) == 0 ||
+               strncmp(host, "[::1]", 5) == 0 || strncasecmp(host, "localhost", 9) == 0) {
+        return;
+    }
+    if (host != NULL && is_host(host)) {
+        snprintf(out, cap, "%s://%s", scheme, host);
+    }
+}
+
+void endpoint_created(struct endpoint *e)
+{
+    struct signaling *s = e->s;
+    char origin[CONF_STR_MAX + 16];
+    char text[CONF_STR_MAX + 64];
+    char name[24];
+    public_origin(e, origin, sizeof(origin));
+    snprintf(text, sizeof(text), "%s/session/%s", origin, e->r->token);
+    http_set_header(e->rq, "Location", text);
+    snprintf(text, sizeof(text), "\"%s\"", e->r->etag);
+    http_set_header(e->rq, "ETag", text);
+    http_set_header(e->rq, "Accept-Patch", "application/trickle-ice-sdpfrag");
+    http_set_header(e->rq, "Cache-Control", "no-store");
+    snprintf(name, sizeof(name), "s%llu", (unsigned long long)e->r->id);
+    add_ice_servers(e, name);
+    http_on_lost(e->rq, life_on_lost, e->r->id);
+    metrics_observe(&s->metrics.join[METRICS_JOIN_HTTP],
+                    clock_now_us() - http_begun_us(e->rq));
+    char *answer = e->out.answer;
+    e->out.answer = NULL;
+    http_answer_take(e->rq, 201, "application/sdp", answer, strlen(answer));
+    life_enforce_half_open(s);
+}

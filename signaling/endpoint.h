@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* endpoint.h - what WHIP and WHEP endpoints have in common: the checks before an offer is looked at,
+ * offer to answer, and the 201. Private to signaling/. Role MAIN. */
+#ifndef SIGNALING_ENDPOINT_H
+#define SIGNALING_ENDPOINT_H
+
+#include "rtp/base.h"
+#include "signaling/auth.h"
+#include "signaling/negotiate.h"
+#include "signaling/rooms.h"
+
+struct http_request;
+struct resource;
+struct signaling;
+
+/* One request on an endpoint. */
+struct endpoint {
+    struct signaling *s;
+    struct http_request *rq;
+    char room[ROOMS_NAME_MAX];
+    char participant[ROOMS_NAME_MAX];
+    bool named; /* a participant was given */
+    char label[ROOMS_LABEL_MAX];
+    char principal[AUTH_NAME_MAX]; /* after endpoint_gate */
+    struct resource *r;            /* after endpoint_negotiate */
+    struct negotiate_result out;   /* the same; out.session is ours until admitted */
+};
+
+/* Splits the URL. Returns false after answering 404. */
+bool endpoint_read(struct endpoint *e, struct http_request *rq, struct signaling *s);
+/* OPTIONS, GET, HEAD and methods that endpoints do not have. Returns false when it is a POST. */
+bool endpoint_answer_simple(struct endpoint *e, enum auth_action action);
+/* Rate, drain, content type, body. Returns false after answering. */
+bool endpoint_gate(struct endpoint *e);
+/* The token's right to do action on label. Returns false after answering 401 or 403. */
+bool endpoint_authorise(struct endpoint *e, enum auth_action action, const char *label);
+/* Makes a session of st on worker out of the offer. On success the caller admits e->r and then
+ * calls endpoint_created; endpoint_undo takes it back. Returns false after answering. */
+bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct stream *st);
+/* Hands the session to its worker. Returns false after answering 503 and undoing. */
+bool endpoint_admit(struct endpoint *e, const struct stream *st);
+void endpoint_undo(struct endpoint *e);
+/* 201. Frees what e holds. */
+void endpoint_created(struct endpoint *e);
+
+/* 401 or 403 for an auth_result that is not AUTH_OK. */
+void endpoint_answer_auth(struct http_request *rq, enum auth_result result);
+/* False after answering 429: the client posts too fast. */
+bool endpoint_within_rate(struct signaling *s, struct http_request *rq);
+/* Fills what every answer of this process has in common: fingerprint, candidates, codecs. */
+void endpoint_fill_params(const struct signaling *s, struct negotiate_params *p);
+
+#endif

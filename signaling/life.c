@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signaling/life.h"
+
+#include "conf/clock.h"
+#include "conf/conf.h"
+#include "conf/log.h"
+#include "signaling/metrics.h"
+#include "signaling/post.h"
+#include "signaling/state.h"
+
+int life_least_worker(const struct signaling *s)
+{
+    int least = 0;
+    for (int i = 1; i < plane_workers(s->plane); i++) {
+        if (plane_sessions(s->plane, i) < plane_sessions(s->plane, least)) {
+            least = i;
+        }
+    }
+    return least;
+}
+
+int life_choose_worker(const struct signaling *s, const struct stream *st)
+{
+    int least = life_least_worker(s);
+    int home = st->room->home;
+    bool room_left = plane_sessions(s->plane, home) <
+                     plane_sessions(s->plane, least) + LIFE_HOME_SLACK;
+    return room_left ? home : least;
+}
+
+static struct api_cmd source_cmd(uint64_t stream, int worker, uint64_t publisher)
+{
+    return (struct api_cmd){
+        .kind = API_CMD_STREAM_SOURCE,
+        .id = stream,
+        .u.source = {.worker = worker, .publisher = publisher},
+    };
+}
+
+int life_admit(struct signaling *s, struct resource *r, const struct stream *st,
+               struct api_session *session)
+{
+    int err;
+    if (r->role == API_PLAY) {
+        /* Idempotent; a worker that starts late or was never told learns the stream here. */
+        struct api_cmd source = source_cmd(st->id, st->worker, st->publisher);
+        err = post_try(s->post, r->worker, &source);
+        if (err < 0) {
+            return err;
+        }
+    }
+    struct api_cmd add = {.kind = API_CMD_SESSION_ADD, .id = r->id, .u.session = session};
+    err = post_try(s->post, r->worker, &add);
+    if (err == 0) {
+        s->metrics.created[r->role]++;
+    }
+    return err;
+}
+
+void life_tell_source(struct signaling *s, uint64_t stream, int worker, uint64_t publisher)
+{
+    for (int i = 0; i < plane_workers(s->plane); i++) {
+        struct api_cmd cmd = source_cmd(stream, worker, publisher);
+        post_surely(s->post, i, &cmd);
+    }
+}
+
+static void detach(struct signaling *s, struct resource *r)
+{
+    struct stream *st = r->stream;
+    if (st == NULL) {
+        return;
+    }
+    r->stream = NULL;
+    uint64_t id = st->id;
+    if (r->role == API_PLAY) {
+        rooms_unwatch(&s->rooms, st);
+    } else if (rooms_unpublish(&s->rooms, st, r->id)) {
+        life_tell_source(s, id, -1, 0);
+    }
+}
+
+void life_end(struct signaling *s, struct resource *r, enum api_reason reason)
+{
+    if (r->state == RESOURCE_ENDING || r->state == RESOURCE_GONE) {
+        return;
+    }
+    resource_set_ending(&s->sessions, r, reason, clock_now_us());
+    detach(s, r);
+    struct api_cmd cmd = {.kind = API_CMD_SESSION_END, .id = r->id, .u.end.reason = reason};
+    post_surely(s->post, r->worker, &cmd);
+}
+
+void life_enforce_half_open(struct signaling *s)
+{
+    while (s->sessions.n_half_open > (unsigned)s->conf->limits.max_half_open) {
+        life_end(s, resource_oldest_half_open(&s->sessions), API_END_HALF_OPEN);
+    }
+}
+
+static const char *role_name(const struct resource *r)
+{
+    return r->role == API_PUBLISH ? "publish" : "play";
+}
+
+static void on_up(struct signaling *s, struct resource *r, const struct api_event *ev)
+{
+    char remote[24];
+    int64_t now_us = clock_now_us();
+    if (r->state != RESOURCE_NEW) {
+        return;
+    }
+    resource_set_up(&s->sessions, r, now_us);
+    metrics_observe(&s->metrics.join[METRICS_JOIN_DTLS], ev->u.up.took_us);
+    log_info("session_join", LOG_STR("label", r->label), LOG_STR("role", role_name(r)),
+             LOG_INT("id", r->id), LOG_STR("codec", r->codecs), LOG_INT("worker", r->worker),
+             LOG_STR("remote", log_mask(ev->u.up.remote, remote)),
+             LOG_INT("took_ms", (now_us - r->created_us) / US_PER_MS));
+}
+
+static void on_live(struct signaling *s, struct resource *r)
+{
+    bool first = !r->silent;
+    r->silent = false;
+    if (r->stream != NULL && r->stream->publisher == r->id) {
+        r->stream->silent = false;
+    }
+    if (first && r->role == API_PUBLISH) {
+        metrics_observe(&s->metrics.join[METRICS_JOIN_MEDIA], clock_now_us() - r->created_us);
+    }
+    log_info("session_live", LOG_STR("label", r->label), LOG_INT("id", r->id),
+             LOG_INT("after_silence", !first));
+}
+
+static void on_silent(struct resource *r)
+{
+    r->silent = true;
+    if (r->stream != NULL && r->stream->publisher == r->id) {
+        r->stream->silent = true;
+    }
+    log_info("session_silent", LOG_STR("label", r->label), LOG_INT("id", r->id));
+}
+
+static void on_ended(struct signaling *s, struct resource *r, const struct api_event *ev)
+{
+    int64_t now_us = clock_now_us();
+    uint64_t bytes = 0;
+    uint64_t lost = 0;
+    const struct api_session_stats *last = ev->u.ended.stats;
+    for (int i = 0; last != NULL && i < last->n_tracks; i++) {
+        bytes += last->tracks[i].bytes;
+        lost += last->tracks[i].lost;
+    }
+    if (r->state == RESOURCE_NEW || r->state == RESOURCE_UP) {
+        r->reason = ev->u.ended.reason;
+        detach(s, r);
+    }
+    s->metrics.ended[r->role][r->reason]++;
+    log_info("session_leave", LOG_STR("label", r->label), LOG_STR("role", role_name(r)),
+             LOG_INT("id", r->id), LOG_STR("reason", api_reason_name(r->reason)),
+             LOG_STR("detail", ev->u.ended.detail != NULL ? ev->u.ended.detail : ""),
+             LOG_INT("joined", r->up_us != 0), LOG_INT("bytes", bytes), LOG_INT("lost", lost),
+             LOG_INT("took_ms", (now_us - r->created_us) / US_PER_MS));
+    resource_set_gone(&s->sessions, r, now_us);
+}
+
+void life_on_event(struct signaling *s, const struct api_event *ev)
+{
+    struct resource *r = resource_find_id(&s->sessions, ev->id);
+    if (r == NULL || r->state == RESOURCE_GONE) {
+        return;
+    }
+    switch (ev->kind) {
+    case API_EV_UP:
+        on_up(s, r, ev);
+        break;
+    case API_EV_LIVE:
+        on_live(s, r);
+        break;
+    case API_EV_SILENT:
+        on_silent(r);
+        break;
+    case API_EV_ENDED:
+        on_ended(s, r, ev);
+        break;
+    case API_EV_STATS:
+        break;
+    }
+}
+
+void life_on_lost(uint64_t id, void *ctx)
+{
+    struct signaling *s = ctx;
+    struct resource *r = resource_find_id(&s->sessions, id);
+    if (r != NULL) {
+        life_end(s, r, API_END_CLIENT);
+    }
+}
+
+unsigned life_count(const struct signaling *s)
+{
+    unsigned n = 0;
+    for (int role = 0; role < 2; role++) {
+        for (int state = RESOURCE_NEW; state < RESOURCE_GONE; state++) {
+            n += s->sessions.n[role][state];
+        }
+    }
+    return n;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* negotiate_publish.c - WHIP: one codec a section, all simulcast layers, the peer's SSRCs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "signaling/negotiate.h"
+#include "signaling/negotiate_plan.h"
+
+/* Incoming SSRCs allowed to a section: media and RTX of each layer, and a few more, because
+ * Chromium probes and Firefox renumbers. */
+#define SSRCS_PER_LINE_MIN 8
+
+/* RFC 9725 4.4.2: one MediaStream, at most one track a kind; 4.4.3: no section is refused alone. */
+static int accept_sections(struct negotiate_plan *plan)
+{
+    unsigned n_of[2] = {0, 0};
+    const char *stream = NULL;
+    for (unsigned i = 0; i < plan->offer->n_media; i++) {
+        const struct sdp_media *m = plan->offer->media[i];
+        if (!negotiate_is_media(m)) {
+            continue;
+        }
+        if (++n_of[m->kind] > 1) {
+            return negotiate_refuse(plan->why, 422, "too-many-tracks",
+                                    "The offer has more than one %s m-line; publish one audio and "
+                                    "one video track per session.",
+                                    negotiate_kind_name(m));
+        }
+        if (stream && m->msid_stream && strcmp(stream, m->msid_stream) != 0) {
+            return negotiate_refuse(plan->why, 422, "too-many-tracks",
+                                    "The m-lines belong to different media streams (a=msid); put "
+                                    "the tracks into one stream.");
+        }
+        stream = stream ? stream : m->msid_stream;
+        plan->accepted[plan->n_accepted++] = (uint8_t)i;
+    }
+    return 0;
+}
+
+static int refuse_codec(const struct negotiate_plan *plan, const struct sdp_media *m)
+{
+    char names[128] = "";
+    if (m->kind == SDP_AUDIO) {
+        snprintf(names, sizeof(names), "opus, G722, PCMU, PCMA");
+    }
+    for (int i = 0; i < plan->p->n_video_codecs && m->kind == SDP_VIDEO; i++) {
+        size_t n = strlen(names);
+        snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "",
+                 codec_info(plan->p->video_codecs[i])->name);
+    }
+    return negotiate_refuse(plan->why, 422, "no-codec",
+                            "The %s m-line offers no codec that this server takes; enable one of "
+                            "%s.",
+                            negotiate_kind_name(m), names);
+}
+
+static int choose_codec(const struct negotiate_plan *plan, const struct sdp_media *m,
+                        struct api_mline *line)
+{
+    enum codec_id order[CODEC_COUNT];
+    unsigned n = negotiate_codec_order(plan, m, order);
+    for (unsigned i = 0; i < n; i++) {
+        const struct sdp_format *f = negotiate_codec_best(m, order[i], plan->p->prefer_offer_order);
+        if (!f) {
+            continue;
+        }
+        negotiate_codec_add(line, m, f);
+        const struct sdp_format *red =
+            f->codec == CODEC_OPUS ? negotiate_codec_red(m, f->pt) : NULL;
+        if (red) {
+            negotiate_codec_add(line, m, red);
+        }
+        return 0;
+    }
+    return refuse_codec(plan, m);
+}
+
+/* Layers need the extension that names them (SIM-15); without it they are one stream. */
+static void keep_layers(const struct sdp_media *m, struct api_mline *line)
+{
+    for (unsigned i = 0; i < m->n_layers && line->ext.id[EXT_RID] != 0; i++) {
+        bool usable = line->n_rids < API_LAYERS_MAX && strlen(m->layers[i]) < API_RID_MAX;
+        for (unsigned k = 0; k < line->n_rids && usable; k++) {
+            usable = strcmp(line->rids[k], m->layers[i]) != 0;
+        }
+        if (usable) {
+            snprintf(line->rids[line->n_rids++], API_RID_MAX, "%s", m->layers[i]);
+        }
+    }
+}
+
+static uint32_t rtx_of(const struct sdp_media *m, uint32_t ssrc)
+{
+    for (unsigned i = 0; i < m->n_fids; i++) {
+        if (m->fids[i].primary == ssrc) {
+            return m->fids[i].rtx;
+        }
+    }
+    return 0;
+}
+
+static bool is_rtx(const struct sdp_media *m, uint32_t ssrc)
+{
+    for (unsigned i = 0; i < m->n_fids; i++) {
+        if (m->fids[i].rtx == ssrc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_ssrc(const struct sdp_media *m, struct api_mline *line, uint32_t ssrc)
+{
+    if (line->n_ssrcs == API_SSRCS_MAX || is_rtx(m, ssrc)) {
+        return;
+    }
+    for (unsigned i = 0; i < line->n_ssrcs; i++) {
+        if (line->ssrcs[i] == ssrc) {
+            return;
+        }
+    }
+    line->ssrcs[line->n_ssrcs] = ssrc;
+    line->rtx_ssrcs[line->n_ssrcs++] = rtx_of(m, ssrc);
+}
+
+/* FFmpeg writes a FID group whose second SSRC has no a=ssrc line: the group alone counts. A legacy
+ * SIM group is served as its first stream (SIM-12). */
+static void note_ssrcs(const struct sdp_media *m, struct api_mline *line)
+{
+    if (m->sim_first != 0) {
+        note_ssrc(m, line, m->sim_first);
+        return;
+    }
+    for (unsigned i = 0; i < m->n_ssrcs; i++) {
+        note_ssrc(m, line, m->ssrcs[i]);
+    }
+}
+
+static int fill_lines(const struct negotiate_plan *plan)
+{
+    struct api_session *s = plan->session;
+    for (unsigned i = 0; i < s->n_mlines; i++) {
+        struct api_mline *line = &s->mlines[i];
+        const struct sdp_media *m = plan->offer->media[line->index];
+        int err = choose_codec(plan, m, line);
+        if (err) {
+            return err;
+        }
+        if (m->kind == SDP_VIDEO) {
+            keep_layers(m, line);
+        }
+        note_ssrcs(m, line);
+        unsigned n_layers = MAX(line->n_rids, 1);
+        s->link.max_ssrcs += MAX(2 * n_layers + 2, SSRCS_PER_LINE_MIN);
+    }
+    return 0;
+}
+
+static struct negotiate_source source_of(const struct api_session *s)
+{
+    struct negotiate_source src = {.known = true};
+    for (unsigned i = 0; i < s->n_mlines; i++) {
+        if (s->mlines[i].kind == MEDIA_AUDIO) {
+            src.audio = true;
+            src.audio_codec = s->mlines[i].codecs[0];
+        } else {
+            src.video = true;
+            src.video_codec = s->mlines[i].codecs[0];
+        }
+    }
+    return src;
+}
+
+int negotiate_publish(const struct sdp *offer, const struct negotiate_params *p,
+                      struct negotiate_result *ret, struct negotiate_refusal *ret_why)
+{
+    struct negotiate_plan plan = {.offer = offer, .p = p, .role = API_PUBLISH, .why = ret_why};
+    int err = negotiate_begin(&plan);
+    err = err ? err : accept_sections(&plan);
+    err = err ? err : negotiate_build(&plan);
+    err = err ? err : fill_lines(&plan);
+    struct negotiate_source source = err ? (struct negotiate_source){0} : source_of(plan.session);
+    err = err ? err : negotiate_finish(&plan, ret);
+    if (err == 0) {
+        ret->source = source;
+    }
+    free(plan.session);
+    return err;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state.h - what the files of this folder share: one struct, made by signaling.c, owned by MAIN.
+ * Private to signaling/. */
+#ifndef SIGNALING_STATE_H
+#define SIGNALING_STATE_H
+
+#include <uv.h>
+
+#include "ice/owner.h"
+#include "rtp/base.h"
+#include "sfu/api.h"
+#include "signaling/announce.h"
+#include "signaling/metrics.h"
+#include "signaling/proxy.h"
+#include "signaling/resource.h"
+#include "signaling/rooms.h"
+
+struct http_server;
+struct limiter;
+struct post;
+struct queries;
+struct tls;
+
+struct signaling {
+    struct uv_loop_s *loop;
+    const struct conf *conf; /* the present one: a reload swaps it */
+    const struct cert *cert;
+    struct plane *plane; /* NULL until signaling_set_plane */
+    struct http_server *public_http;
+    struct http_server *admin_http;
+    struct http_server *health_http; /* NULL: not configured */
+    struct tls *tls;                 /* NULL: plain */
+    struct proxy_set proxies;
+    struct announce announce;
+    struct limiter *limiter;
+    struct rooms rooms;
+    struct resource_table sessions;
+    struct post *post;
+    struct queries *queries;
+    struct metrics metrics;
+    uv_timer_t tick;
+    int64_t tick_due_us; /* loop lag is measured against it */
+    int64_t started_us;
+    bool draining;
+    int64_t drain_deadline_us; /* INT64_MAX: until empty */
+    bool drain_forced;
+    void (*on_drained)(void *ctx);
+    void *on_drained_ctx;
+};
+
+#endif

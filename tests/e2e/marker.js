@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// marker.js - runs inside a page: publishes frames that carry a painted counter and clock, and reads them back out of the viewer's pixels. Row 1 holds 24 bits of frame
+// number and 8 bits of checksum; row 2 holds 32 bits of milliseconds. 32 cells a row, white is 1.
+(() => {
+  const CELLS = 32, W = 640, H = 360, ROW = 24;
+  const check = (n) => (n ^ (n >> 8) ^ (n >> 16) ^ 0x5a) & 255;
+  const nowMs = () => Math.floor(performance.timeOrigin + performance.now()) % 2 ** 32;
+
+  function paint(g, n) {
+    const rows = [((n & 0xffffff) * 256 + check(n & 0xffffff)) >>> 0, nowMs()];
+    g.fillStyle = `hsl(${n % 360} 60% 45%)`;
+    g.fillRect(0, 2 * ROW, W, H - 2 * ROW);
+    g.fillStyle = '#fff';
+    g.beginPath();
+    g.arc(W / 2 + 200 * Math.sin(n / 15), 210, 50, 0, 7);
+    g.fill();
+    rows.forEach((bits, row) => {
+      for (let i = 0; i < CELLS; i++) {
+        g.fillStyle = (bits >>> (CELLS - 1 - i)) & 1 ? '#fff' : '#000';
+        g.fillRect(i * W / CELLS, row * ROW, W / CELLS, ROW);
+      }
+    });
+  }
+
+  function read(data, width, row, rowHeight) {
+    let bits = 0;
+    for (let i = 0; i < CELLS; i++) {
+      const x = Math.floor((i + 0.5) * width / CELLS), y = Math.floor((row + 0.5) * rowHeight);
+      bits = (bits * 2 + (data[(y * width + x) * 4 + 1] > 127 ? 1 : 0)) >>> 0;
+    }
+    return bits;
+  }
+
+  async function tone(frequency) {
+    const audio = new AudioContext();
+    await audio.resume();
+    const osc = audio.createOscillator(), out = audio.createMediaStreamDestination();
+    osc.frequency.value = frequency;
+    osc.connect(out);
+    osc.start();
+    return out.stream.getAudioTracks()[0];
+  }
+
+  window.publishMarked = async ({ stream, codec, simulcast, frequency = 1000, fps = 30 }) => {
+    const { Session } = await import('/client.js');
+    const canvas = document.createElement('canvas');
+    canvas.width = W;
+    canvas.height = H;
+    const g = canvas.getContext('2d');
+    let n = 0;
+    setInterval(() => paint(g, ++n), 1000 / fps);
+    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = await tone(frequency), media = new MediaStream([audio, video]);
+    const states = [];
+    const session = new Session({
+      url: new URL(`/whip/${stream}`, location.href).href,
+      onstate: (s, e) => states.push(e ? `${s}: ${e.message}` : s),
+      prepare: (pc) => {
+        pc.addTransceiver(audio, { direction: 'sendonly', streams: [media] });
+        const mode = codec === 'VP9' || codec === 'AV1' ? { scalabilityMode: 'L1T3' } : {};
+        const t = pc.addTransceiver(video, { direction: 'sendonly', streams: [media],
+          sendEncodings: simulcast ? [4, 2, 1].map((s, i) => ({ rid: 'qhf'[i], scaleResolutionDownBy: s, ...mode })) : [{ maxBitrate: 1_500_000 }] });
+        if (codec) {
+          const all = RTCRtpReceiver.getCapabilities('video').codecs;
+          const first = all.filter((c) => c.mimeType === `video/${codec}`);
+          t.setCodecPreferences([...first, ...all.filter((c) => !first.includes(c))]);
+        }
+      },
+    });
+    session.start();
+    window.published = { session, states, frame: () => n };
+    for (let i = 0; i < 150 && states.at(-1) !== 'live'; i++) await new Promise((r) => setTimeout(r, 100));
+    return states;
+  };
+
+  window.watchMarked = async ({ stream }) => {
+    const { Session } = await import('/client.js');
+    const el = document.createElement('video');
+    el.muted = true;
+    el.playsInline = true;
+    document.body.append(el);
+    const media = new MediaStream(), states = [], seen = [];
+    el.srcObject = media;
+    let analyser = null;
+    const canvas = document.createElement('canvas'), g = canvas.getContext('2d', { willReadFrequently: true });
+    const begun = performance.now();
+    const onframe = () => {
+      const w = canvas.width = el.videoWidth, h = el.videoHeight, rowHeight = ROW * h / H;
+      if (w) {
+        canvas.height = Math.ceil(2 * rowHeight);
+        g.drawImage(el, 0, 0, w, h);
+        const { data } = g.getImageData(0, 0, w, canvas.height);
+        const bits = read(data, w, 0, rowHeight), id = bits >>> 8;
+        const good = (bits & 255) === check(id);
+        seen.push({ id, good, at: performance.now() - begun, delay: (nowMs() - read(data, w, 1, rowHeight)) | 0, w, h });
+      }
+      el.requestVideoFrameCallback(onframe);
+    };
+    el.requestVideoFrameCallback(onframe);
+    const session = new Session({
+      url: new URL(`/whep/${stream}`, location.href).href,
+      onstate: (s, e) => states.push(e ? `${s}: ${e.message}` : s),
+      prepare: (pc) => {
+        media.getTracks().forEach((t) => media.removeTrack(t));
+        pc.addTransceiver('audio', { direction: 'recvonly' });
+        pc.addTransceiver('video', { direction: 'recvonly' });
+      },
+      ontrack: ({ track }) => {
+        media.addTrack(track);
+        el.play().catch(() => {});
+        if (track.kind === 'audio') {
+          const audio = new AudioContext();
+          analyser = audio.createAnalyser();
+          analyser.fftSize = 2048;
+          audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+          audio.resume();
+        }
+      },
+    });
+    session.start();
+    window.watched = { session, states, seen };
+  };
+
+  /** What the viewer has seen since it began, or since `after` milliseconds. */
+  window.watchedSoFar = async (after = 0) => {
+    const { session, states, seen } = window.watched;
+    const frames = seen.filter((f) => f.at >= after), good = frames.filter((f) => f.good);
+    const delays = good.map((f) => f.delay).sort((a, b) => a - b);
+    let back = 0, gap = 0;
+    for (let i = 1; i < good.length; i++) {
+      back += good[i].id < good[i - 1].id;
+      gap = Math.max(gap, good[i].at - good[i - 1].at);
+    }
+    const stats = session.pc ? [...(await session.pc.getStats()).values()] : [];
+    const audio = stats.find((s) => s.type === 'inbound-rtp' && s.kind === 'audio') || {};
+    const video = stats.find((s) => s.type === 'inbound-rtp' && s.kind === 'video') || {};
+    return {
+      states, frames: frames.length, good: good.length, back, longestGap: Math.round(gap), firstAt: Math.round(good[0]?.at ?? -1), lastId: good.at(-1)?.id ?? 0,
+      delayP50: delays[Math.floor(delays.length / 2)] ?? -1, width: good.at(-1)?.w ?? 0,
+      audioEnergy: audio.totalAudioEnergy ?? 0, audioPackets: audio.packetsReceived ?? 0, concealed: audio.concealedSamples ?? 0, samples: audio.totalSamplesReceived ?? 0,
+      codec: stats.find((s) => s.id === video.codecId)?.mimeType ?? '', decoded: video.framesDecoded ?? 0, dropped: video.framesDropped ?? 0, keys: video.keyFramesDecoded ?? 0, lost: video.packetsLost ?? 0, nacks: video.nackCount ?? 0,
+      now: Math.round(performance.now()),
+    };
+  };
+})();

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/data/capture_av1.h"
+
+struct step {
+    const char *what;
+    const char *bytes;
+    size_t len;
+    uint16_t seq16;
+    uint32_t ts;
+    bool marker;
+    int rc;
+    const char *text; /* desc_text, when rc is 0 */
+};
+#define B(s) s, sizeof(s) - 1
+
+static void walk(enum codec_id id, const struct step *steps, size_t n)
+{
+    struct describe d;
+    cr_assert_eq(describe_init(&d, id), 0);
+    for (size_t i = 0; i < n; i++) {
+        const struct step *s = &steps[i];
+        struct cap_pkt p = {.seq16 = s->seq16,
+                            .ts = s->ts,
+                            .marker = s->marker,
+                            .payload = s->bytes,
+                            .len = (uint16_t)s->len};
+        struct pkt_desc desc;
+        cr_expect_eq(describe_pkt(id, &d, &p, &desc), s->rc, "%s", s->what);
+        if (s->rc == 0) {
+            cr_expect_str_eq(desc_text(&d, &desc), s->text, "%s: %s", s->what,
+                             desc_text(&d, &desc));
+        }
+    }
+    describe_fini(&d);
+}
+
+Test(codec_av1, reads_the_aggregation_header)
+{
+    static const struct step steps[] = {
+        {"frame of the middle of a sequence", B("\x10\x30"), 1, 10, true, 0,
+         "--()- 0.0 dt=1 sw=0 tsw=0"},
+        {"new sequence, unreadable", B("\x18\x08"), 2, 20, false, 0, "KE(-- 0.0 dt=1 sw=1 tsw=1"},
+        {"its second packet", B("\x90\x30"), 3, 20, true, 0, "K--)- 0.0 dt=1 sw=0 tsw=0"},
+        {"the next frame", B("\x10\x30"), 4, 30, false, 0, "--(-- 0.0 dt=1 sw=0 tsw=0"},
+        {"late packet of the key frame", B("\x90\x30"), 3, 20, false, 0,
+         "K---- 0.0 dt=1 sw=0 tsw=0"},
+        {"header and nothing", B("\x18"), 5, 40, false, -EBADMSG, NULL},
+        {"new sequence in the middle of an OBU", B("\x98\x30"), 5, 40, false, -EBADMSG, NULL},
+        {"delimiter, then a sequence header, lengths given",
+         B("\x08\x01\x10\x0b\x08\x00\x00\x00\x24\xc4\xff\xdf\x00\x68\x02"), 6, 50, false, 0,
+         "KE(-- 0.0 dt=1 sw=1 tsw=1 640x480"},
+    };
+    walk(CODEC_AV1, steps, ARRAY_LEN(steps));
+}
+
+Test(codec_av1, describes_real_senders)
+{
+    static const char *const chrome_av1_l1t3[] = {
+        "KE()- 0.0 dt=7 sw=7 tsw=7 320x180", "--()D 0.2 dt=1 sw=0 tsw=0",
+        "--()- 0.1 dt=3 sw=1 tsw=1",         "--()D 0.2 dt=1 sw=0 tsw=0",
+        "--()- 0.0 dt=7 sw=7 tsw=7",         "--()D 0.2 dt=1 sw=0 tsw=0",
+        "--()- 0.1 dt=3 sw=1 tsw=1",         "--()D 0.2 dt=1 sw=0 tsw=0",
+        "--()- 0.0 dt=7 sw=7 tsw=7",
+    };
+    static_assert(ARRAY_LEN(chrome_av1_l1t3) == ARRAY_LEN(cap_chrome_av1_l1t3), "a line a packet");
+    static const char *const chrome_av1_l3t3[] = {
+        "KE()- 0.0 dt=7f sw=7f tsw=7f 640x360", "K-()- 1.0 dt=f sw=f tsw=f",
+        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
+        "--()- 0.1 dt=37 sw=0 tsw=13",          "--()- 1.1 dt=7 sw=0 tsw=0",
+        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
+        "--()- 0.0 dt=7f sw=0 tsw=7f",          "--()- 1.0 dt=f sw=0 tsw=0",
+        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
+        "--()- 0.1 dt=37 sw=0 tsw=13",          "--()- 1.1 dt=7 sw=0 tsw=0",
+        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
+        "--()- 0.0 dt=7f sw=0 tsw=7f",          "--()- 1.0 dt=f sw=0 tsw=0",
+    };
+    static_assert(ARRAY_LEN(chrome_av1_l3t3) == ARRAY_LEN(cap_chrome_av1_l3t3), "a line a packet");
+    static const char *const chrome_av1_l2t2_key[] = {
+        "KE()- 0.0 dt=1f sw=1f tsw=1f 640x360",
+        "K-()- 1.0 dt=7 sw=6 tsw=6",
+        "--()D 0.1 dt=9 sw=0 tsw=0",
+        "--(-D 1.1 dt=3 sw=0 tsw=0",
+        "---)D 1.1 dt=3 sw=0 tsw=0",
+        "--()- 0.0 dt=19 sw=0 tsw=1e",
+        "--()- 1.0 dt=7 sw=0 tsw=0",
+        "--()D 0.1 dt=9 sw=0 tsw=0",
+        "--()D 1.1 dt=3 sw=0 tsw=0",
+        "--()- 0.0 dt=19 sw=0 tsw=1e",
+        "--()- 1.0 dt=7 sw=0 tsw=0",
+        "--()D 0.1 dt=9 sw=0 tsw=0",
+    };
+    static_assert(ARRAY_LEN(chrome_av1_l2t2_key) == ARRAY_LEN(cap_chrome_av1_l2t2_key),
+                  "a line a packet");
+    check_capture(CODEC_AV1, cap_chrome_av1_l1t3, ARRAY_LEN(cap_chrome_av1_l1t3), chrome_av1_l1t3);
+    check_capture(CODEC_AV1, cap_chrome_av1_l3t3, ARRAY_LEN(cap_chrome_av1_l3t3), chrome_av1_l3t3);
+    check_capture(CODEC_AV1, cap_chrome_av1_l2t2_key, ARRAY_LEN(cap_chrome_av1_l2t2_key),
+                  chrome_av1_l2t2_key);
+}
+
+/* OBS sends AV1 without the dependency descriptor. */
+Test(codec_av1, keyframes_are_found_without_dependency_descriptor)
+{
+    struct describe d;
+    cr_assert_eq(describe_init(&d, CODEC_AV1), 0);
+    for (size_t i = 0; i < ARRAY_LEN(cap_chrome_av1_l3t3); i++) {
+        struct cap_pkt bare = cap_chrome_av1_l3t3[i];
+        struct pkt_desc desc;
+        bare.dd_len = 0;
+        cr_assert_eq(describe_pkt(CODEC_AV1, &d, &bare, &desc), 0);
+        cr_expect_eq(!!(desc.flags & DESC_ENTRY), i == 0);
+        cr_expect_eq(!!(desc.flags & DESC_KEYFRAME), i <= 1);
+        cr_expect_eq(!!(desc.flags & DESC_FRAME_END), bare.marker);
+        cr_expect_eq(desc.dt_mask, DT_ALL);
+        cr_expect_eq(desc.width, i == 0 ? 640 : 0, "%u", desc.width);
+        cr_expect_eq(desc.height, i == 0 ? 360 : 0, "%u", desc.height);
+    }
+    cr_expect_eq(d.n_dt, 1);
+    describe_fini(&d);
+}
+
+/* A 1920x1080 sequence header in its longest and its shortest form (AV1 5.5.1). */
+Test(codec_av1, reads_the_size_behind_optional_parts)
+{
+    for (unsigned reduced = 0; reduced <= 1; reduced++) {
+        struct bit_out w = {0};
+        put_bits(&w, 0x18, 8); /* W = 1, N */
+        put_bits(&w, 0x0e, 8); /* sequence header with extension and size */
+        put_bits(&w, 0x00, 8);
+        put_bits(&w, 0xa000, 16); /* leb128 of 32 in two bytes */
+        w.bytes[4] = 0x01;
+        put_bits(&w, reduced, 5);
+        if (reduced) {
+            put_bits(&w, 8, 5);
+        } else {
+            put_bits(&w, 1, 1); /* timing info */
+            put_bits(&w, 1, 32);
+            put_bits(&w, 30, 32);
+            put_bits(&w, 1, 1);
+            put_ue(&w, 5);
+            put_bits(&w, 1, 1); /* decoder model, delays of 10 bits */
+            put_bits(&w, 9, 5);
+            put_bits(&w, 0x12345678, 32);
+            put_bits(&w, 0, 10);
+            put_bits(&w, 1, 1); /* display delays */
+            put_bits(&w, 1, 5); /* two operating points */
+            for (unsigned i = 0; i < 2; i++) {
+                put_bits(&w, 0x103, 12);
+                put_bits(&w, i ? 9 : 7, 5);
+                put_bits(&w, 1, i); /* tier, above level 7 only */
+                put_bits(&w, 1, 1);
+                put_bits(&w, 0xfffff, 21);
+                put_bits(&w, i, 1);
+                put_bits(&w, 0xf, i ? 4 : 0);
+            }
+        }
+        put_bits(&w, 10, 4);
+        put_bits(&w, 11, 4);
+        put_bits(&w, 1919, 11);
+        put_bits(&w, 1079, 12);
+        struct describe d;
+        struct pkt_desc desc;
+        struct cap_pkt p = {.payload = (const char *)w.bytes, .len = (uint16_t)((w.bits + 7) / 8)};
+        cr_assert_eq(describe_init(&d, CODEC_AV1), 0);
+        cr_assert_eq(describe_pkt(CODEC_AV1, &d, &p, &desc), 0);
+        cr_expect_eq(desc.width, 1920, "%u", desc.width);
+        cr_expect_eq(desc.height, 1080, "%u", desc.height);
+        describe_fini(&d);
+    }
+}
+
+Test(codec_av1, never_reads_past_a_cut_packet)
+{
+    check_truncated(CODEC_AV1, cap_chrome_av1_l1t3, ARRAY_LEN(cap_chrome_av1_l1t3));
+    check_truncated(CODEC_AV1, cap_chrome_av1_l3t3, ARRAY_LEN(cap_chrome_av1_l3t3));
+    check_truncated(CODEC_AV1, cap_chrome_av1_l2t2_key, ARRAY_LEN(cap_chrome_av1_l2t2_key));
+}
+
+Test(codec_av1, targets_follow_the_structure_and_the_active_mask)
+{
+    struct describe d;
+    struct pkt_desc desc;
+    cr_assert_eq(describe_init(&d, CODEC_AV1), 0);
+    cr_assert_eq(describe_pkt(CODEC_AV1, &d, &cap_chrome_av1_l3t3[0], &desc), 0);
+    cr_expect(d.from_dd);
+    cr_expect_eq(d.n_sid, 2);
+    cr_expect_eq(d.n_tid, 3);
+    cr_expect_eq(d.n_dt, 7);
+    cr_expect_eq(d.active_mask, DT_ALL);
+    static const uint8_t layers[][2] = {{1, 2}, {1, 2}, {1, 1}, {1, 0}, {0, 2}, {0, 1}, {0, 0}};
+    for (unsigned i = 0; i < ARRAY_LEN(layers); i++) {
+        cr_expect_eq(d.dt_sid[i], layers[i][0]);
+        cr_expect_eq(d.dt_tid[i], layers[i][1]);
+        cr_expect_eq(codec_find_target(&d, layers[i][0], layers[i][1]), i ? i : 1);
+    }
+    cr_expect_eq(codec_find_target(&d, 2, 0), 0);
+    describe_fini(&d);
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our DTLS, in both roles, against OpenSSL as anyone would use it. */
+#include "ice/cert_private.h"
+#include "ice/dtls.h"
+#include "ice/dtls_filter.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+#define LABEL "EXTRACTOR-dtls_srtp"
+#define BUF   2048
+
+/* No timer runs out in these tests: nothing is lost. */
+static const int64_t now_us = 1000LL * US_PER_S;
+
+static struct fingerprint print_of(const X509 *x)
+{
+    struct fingerprint fp = {.hash = FP_SHA256, .len = 32};
+    unsigned len = 0;
+    cr_assert_eq(X509_digest(x, EVP_sha256(), fp.digest, &len), 1);
+    return fp;
+}
+
+static bool same_keys(const struct srtp_keys *a, const struct srtp_keys *b)
+{
+    return a->profile == b->profile && memcmp(a->key, b->key, srtp_key_len(a->profile)) == 0 &&
+           memcmp(a->salt, b->salt, srtp_salt_len(a->profile)) == 0;
+}
+
+struct raw {
+    SSL_CTX *ctx;
+    SSL *ssl;
+    X509 *x509;
+    EVP_PKEY *key;
+    bool split; /* one record a datagram, else all that is there in one */
+};
+
+struct raw_params {
+    bool server;
+    const char *profiles; /* NULL: none */
+    const char *ciphers;  /* NULL: default */
+    const char *key;      /* "P-256" (NULL), "P-384", "P-521", "RSA", "none" */
+    unsigned long options;
+    int max_version; /* 0: DTLS 1.2 */
+    unsigned alpn_bytes;
+    long mtu; /* 0: 1200 */
+};
+
+static int accept_any(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    (void)store;
+    return 1;
+}
+
+static void raw_cert(struct raw *r, const char *kind)
+{
+    r->key = strcmp(kind, "RSA") == 0 ? EVP_RSA_gen(2048) : EVP_EC_gen(kind);
+    r->x509 = X509_new();
+    X509_gmtime_adj(X509_getm_notBefore(r->x509), -60);
+    X509_gmtime_adj(X509_getm_notAfter(r->x509), 3600);
+    X509_set_pubkey(r->x509, r->key);
+    X509_sign(r->x509, r->key, EVP_sha256());
+    cr_assert_eq(SSL_CTX_use_certificate(r->ctx, r->x509), 1);
+    cr_assert_eq(SSL_CTX_use_PrivateKey(r->ctx, r->key), 1);
+}
+
+static void raw_init(struct raw *r, const struct raw_params *p)
+{
+    memset(r, 0, sizeof(*r));
+    r->ctx = SSL_CTX_new(DTLS_method());
+    SSL_CTX_set_options(r->ctx, SSL_OP_NO_QUERY_MTU | p->options);
+    SSL_CTX_set_min_proto_version(r->ctx, DTLS1_VERSION);
+    SSL_CTX_set_max_proto_version(r->ctx, p->max_version ? p->max_version : DTLS1_2_VERSION);
+    SSL_CTX_set_verify(r->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
+    if (p->max_version == DTLS1_VERSION) {
+        SSL_CTX_set_security_level(r->ctx, 0);
+    }
+    cr_assert_eq(SSL_CTX_set_cipher_list(r->ctx, p->ciphers ? p->ciphers : "DEFAULT"), 1);
+    const char *kind = p->key ? p->key : "P-256";
+    if (strcmp(kind, "none") != 0) {
+        raw_cert(r, kind);
+    }
+    r->ssl = SSL_new(r->ctx);
+    if (p->profiles) {
+        cr_assert_eq(SSL_set_tlsext_use_srtp(r->ssl, p->profiles), 0);
+    }
+    if (p->alpn_bytes) {
+        uint8_t alpn[4096];
+        unsigned n = 0;
+        while (n < p->alpn_bytes) {
+            alpn[n] = 100;
+            memset(alpn + n + 1, 'a', 100);
+            n += 101;
+        }
+        cr_assert_eq(SSL_set_alpn_protos(r->ssl, alpn, n), 0);
+    }
+    BIO *in = BIO_new(BIO_s_mem());
+    BIO *out = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(in, -1);
+    SSL_set_bio(r->ssl, in, out);
+    cr_assert_gt(SSL_set_mtu(r->ssl, p->mtu ? p->mtu : 1200), 0);
+    if (p->server) {
+        SSL_set_accept_state(r->ssl);
+    } else {
+        SSL_set_connect_state(r->ssl);
+    }
+    r->split = true;
+}
+
+static void raw_free(struct raw *r)
+{
+    SSL_free(r->ssl);
+    SSL_CTX_free(r->ctx);
+    X509_free(r->x509);
+    EVP_PKEY_free(r->key);
+    ERR_clear_error();
+}
+
+/* What the raw peer wrote goes to ours. *data_len sums application data that came out. */
+static bool raw_to_ours(struct raw *r, struct dtls *d, size_t *data_len)
+{
+    uint8_t *all;
+    BIO *out = SSL_get_wbio(r->ssl);
+    size_t left = (size_t)BIO_get_mem_data(out, &all);
+    bool moved = left > 0;
+    while (left > 0) {
+        size_t n = DTLS_RECORD_HDR + ((size_t)all[11] << 8 | all[12]);
+        const uint8_t *data;
+        size_t len;
+        n = r->split ? n : MIN(left, DTLS_DATAGRAM_MAX);
+        dtls_on_datagram(d, now_us, all, n, &data, &len);
+        *data_len += len;
+        all += n;
+        left -= n;
+    }
+    BIO_reset(out);
+    return moved;
+}
+
+static bool ours_to_raw(struct raw *r, struct dtls *d)
+{
+    uint8_t buf[BUF];
+    size_t n;
+    bool moved = false;
+    while ((n = dtls_poll(d, buf, sizeof(buf))) > 0) {
+        uint8_t data[BUF];
+        cr_assert_eq(BIO_write(SSL_get_rbio(r->ssl), buf, (int)n), (int)n);
+        if (SSL_is_init_finished(r->ssl)) {
+            SSL_read(r->ssl, data, sizeof(data));
+        } else {
+            SSL_do_handshake(r->ssl);
+        }
+        moved = true;
+    }
+    return moved;
+}
+
+static size_t raw_run(struct raw *r, struct dtls *d)
+{
+    size_t data = 0;
+    if (!SSL_is_init_finished(r->ssl)) {
+        SSL_do_handshake(r->ssl);
+    }
+    for (bool moved = true; moved;) {
+        moved = raw_to_ours(r, d, &data);
+        moved = ours_to_raw(r, d) || moved;
+    }
+    ERR_clear_error();
+    return data;
+}
+
+/* Ours, set up to trust r. */
+static struct dtls *ours_for(const struct raw *r, const struct cert *cert, bool server,
+                             bool allow_no_ems)
+{
+    struct fingerprint fp = {.hash = FP_SHA256, .len = 32};
+    if (r->x509) {
+        fp = print_of(r->x509);
+    }
+    const struct dtls_params params = {.cert = cert,
+                                       .role = server ? DTLS_SERVER : DTLS_CLIENT,
+                                       .fingerprints = &fp,
+                                       .n_fingerprints = 1,
+                                       .allow_no_ems = allow_no_ems};
+    struct dtls *d = dtls_new(&params);
+    cr_assert(d);
+    dtls_start(d, now_us);
+    return d;
+}
+
+#define ALL_PROFILES "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM"
+
+/* Keys by RFC 5764 4.2 straight from the peer's exporter. */
+static void assert_keys_of(struct raw *r, struct dtls *d, bool raw_is_server)
+{
+    struct srtp_keys tx;
+    struct srtp_keys rx;
+    uint8_t block[128];
+    cr_assert_eq(dtls_export_keys(d, &tx, &rx), 0);
+    size_t key = srtp_key_len(tx.profile);
+    size_t salt = srtp_salt_len(tx.profile);
+    cr_assert_eq((int)SSL_get_selected_srtp_profile(r->ssl)->id, (int)tx.profile);
+    cr_assert_eq(SSL_export_keying_material(r->ssl, block, 2 * (key + salt), LABEL, strlen(LABEL),
+                                            NULL, 0, 0),
+                 1);
+    const struct srtp_keys *client = raw_is_server ? &tx : &rx;
+    const struct srtp_keys *server = raw_is_server ? &rx : &tx;
+    cr_assert(memcmp(client->key, block, key) == 0);
+    cr_assert(memcmp(server->key, block + key, key) == 0);
+    cr_assert(memcmp(client->salt, block + 2 * key, salt) == 0);
+    cr_assert(memcmp(server->salt, block + 2 * key + salt, salt) == 0);
+}
+
+/* Every suite, both roles, RSA and EC peers: keys agree, data flows both ways, close_notify is
+ * understood both ways, with OpenSSL's state there and after dtls_shrink. */
+Test(dtls_openssl, works_with_plain_openssl_and_closes_after_shrinking, .timeout = 60)
+{
+    static const struct {
+        const char *cipher;
+        const char *key;
+        const char *profiles;
+        enum srtp_profile want;
+    } rows[] = {
+        {"ECDHE-ECDSA-AES128-GCM-SHA256", "P-256", ALL_PROFILES, SRTP_AEAD_AES_128_GCM},
+        {"ECDHE-ECDSA-AES256-GCM-SHA384", "P-384", "SRTP_AEAD_AES_256_GCM", SRTP_AEAD_AES_256_GCM},
+        {"ECDHE-ECDSA-CHACHA20-POLY1305", "P-256", "SRTP_AES128_CM_SHA1_80",
+         SRTP_AES128_CM_SHA1_80},
+        {"DEFAULT", "RSA", "SRTP_AEAD_AES_128_GCM", SRTP_AEAD_AES_128_GCM},
+    };
+    struct cert *cert = cert_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows) * 8; i++) {
+        size_t row = i / 8;
+        bool raw_server = i & 1;
+        bool shrink = i & 2;
+        bool we_close = i & 4;
+        struct raw r;
+        raw_init(&r, &(struct raw_params){.server = raw_server,
+                                          .profiles = rows[row].profiles,
+                                          .ciphers = rows[row].cipher,
+                                          .key = rows[row].key});
+        struct dtls *d = ours_for(&r, cert, !raw_server, false);
+        raw_run(&r, d);
+        cr_assert_eq(dtls_state(d), DTLS_UP, "case %zu: %s", i,
+                     dtls_fail_reason(d) ? dtls_fail_reason(d) : "");
+        cr_assert(SSL_is_init_finished(r.ssl));
+        cr_assert(row == 3 || strcmp(SSL_get_cipher(r.ssl), rows[row].cipher) == 0);
+        assert_keys_of(&r, d, raw_server);
+        if (row != 0) { /* in row 0 nothing was sealed but Finished */
+            cr_assert_eq(SSL_write(r.ssl, "hello", 5), 5);
+            cr_assert_eq(dtls_send(d, (const uint8_t *)"world", 5), 0);
+            cr_assert_eq(raw_run(&r, d), 5);
+        }
+        if (shrink) {
+            struct srtp_keys k;
+            dtls_shrink(d);
+            cr_assert_eq(dtls_state(d), DTLS_UP);
+            cr_assert_eq(dtls_export_keys(d, &k, &k), -EAGAIN);
+            cr_assert_eq(dtls_send(d, (const uint8_t *)"x", 1), -EAGAIN);
+            cr_assert_eq(dtls_next_deadline(d), INT64_MAX);
+            SSL_write(r.ssl, "late", 4); /* data is not understood any more, and does no harm */
+            cr_assert_eq(raw_run(&r, d), 0);
+            cr_assert_eq(dtls_state(d), DTLS_UP);
+        }
+        if (we_close) {
+            dtls_close(d);
+            cr_assert_eq(dtls_state(d), DTLS_CLOSED);
+            cr_assert(ours_to_raw(&r, d));
+            cr_assert(SSL_get_shutdown(r.ssl) & SSL_RECEIVED_SHUTDOWN, "case %zu", i);
+        } else {
+            SSL_shutdown(r.ssl);
+            raw_run(&r, d);
+            cr_assert_eq(dtls_state(d), DTLS_CLOSED, "case %zu", i);
+            cr_assert(SSL_get_shutdown(r.ssl) & SSL_RECEIVED_SHUTDOWN, "it is answered: case %zu",
+                      i);
+        }
+        uint8_t buf[BUF];
+        dtls_close(d);
+        while (dtls_poll(d, buf, sizeof(buf)) > 0) {
+        }
+        cr_assert_eq(dtls_poll(d, buf, sizeof(buf)), 0, "closing twice sends nothing more");
+        dtls_free(d);
+        raw_free(&r);
+    }
+    cert_free(cert);
+}
+
+/* Chromium and Firefox send a ClientHello of 1.4 kB in two datagrams or records. */
+Test(dtls_openssl, takes_a_client_hello_in_pieces)
+{
+    static const struct {
+        unsigned alpn_bytes;
+        long mtu;
+        bool split;
+    } rows[] = {
+        {1300, 1200, true}, {1300, 1200, false}, {1900, 600, true},
+        {1900, 1200, true}, {0, 256, true},      {3500, 300, true},
+    };
+    struct cert *cert = cert_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct raw r;
+        raw_init(&r, &(struct raw_params){.profiles = ALL_PROFILES,
+                                          .alpn_bytes = rows[i].alpn_bytes,
+                                          .mtu = rows[i].mtu});
+        r.split = rows[i].split;
+        struct dtls *d = ours_for(&r, cert, true, false);
+        raw_run(&r, d);
+        cr_assert_eq(dtls_state(d), DTLS_UP, "row %zu: %s", i,
+                     dtls_fail_reason(d) ? dtls_fail_reason(d) : "no reason");
+        cr_assert_eq(dtls_filtered(d), 0);
+        dtls_free(d);
+        raw_free(&r);
+    }
+    cert_free(cert);
+}
+
+Test(dtls_openssl, says_why_it_failed)
+{
+    static const struct {
+        struct raw_params raw;
+        bool allow_no_ems;
+        const char *want; /* NULL: comes up */
+    } rows[] = {
+        {{.profiles = NULL}, false, "no_srtp_profile"},
+        {{.profiles = "SRTP_AES128_CM_SHA1_32"}, false, "no_srtp_profile"},
+        {{.profiles = ALL_PROFILES}, false, NULL},
+        {{.profiles = ALL_PROFILES, .key = "none"}, false, "no_certificate"},
+        {{.profiles = ALL_PROFILES, .key = "P-521"}, false, "peer_key_type"},
+        {{.profiles = ALL_PROFILES, .options = SSL_OP_NO_EXTENDED_MASTER_SECRET},
+         false,
+         "no_extended_master_secret"},
+        {{.profiles = ALL_PROFILES, .options = SSL_OP_NO_EXTENDED_MASTER_SECRET}, true, NULL},
+        {{.profiles = ALL_PROFILES, .max_version = DTLS1_VERSION}, false, "version"},
+        {{.profiles = ALL_PROFILES, .ciphers = "ECDHE-ECDSA-AES128-SHA"},
+         false,
+         "no_shared_cipher"},
+        {{.server = true, .profiles = NULL}, false, "no_srtp_profile"},
+        {{.server = true, .profiles = "SRTP_AES128_CM_SHA1_32"}, false, "no_srtp_profile"},
+        {{.server = true, .profiles = ALL_PROFILES}, false, NULL},
+        {{.server = true, .profiles = ALL_PROFILES, .key = "P-521"}, false, "peer_alert"},
+        {{.server = true, .profiles = ALL_PROFILES, .options = SSL_OP_NO_EXTENDED_MASTER_SECRET},
+         false,
+         "no_extended_master_secret"},
+        {{.server = true, .profiles = ALL_PROFILES, .ciphers = "ECDHE-ECDSA-AES128-SHA"},
+         false,
+         "peer_alert"},
+    };
+    struct cert *cert = cert_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct raw r;
+        struct srtp_keys k;
+        raw_init(&r, &rows[i].raw);
+        struct dtls *d = ours_for(&r, cert, !rows[i].raw.server, rows[i].allow_no_ems);
+        raw_run(&r, d);
+        const char *why = dtls_fail_reason(d);
+        if (rows[i].want) {
+            cr_assert_eq(dtls_state(d), DTLS_FAILED, "row %zu", i);
+            cr_assert_str_eq(why, rows[i].want, "row %zu: %s", i, why);
+            cr_assert_eq(dtls_export_keys(d, &k, &k), -EAGAIN);
+            cr_assert_eq(dtls_next_deadline(d), INT64_MAX);
+        } else {
+            cr_assert_eq(dtls_state(d), DTLS_UP, "row %zu: %s", i, why ? why : "");
+        }
+        dtls_free(d);
+        raw_free(&r);
+    }
+    cert_free(cert);
+}
+
+/* ---- data ---- */
+
+Test(dtls_openssl, data_records_of_one_datagram_come_out_one_by_one)
+{
+    struct cert *cert = cert_new();
+    struct raw r;
+    uint8_t *all;
+    const uint8_t *data;
+    size_t len;
+    uint8_t big[DTLS_MTU] = {0};
+    raw_init(&r, &(struct raw_params){.profiles = ALL_PROFILES});
+    struct dtls *d = ours_for(&r, cert, true, false);
+    raw_run(&r, d);
+    for (int drain = 0; drain < 2; drain++) {
+        SSL_write(r.ssl, "one", 3);
+        SSL_write(r.ssl, "two!", 4);
+        SSL_write(r.ssl, "three", 5);
+        size_t n = (size_t)BIO_get_mem_data(SSL_get_wbio(r.ssl), &all);
+        cr_assert_eq(dtls_on_datagram(d, now_us, all, n, &data, &len), DTLS_UP);
+        cr_assert(len == 3 && memcmp(data, "one", 3) == 0);
+        dtls_on_datagram(d, now_us, NULL, 0, &data, &len);
+        cr_assert(len == 4 && memcmp(data, "two!", 4) == 0);
+        if (drain) {
+            dtls_on_datagram(d, now_us, NULL, 0, &data, &len);
+            cr_assert(len == 5 && memcmp(data, "three", 5) == 0);
+            dtls_on_datagram(d, now_us, NULL, 0, &data, &len);
+            cr_assert_eq(len, 0);
+        }
+        BIO_reset(SSL_get_wbio(r.ssl));
+    }
+    SSL_write(r.ssl, "next", 4);
+    size_t n = (size_t)BIO_get_mem_data(SSL_get_wbio(r.ssl), &all);
+    uint8_t replay[BUF];
+    memcpy(replay, all, n);
+    dtls_on_datagram(d, now_us, all, n, &data, &len);
+    cr_assert(len == 4 && memcmp(data, "next", 4) == 0, "not mixed with what was left");
+    dtls_on_datagram(d, now_us, replay, n, &data, &len);
+    cr_assert_eq(len, 0, "a replayed record is dropped");
+    replay[n - 1] ^= 1;
+    cr_assert_eq(dtls_on_datagram(d, now_us, replay, n, &data, &len), DTLS_UP);
+    cr_assert_eq(len, 0);
+
+    cr_assert_eq(dtls_send(d, big, DTLS_MTU - 64), 0);
+    uint8_t out[BUF];
+    cr_assert_leq(dtls_poll(d, out, sizeof(out)), DTLS_MTU);
+    cr_assert_eq(dtls_send(d, big, DTLS_MTU - 63), -EMSGSIZE);
+    cr_assert_eq(dtls_send(d, big, 0), -EMSGSIZE);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(dtls_send(d, big, 1000), 0);
+    }
+    int queued = 0;
+    while (dtls_poll(d, out, sizeof(out)) > 0) {
+        queued++;
+    }
+    cr_assert_eq(queued, 16, "the queue is bounded");
+    dtls_free(d);
+    raw_free(&r);
+    cert_free(cert);
+}
+
+/* A client that renegotiates is told no, and the session lives (DTLS-15). */
+Test(dtls_openssl, refuses_renegotiation)
+{
+    struct cert *cert = cert_new();
+    struct raw r;
+    raw_init(&r, &(struct raw_params){.profiles = ALL_PROFILES});
+    struct dtls *d = ours_for(&r, cert, true, false);
+    raw_run(&r, d);
+    struct srtp_keys tx[2];
+    struct srtp_keys rx[2];
+    cr_assert_eq(dtls_export_keys(d, &tx[0], &rx[0]), 0);
+    SSL_renegotiate(r.ssl);
+    SSL_do_handshake(r.ssl);
+    size_t data = 0;
+    raw_to_ours(&r, d, &data);
+    cr_assert_eq(dtls_state(d), DTLS_UP);
+    cr_assert_eq(dtls_export_keys(d, &tx[1], &rx[1]), 0);
+    cr_assert(same_keys(&tx[0], &tx[1]) && same_keys(&rx[0], &rx[1]));
+    dtls_free(d);
+    raw_free(&r);
+    cert_free(cert);
+}
