@@ -14,9 +14,8 @@ $(BUILD)/build.ninja:
 	.ci/deps build
 	meson setup $(BUILD) --buildtype=release -Db_lto=true -Dprefix=$(PREFIX) -Dtests=false -Dbench=false
 
-# Serves http://127.0.0.1:8080/ with the built-in settings.
+# Serves http://127.0.0.1:8080/ with the built-in settings, and says so.
 run: all
-	@echo "Open http://127.0.0.1:8080/"
 	$(BUILD)/sluice --log-format text $(ARGS)
 
 # All that guards a change: at most 15 minutes on two cores.
@@ -50,7 +49,7 @@ bench:
 	tests/run.sh --only bench
 
 install: all
-	meson install -C $(BUILD)
+	meson install -C $(BUILD) --no-rebuild
 
 # Lets git check format, lint and subject before a commit.
 hooks:

@@ -66,11 +66,33 @@ entry=$(buildah inspect --format '{{index .OCIv1.Config.Entrypoint 0}}' "$contai
 echo "image: $size MB unpacked, user $user, entry point $entry"
 [ "$user" = 65532:65532 ] || { echo "the image runs as $user"; exit 1; }
 
-# A free port; nothing of this machine's root is visible, nothing of the image's is writable.
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-unshare --mount --kill-child sh -c '
-    mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" &&
-    exec setpriv --reuid 65532 --regid 65532 --clear-groups --no-new-privs \
-        --bounding-set -all --inh-caps -all \
-        /usr/sbin/chroot "$1" true' sh "$root" 2>/dev/null || true
-unshare --mount --kill-child chroot_ro() { :; }
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Nothing of the image is writable, and the server has no capability.
+run_in_image() {
+    # shellcheck disable=SC2016
+    exec unshare --mount sh -c '
+        root=$1; shift
+        mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" || exit 70
+        mount -t proc proc "$root/proc" 2>/dev/null || true
+        exec chroot --userspec=65532:65532 --groups= "$root" "$@"' sh "$root" "$@"
+}
+
+http=$(free_port) admin=$(free_port) media=$(free_port)
+(run_in_image "$entry" --version)
+(run_in_image "$entry" --config /etc/sluice/sluice.json --check-config)
+run_in_image "$entry" --set "http.listen=127.0.0.1:$http" --set "admin.listen=127.0.0.1:$admin" \
+    --set "media.listen=127.0.0.1:$media" &
+server=$!
+curl -sS --fail --retry 50 --retry-delay 1 --retry-connrefused --max-time 60 \
+    "http://127.0.0.1:$admin/livez"
+echo
+curl -sS --fail "http://127.0.0.1:$http/" >/dev/null
+uid=$(awk '/^Uid:/ { print $2 }' "/proc/$server/status")
+[ "$uid" = 65532 ] || { echo "the server runs as user $uid"; exit 1; }
+kill -TERM "$server"
+wait "$server" || { echo "the server did not end well after SIGTERM: $?"; exit 1; }
+server=''
+echo "1 passed, 0 failed"

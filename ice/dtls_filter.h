@@ -56,6 +56,7 @@ struct dtls_filter {
     uint32_t drops[DTLS_FILTER_COUNT]; /* datagrams by reason */
 };
 
+/* A new session. server: we are the DTLS server. */
 void dtls_filter_init(struct dtls_filter *f, bool server);
 
 /* The handshake is over: application data may pass. sealed_min: DTLS_SEALED_MIN_*. */

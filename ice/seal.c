@@ -212,7 +212,7 @@ int seal_rtp(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *ou
              size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len)
 {
     assert(hdr_len >= RTP_HDR_MIN && seal_get32(out + 8) == st->ssrc);
-    assert(((uint16_t)index >> 8) == out[2] && (uint8_t)index == out[3]);
+    assert(index >> 48 == 0 && (uint8_t)(index >> 8) == out[2] && (uint8_t)index == out[3]);
     if (hdr_len + head_len + body_len + s->rtp_trailer > cap) {
         return -ENOSPC;
     }
@@ -229,7 +229,7 @@ int seal_rtp_again(struct seal *s, struct seal_stream *st, uint64_t index, uint8
                    size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len)
 {
     assert(hdr_len >= RTP_HDR_MIN && seal_get32(out + 8) == st->ssrc);
-    assert(((uint16_t)index >> 8) == out[2] && (uint8_t)index == out[3]);
+    assert(index >> 48 == 0 && (uint8_t)(index >> 8) == out[2] && (uint8_t)index == out[3]);
     if (s->gcm) {
         return -EPERM;
     }

@@ -46,7 +46,9 @@ struct srtp_keys {
     uint8_t salt[SRTP_SALT_MAX];
 };
 
-size_t srtp_key_len(enum srtp_profile p);  /* 16 or 32; 0 for SRTP_NONE */
+/* lint: allow STEM named after what it tells about, enum srtp_profile */
+size_t srtp_key_len(enum srtp_profile p); /* 16 or 32; 0 for SRTP_NONE */
+/* lint: allow STEM named after what it tells about, enum srtp_profile */
 size_t srtp_salt_len(enum srtp_profile p); /* 14 (CM) or 12 (GCM) */
 const char *srtp_profile_name(enum srtp_profile p);
 
@@ -103,7 +105,9 @@ struct open; /* keys and replay windows of one session's receiving direction */
 
 /* max_ssrcs: cap on SSRCs that may create state by RTP (SEC-62). RTCP has a table of its own, of
  * max_ssrcs but at least 8 senders: viewers report and send no media. NULL as for seal_new. */
+/* lint: allow STEM struct open is the other half of this header */
 struct open *open_new(const struct srtp_keys *keys, unsigned max_ssrcs);
+/* lint: allow STEM struct open is the other half of this header */
 void open_free(struct open *o); /* accepts NULL; zeroises */
 
 /* Opens one packet in place: verifies, decrypts, updates the replay window; state changes only
@@ -111,8 +115,10 @@ void open_free(struct open *o); /* accepts NULL; zeroises */
  * an SSRC is taken to be in roll-over 0. Returns the plaintext length; -EBADMSG authentication
  * failed (the body is garbage then) or malformed; -EALREADY replayed or too old; -EMLINK too many
  * SSRCs; -ENOMEM. */
+/* lint: allow STEM struct open is the other half of this header */
 int open_rtp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;
 /* The same for SRTCP; packets without the E bit are refused (SEC-57). */
+/* lint: allow STEM struct open is the other half of this header */
 int open_rtcp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;
 
 #endif

@@ -65,6 +65,7 @@ static const struct codec_info codec_table[] = {
                    .channels = 1,
                    .static_pt = -1,
                    .dt_count = 4,
+                   .no_dd = true,
                    .describe = codec_vp8_describe,
                    .rewrite = codec_vp8_rewrite},
     [CODEC_VP9] = {.id = CODEC_VP9,

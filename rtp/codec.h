@@ -133,6 +133,9 @@ struct codec_info {
     uint8_t channels;  /* SDP third field; 1 when it is left out */
     int16_t static_pt; /* RFC 3551 payload type that needs no rtpmap, or -1 */
     uint8_t dt_count;  /* decode targets that the payload itself can show, >= 1 */
+    /* A sender that writes the dependency descriptor leaves picture ids out of the payload
+     * (libwebrtc's VP8), which viewers without it need: not to be negotiated with publishers. */
+    bool no_dd;
     /* Fills ret (already zeroed, dt_mask and sw_mask preset to everything). Returns 0, or -EBADMSG
      * if the payload descriptor does not parse: the packet is then dropped and counted. Never reads
      * past len. */

@@ -37,7 +37,6 @@ void api_cmd_fini(struct api_cmd *c)
     case API_CMD_STREAM_SOURCE:
     case API_CMD_LAYER:
     case API_CMD_QUERY:
-    case API_CMD_STOP:
     case API_CMD_REPLICA:
     case API_CMD_FEEDBACK:
         break;

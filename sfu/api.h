@@ -78,7 +78,6 @@ enum api_cmd_kind {
     API_CMD_STREAM_SOURCE, /* a stream's publisher has come, moved or gone; sent to every worker */
     API_CMD_LAYER,         /* a viewer asks for a layer */
     API_CMD_QUERY,         /* answer with API_EV_STATS */
-    API_CMD_STOP,          /* close every session with close_notify, then the loop */
     API_CMD_TCP_CONN,      /* between workers: a TCP connection for its owner */
     API_CMD_REPLICA,       /* between workers: "send me stream" or "stop" */
     API_CMD_FEEDBACK,      /* between workers: a keyframe is wanted */
@@ -286,6 +285,7 @@ struct api_counters {
 #undef API_COUNTER_FIELD
     uint64_t link_drop[LINK_DROP_COUNT];
 };
+/* Sums what the workers published within the last second. Any thread. */
 void plane_counters(const struct plane *p, struct api_counters *ret);
 
 #endif

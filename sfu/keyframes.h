@@ -24,6 +24,7 @@ struct keyframes {
     uint64_t asked, seen; /* requests sent, key frames received */
 };
 
+/* Nobody waits, nothing was asked. */
 void keyframes_init(struct keyframes *k);
 /* Somebody needs a key frame. */
 void keyframes_want(struct keyframes *k, int64_t now_us);

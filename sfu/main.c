@@ -111,8 +111,7 @@ static void on_hup(uv_signal_t *h, int signum)
     const char *what = "out of memory";
     struct conf *fresh = calloc(1, sizeof(*fresh));
     log_info("signal", LOG_INT("number", signum));
-    int r = fresh == NULL ? -ENOMEM
-                          : conf_load(app->argc, app->argv, environ, fresh, &req, &err);
+    int r = fresh == NULL ? -ENOMEM : conf_load(app->argc, app->argv, environ, fresh, &req, &err);
     if (r < 0) {
         log_error("reload_failed", LOG_STR("why", err.text[0] != '\0' ? err.text : what));
         free(fresh);

@@ -178,9 +178,9 @@ static void on_wake_closed(uv_handle_t *handle)
 void plane_stop(struct plane *p)
 {
     for (int i = 0; i < p->all.n; i++) {
-        struct api_cmd cmd = {.kind = API_CMD_STOP};
-        while (p->all.w[i].thread && mailbox_post(&p->all.w[i].inbox, &cmd)) {
-            uv_sleep(1); /* full: the worker is about to empty it */
+        if (p->all.w[i].thread) {
+            atomic_store(&p->all.w[i].stop_asked, true);
+            uv_async_send(&p->all.w[i].wake);
         }
     }
     for (int i = 0; i < p->all.n; i++) {

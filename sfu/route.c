@@ -20,18 +20,24 @@
  * the last one wait for all. */
 #define VISIT_PACKETS 16
 
-/* Everyone on this worker who plays e has something to send. */
-static void wake_subs(struct router *r, struct encoding *e, bool entry, int64_t now_us)
+/* Everyone on this worker who plays a track that got packets in this turn has something to send.
+ * Once per turn and track, however many packets came. */
+static void wake_subs(struct router *r, int64_t now_us)
 {
-    LIST_EACH(it, &e->track->subs)
-    {
-        struct sub *s = container_of(it, struct sub, node);
-        if (s->enc == e || s->want == e) {
+    while (!list_empty(&r->dirty)) {
+        struct track *t = container_of(r->dirty.next, struct track, dirty);
+        bool changed = t->changed;
+        list_remove(&t->dirty);
+        t->changed = false;
+        LIST_EACH(it, &t->subs)
+        {
+            struct sub *s = container_of(it, struct sub, node);
+            if (changed && (!s->enc || !s->live || (s->want && s->want != s->enc))) {
+                sub_choose(s, now_us);
+            }
             if (sub_owes(s)) {
                 router_owe(r, s->peer);
             }
-        } else if (entry || !s->enc) {
-            sub_choose(s, now_us);
         }
     }
 }
@@ -56,7 +62,10 @@ bool route_store(struct router *r, struct encoding *e, const struct hist_in *in)
         e->width = in->desc->width;
         e->height = in->desc->height;
     }
-    wake_subs(r, e, first || (in->desc->flags & DESC_ENTRY), in->arrival_us);
+    e->track->changed |= first || (in->desc->flags & DESC_ENTRY);
+    if (list_empty(&e->track->dirty)) {
+        list_append(&r->dirty, &e->track->dirty);
+    }
     return true;
 }
 
@@ -159,6 +168,9 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         r->n.drop_bad_codec++;
         return;
     }
+    if (desc.head_len && !(desc.flags & DESC_HAS_PIC_ID)) {
+        desc.pic_id = encoding_frame_id(e, hdr->ts);
+    }
     uint8_t exts[INGEST_FORWARD_EXT_MAX];
     const struct hist_in stored = {
         .seq = seq,
@@ -210,17 +222,17 @@ void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, i
         r->n.drop_bad_rtp++;
         return;
     }
-    if (set.e[EXT_TWCC].len == 2) {
-        const uint8_t *v = set.e[EXT_TWCC].data;
-        twcc_recv_on_packet(&p->ingest->twcc, (uint16_t)(v[0] << 8 | v[1]), now_us);
-    }
     r->n.rx_rtp_packets++;
     r->n.rx_rtp_bytes += len;
     p->ingest->window_bytes += len;
     remb_recv_on_packet(&p->ingest->remb, len, now_us);
     if (!ingest_admit(p, len, now_us)) {
         r->n.drop_rate++;
-        return;
+        return; /* not reported as received either: the sender's estimate sees a loss */
+    }
+    if (set.e[EXT_TWCC].len == 2) {
+        const uint8_t *v = set.e[EXT_TWCC].data;
+        twcc_recv_on_packet(&p->ingest->twcc, (uint16_t)(v[0] << 8 | v[1]), now_us);
     }
     if (b->rtx && !unwrap_rtx(src, codec, pkt, &hdr)) {
         return;
@@ -238,6 +250,7 @@ void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, i
 
 bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us)
 {
+    wake_subs(r, now_us);
     while (!list_empty(&r->pending)) {
         struct peer *p = container_of(r->pending.next, struct peer, pending);
         list_remove(&p->pending);

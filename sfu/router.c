@@ -23,6 +23,7 @@ int router_init(struct router *r, const struct router_params *p)
     table_init(&r->peers);
     table_init(&r->ufrags);
     table_init(&r->addrs);
+    list_init(&r->dirty);
     list_init(&r->pending);
     list_init(&r->publishers);
     list_init(&r->connecting);
@@ -280,7 +281,6 @@ void router_on_cmd(struct router *r, struct api_cmd *cmd, int64_t now_us)
         on_feedback(r, cmd, now_us);
         break;
     case API_CMD_SESSION_END:
-    case API_CMD_STOP:
     case API_CMD_TCP_CONN:
         break; /* the worker's: they need its sockets */
     }

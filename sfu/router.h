@@ -47,6 +47,7 @@ struct router {
     struct table peers;              /* id -> struct peer */
     struct table ufrags;             /* hash of a local ufrag -> struct peer */
     struct table addrs;              /* hash of a remote address -> struct peer */
+    struct list dirty;               /* struct track.dirty: packets came in this turn */
     struct list pending;             /* struct peer.pending: something is owed */
     struct list wheel[ROUTER_WHEEL]; /* struct peer.wheel */
     struct list publishers;          /* struct peer.kin */
@@ -97,8 +98,11 @@ bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us);
  * router_fill. */
 void router_tick(struct router *r, int64_t now_us);
 
+/* The session with this id, or NULL. */
 struct peer *router_peer(const struct router *r, uint64_t id);
+/* The session that a local ufrag (len bytes) belongs to, or NULL. */
 struct peer *router_peer_by_ufrag(const struct router *r, const char *ufrag, size_t len);
+/* The session that has authenticated a packet from this address, or NULL. */
 struct peer *router_peer_by_addr(const struct router *r, const struct addr *a);
 
 /* For peer.c, ingest.c, route.c: */

@@ -169,16 +169,15 @@ void sub_on_nack(struct sub *s, uint16_t seq16, int64_t now_us)
         return;
     }
     struct sub_resend *r = &s->resends[seq16 % SUB_RESENDS];
-    int64_t gap = MIN(MAX((int64_t)s->rtt_us, (int64_t)RESEND_GAP_MIN), (int64_t)RESEND_GAP_MAX);
-    if (r->used && r->seq16 == seq16) {
-        if (r->count >= RESENDS_MAX || now_us - r->last_us < gap) {
-            return;
-        }
-        r->count++;
-    } else {
-        *r = (struct sub_resend){.seq16 = seq16, .count = 1, .used = true};
+    uint32_t now_ms = (uint32_t)(now_us / US_PER_MS);
+    int64_t gap_us = MIN(MAX((int64_t)s->rtt_us, (int64_t)RESEND_GAP_MIN), (int64_t)RESEND_GAP_MAX);
+    bool again = r->count && r->seq16 == seq16;
+    if (again && (r->count >= RESENDS_MAX || now_ms - r->last_ms < gap_us / US_PER_MS)) {
+        return;
     }
-    r->last_us = now_us;
+    r->count = (uint8_t)(again ? r->count + 1 : 1);
+    r->seq16 = seq16;
+    r->last_ms = now_ms;
     s->nack_queue[s->nack_n++] = seq16;
 }
 

@@ -32,11 +32,11 @@ struct sub_segment {
     uint8_t dt;
 };
 
+/* When a number was last sent again. */
 struct sub_resend {
+    uint32_t last_ms; /* monotonic, wrapping */
     uint16_t seq16;
-    uint8_t count;
-    bool used;
-    int64_t last_us;
+    uint8_t count; /* times; 0: the entry is free */
 };
 
 struct sub {

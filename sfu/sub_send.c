@@ -241,8 +241,9 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b)
     }
     o.slot = history_find(&e->hist, o.seg->dt, (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0)));
     if (!o.slot || !s->nack[o.slot->codec]) {
-        /* Not here yet: it is forwarded when the publisher has repaired it, and may be asked for again then. */
-        s->resends[seq16 % SUB_RESENDS].used = false;
+        /* Not here yet: it is forwarded when the publisher has repaired it, and may be asked for
+         * again then. */
+        s->resends[seq16 % SUB_RESENDS].count = 0;
         return true;
     }
     bool rtx = s->rtx_pt[o.slot->codec] && s->rtx_ss;

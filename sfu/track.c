@@ -32,6 +32,7 @@ struct track *track_open(struct stream *s, uint8_t index, enum media_kind kind, 
         t->kind = kind;
         t->best = -1;
         list_init(&t->subs);
+        list_init(&t->dirty);
         for (uint8_t i = 0; i < API_LAYERS_MAX; i++) {
             t->enc[i].track = t;
             t->enc[i].index = i;
@@ -65,6 +66,7 @@ void stream_free(struct stream *s)
             continue;
         }
         assert(list_empty(&t->subs));
+        list_remove(&t->dirty);
         for (unsigned k = 0; k < API_LAYERS_MAX; k++) {
             encoding_close(&t->enc[k]);
         }
@@ -119,6 +121,19 @@ void encoding_restart(struct encoding *e)
     e->width = 0;
     e->height = 0;
     keyframes_init(&e->keys);
+}
+
+uint16_t encoding_frame_id(struct encoding *e, uint32_t ts)
+{
+    for (unsigned i = 0; i < MIN(e->next_frame, (unsigned)ENCODING_FRAMES); i++) {
+        if (e->frames[i].ts == ts) {
+            return e->frames[i].id;
+        }
+    }
+    unsigned i = e->next_frame % ENCODING_FRAMES;
+    e->frames[i].ts = ts;
+    e->frames[i].id = (uint16_t)(e->next_frame++ & 0x7fff);
+    return e->frames[i].id;
 }
 
 static void encoding_tick(struct encoding *e)

@@ -13,6 +13,8 @@
 
 #define TRACKS_MAX 8 /* accepted media sections of one publisher */
 
+#define ENCODING_FRAMES 16 /* frames under way at once, for late packets */
+
 struct router;
 struct peer;
 
@@ -26,6 +28,12 @@ struct encoding {
     struct describe desc;   /* publisher's worker only */
     struct keyframes keys;  /* publisher's worker only */
     int64_t keys_passed_us; /* replica: last wish passed on to the publisher's worker */
+    /* ids for frames of sources that write none, so that spliced streams have continuous ones */
+    struct {
+        uint32_t ts;
+        uint16_t id;
+    } frames[ENCODING_FRAMES];
+    uint32_t next_frame;
     /* sender report of the publisher: its NTP clock against this encoding's timestamps */
     bool has_sr;
     uint64_t sr_ntp;
@@ -47,7 +55,9 @@ struct track {
     struct encoding enc[API_LAYERS_MAX];
     char rids[API_LAYERS_MAX][API_RID_MAX]; /* "" without simulcast */
     int8_t best; /* index of the encoding that automatic viewers should get; -1: none is live */
-    struct list subs; /* struct sub.node */
+    struct list subs;  /* struct sub.node */
+    struct list dirty; /* router->dirty */
+    bool changed;      /* in this turn a first packet or an entry point came */
 };
 
 struct stream {
@@ -76,6 +86,9 @@ int encoding_open(struct encoding *e, enum codec_id codec) MUST_CHECK;
 /* The source has started anew (another publisher, another SSRC): history is forgotten, viewers wait
  * for a key frame. */
 void encoding_restart(struct encoding *e);
+
+/* The id of the frame with this timestamp: one more for each new one. */
+uint16_t encoding_frame_id(struct encoding *e, uint32_t ts);
 
 /* Once in 100 ms: layer rates, the best live layer. */
 void track_tick(struct track *t, int64_t now_us);

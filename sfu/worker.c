@@ -211,9 +211,6 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     case API_CMD_TCP_CONN:
         worker_tcp_adopt(w, cmd->u.conn);
         break;
-    case API_CMD_STOP:
-        stop(w, now_us);
-        break;
     case API_CMD_SESSION_ADD:
     case API_CMD_SESSION_ICE:
     case API_CMD_STREAM_SOURCE:
@@ -244,6 +241,9 @@ static void on_wake(uv_async_t *handle)
         }
     }
     atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
+    if (atomic_load(&w->stop_asked) && !w->stopping) {
+        stop(w, now_us);
+    }
     if (!w->stopping) {
         worker_flush(w, now_us);
     }

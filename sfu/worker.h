@@ -48,6 +48,7 @@ struct worker {
     uv_poll_t listen_poll;
     unsigned n_conns;
     bool stopping;
+    _Atomic bool stop_asked; /* by MAIN, which then wakes the loop */
     /* read by MAIN */
     _Atomic int sessions;
     _Atomic int64_t turned_us;     /* monotonic time of the last turn */

@@ -66,6 +66,9 @@ static int choose_codec(const struct negotiate_plan *plan, const struct sdp_medi
             continue;
         }
         negotiate_codec_add(line, m, f);
+        if (codec_info(f->codec)->no_dd) {
+            line->ext.id[EXT_DD] = 0;
+        }
         const struct sdp_format *red =
             f->codec == CODEC_OPUS ? negotiate_codec_red(m, f->pt) : NULL;
         if (red) {

@@ -59,7 +59,14 @@ static int accept_any(int ok, X509_STORE_CTX *store)
 
 static void raw_cert(struct raw *r, const char *kind)
 {
-    r->key = strcmp(kind, "RSA") == 0 ? EVP_RSA_gen(2048) : EVP_EC_gen(kind);
+    static EVP_PKEY *rsa; /* takes long to make */
+    if (strcmp(kind, "RSA") == 0) {
+        rsa = rsa ? rsa : EVP_RSA_gen(2048);
+        EVP_PKEY_up_ref(rsa);
+        r->key = rsa;
+    } else {
+        r->key = EVP_EC_gen(kind);
+    }
     r->x509 = X509_new();
     X509_gmtime_adj(X509_getm_notBefore(r->x509), -60);
     X509_gmtime_adj(X509_getm_notAfter(r->x509), 3600);

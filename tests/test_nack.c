@@ -127,7 +127,7 @@ Test(nack, key_frame_ends_the_past)
             cr_assert_eq(out[0], 110 - rows[i].left);
             cr_assert_eq(out[rows[i].left - 1], 109);
         }
-        cr_assert_eq(n.abandoned, 9 - rows[i].left);
+        cr_assert_eq(n.abandoned, 9u - (unsigned)rows[i].left);
     }
 }
 

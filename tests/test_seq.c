@@ -32,7 +32,7 @@ Test(seq, unwraps_to_the_nearest)
 Test(seq, follows_a_stream_over_every_wrap)
 {
     uint64_t ref = 0x10000;
-    for (uint64_t seq = ref; seq < ref + 5 * 65536; seq += 97) {
+    for (uint64_t seq = ref; seq < 5 * 65536; seq += 97) {
         uint64_t got = seq_unwrap(ref, (uint16_t)seq);
         cr_assert_eq(got, seq);
         cr_assert_eq(seq_unwrap(got, (uint16_t)(seq - 1000)), seq - 1000);

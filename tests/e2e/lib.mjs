@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // lib.mjs - starts a server and browsers for the end-to-end tests, and namespaces for clients that refuse loopback.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,6 +11,46 @@ import { chromium } from 'playwright-core';
 export const here = dirname(fileURLToPath(import.meta.url));
 export const binary = process.env.SLUICE || join(here, '../../build/sluice');
 export const marker = readFileSync(join(here, 'marker.js'), 'utf8');
+
+export const python = '/usr/bin/python3';
+
+// What must not outlive the tests, however they end.
+const cleanups = new Set();
+process.on('exit', () => cleanups.forEach((clean) => clean()));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+
+/** Runs clean when the process ends; gives a function that runs it now instead. */
+function atEnd(clean) {
+  cleanups.add(clean);
+  return () => {
+    if (cleanups.delete(clean)) clean();
+  };
+}
+
+/** A folder that is gone when the tests end. */
+export function makeFolder(name) {
+  const path = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
+  return { path, remove: atEnd(() => rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })) };
+}
+
+/** The processes whose command line holds this text: all of one browser, told by its folder. */
+function processesOf(text) {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && Number(pid) !== process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+    } catch {
+      return false; // ended meanwhile
+    }
+  }).map(Number);
+}
+
+function killAll(text) {
+  for (const pid of processesOf(text)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch { /* ended meanwhile */ }
+  }
+}
 
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
@@ -39,10 +79,14 @@ export async function startServer({ host = '127.0.0.1', ports, args = [], env = 
   const child = spawn(binary, ['--insecure-dev', '--log-format', 'text',
     '--set', `http.listen=${host}:${ports.http}`, '--set', `admin.listen=127.0.0.1:${ports.admin}`, '--set', `media.listen=[::]:${ports.media}`, '--set', 'media.workers=2', ...args],
   { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const forget = atEnd(() => child.kill('SIGKILL'));
   const server = { child, ports, log: '', origin: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${ports.http}`, admin: `http://127.0.0.1:${ports.admin}` };
   child.stdout.on('data', (d) => { server.log += d; });
   child.stderr.on('data', (d) => { server.log += d; });
-  server.gone = new Promise((done) => child.on('exit', (code, signal) => done({ code, signal })));
+  server.gone = new Promise((done) => child.on('exit', (code, signal) => {
+    forget();
+    done({ code, signal });
+  }));
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`the server ended at once:\n${server.log}`);
     return fetch(`${server.admin}/livez`).then((r) => r.ok, () => false);
@@ -59,59 +103,71 @@ const FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-qui
   '--disable-dev-shm-usage', '--use-fake-device-for-media-stream=fps=30', '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-background-timer-throttling',
   '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding', '--disable-features=WebRtcHideLocalIpsWithMdns', '--allow-loopback-in-peer-connection'];
 
-/** One Chromium; its pages are separate clients. */
-export async function startChromium(extra = [], options = {}) {
-  const dir = mkdtempSync(join(tmpdir(), 'sluice-chromium-'));
-  const context = await chromium.launchPersistentContext(dir, { headless: false, executablePath: '/usr/bin/chromium', args: [...FLAGS, ...extra], ...options });
+/** One Chromium; its pages are separate clients. without: flags to leave out. */
+export async function startChromium(extra = [], { without = [], ...options } = {}) {
+  const folder = makeFolder('chromium');
+  const forget = atEnd(() => {
+    killAll(folder.path);
+    folder.remove();
+  });
+  const args = [...FLAGS.filter((f) => !without.includes(f)), ...extra];
+  const context = await chromium.launchPersistentContext(folder.path, { headless: false, executablePath: '/usr/bin/chromium', args, ...options });
   return {
     context,
+    /** A page of the server with the marker in it. */
     async page(origin) {
       const page = await context.newPage();
-      await page.goto(`${origin}/icon.svg`);
       await page.goto(`${origin}/#none`);
       await page.evaluate(marker);
       return page;
     },
+    /** As a crash, a flat battery or the out-of-memory killer ends it: without a word to anyone. */
+    async kill() {
+      killAll(folder.path);
+      await context.close().catch(() => {});
+      forget();
+    },
     async close() {
-      await context.close();
-      rmSync(dir, { recursive: true, force: true });
+      await context.close().catch(() => {});
+      forget();
     },
   };
 }
 
 /** A namespace joined to ours by a veth pair; null where that is not allowed. */
 export function makeNamespace() {
-  const name = `sluice${process.pid % 10000}`;
+  const id = process.pid % 10000, name = `sluice${id}`, net = `10.${77 + (id >> 8)}.${id & 255}`;
   const run = (...args) => spawnSync('ip', args, { encoding: 'utf8' }).status === 0;
+  const remove = atEnd(() => {
+    spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout?.split('\n').filter(Boolean).forEach((pid) => process.kill(Number(pid), 'SIGKILL'));
+    run('link', 'del', `${name}a`);
+    run('netns', 'del', name);
+  });
   const ok = run('netns', 'add', name) && run('link', 'add', `${name}a`, 'type', 'veth', 'peer', 'name', `${name}b`) && run('link', 'set', `${name}b`, 'netns', name) &&
-    run('addr', 'add', '10.77.7.1/24', 'dev', `${name}a`) && run('link', 'set', `${name}a`, 'up') &&
-    run('netns', 'exec', name, 'ip', 'addr', 'add', '10.77.7.2/24', 'dev', `${name}b`) && run('netns', 'exec', name, 'ip', 'link', 'set', `${name}b`, 'up') &&
+    run('addr', 'add', `${net}.1/24`, 'dev', `${name}a`) && run('link', 'set', `${name}a`, 'up') &&
+    run('netns', 'exec', name, 'ip', 'addr', 'add', `${net}.2/24`, 'dev', `${name}b`) && run('netns', 'exec', name, 'ip', 'link', 'set', `${name}b`, 'up') &&
     run('netns', 'exec', name, 'ip', 'link', 'set', 'lo', 'up');
-  const ns = {
-    name, address: '10.77.7.1',
-    /** Runs a client inside; resolves with its last line of output, parsed. */
-    run(command, args, ms = 60000) {
-      return new Promise((done, fail) => {
-        const child = spawn('ip', ['netns', 'exec', name, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-        let out = '', err = '';
-        const timer = setTimeout(() => child.kill('SIGKILL'), ms);
-        child.stdout.on('data', (d) => { out += d; });
-        child.stderr.on('data', (d) => { err += d; });
-        child.on('exit', (code) => {
-          clearTimeout(timer);
-          try {
-            done(JSON.parse(out.trim().split('\n').at(-1)));
-          } catch {
-            fail(new Error(`${command} ${args.join(' ')} ended with ${code}\n${out.slice(-2000)}\n${err.slice(-4000)}`));
-          }
-        });
-      });
-    },
-    remove() {
-      run('link', 'del', `${name}a`);
-      run('netns', 'del', name);
-    },
-  };
-  if (!ok) ns.remove();
-  return ok ? ns : null;
+  if (!ok) remove();
+  return ok ? { name, address: `${net}.1`, remove, run: (command, args, ms) => runClient(['ip', 'netns', 'exec', name, command, ...args], ms) } : null;
+}
+
+/** Runs a client of clients/; resolves with its last line of output, parsed. */
+export function runClient(argv, ms = 60000) {
+  return new Promise((done, fail) => {
+    const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const forget = atEnd(() => child.kill('SIGKILL'));
+    let out = '', err = '';
+    const timer = setTimeout(() => child.kill('SIGTERM'), ms);
+    child.stdout.on('data', (d) => { out += d; });
+    child.stderr.on('data', (d) => { err += d; });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      forget();
+      try {
+        done(JSON.parse(out.trim().split('\n').at(-1)));
+      } catch {
+        fail(new Error(`${argv.join(' ')} ended with ${code ?? signal}\n${out.slice(-2000)}\n${err.slice(-4000)}`));
+      }
+    });
+  });
 }

@@ -41,21 +41,50 @@
     return out.stream.getAudioTracks()[0];
   }
 
-  window.publishMarked = async ({ stream, codec, simulcast, frequency = 1000, fps = 30 }) => {
+  /** Lets a test change what the server answers: change(sdp) gives the answer that the page sees. */
+  window.rewriteAnswers = (change) => {
+    const plain = window.fetch;
+    window.fetch = async (url, options) => {
+      const response = await plain(url, options);
+      if (response.status !== 201) return response;
+      const changed = new Response(change(await response.text()), { status: 201, headers: response.headers });
+      Object.defineProperty(changed, 'url', { value: response.url });
+      return changed;
+    };
+  };
+
+  /** Lets a test change what the page offers, as people do who want stereo or DTX. */
+  window.rewriteOffers = (change) => {
+    const plain = RTCPeerConnection.prototype.setLocalDescription;
+    RTCPeerConnection.prototype.setLocalDescription = async function () {
+      const offer = await this.createOffer();
+      return plain.call(this, { type: 'offer', sdp: change(offer.sdp) });
+    };
+  };
+
+  /** kinds: 'av', 'a' or 'v'. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of a tone of our own. */
+  window.publishMarked = async ({ stream, codec, simulcast, frequency = 1000, fps = 30, kinds = 'av', base = 0, audioCodec, microphone, token }) => {
     const { Session } = await import('/client.js');
     const canvas = document.createElement('canvas');
     canvas.width = W;
     canvas.height = H;
     const g = canvas.getContext('2d');
-    let n = 0;
+    let n = base;
     setInterval(() => paint(g, ++n), 1000 / fps);
-    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = await tone(frequency), media = new MediaStream([audio, video]);
+    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequency), media = new MediaStream([audio, video]);
     const states = [];
     const session = new Session({
-      url: new URL(`/whip/${stream}`, location.href).href,
+      url: new URL(`/whip/${stream}`, location.href).href, token,
       onstate: (s, e) => states.push(e ? `${s}: ${e.message}` : s),
       prepare: (pc) => {
-        pc.addTransceiver(audio, { direction: 'sendonly', streams: [media] });
+        if (kinds.includes('a')) {
+          const t = pc.addTransceiver(audio, { direction: 'sendonly', streams: [media] });
+          if (audioCodec) {
+            const all = RTCRtpSender.getCapabilities('audio').codecs, first = all.filter((c) => c.mimeType === `audio/${audioCodec}`);
+            t.setCodecPreferences([...first, ...all.filter((c) => !first.includes(c))]);
+          }
+        }
+        if (!kinds.includes('v')) return;
         const mode = codec === 'VP9' || codec === 'AV1' ? { scalabilityMode: 'L1T3' } : {};
         const t = pc.addTransceiver(video, { direction: 'sendonly', streams: [media],
           sendEncodings: simulcast ? [4, 2, 1].map((s, i) => ({ rid: 'qhf'[i], scaleResolutionDownBy: s, ...mode })) : [{ maxBitrate: 1_500_000 }] });
@@ -72,15 +101,14 @@
     return states;
   };
 
-  window.watchMarked = async ({ stream }) => {
+  window.watchMarked = async ({ stream, kinds = 'av', audioCodec, token }) => {
     const { Session } = await import('/client.js');
     const el = document.createElement('video');
-    el.muted = true;
     el.playsInline = true;
     document.body.append(el);
     const media = new MediaStream(), states = [], seen = [];
     el.srcObject = media;
-    let analyser = null;
+    const heard = { level: 0, hz: 0 };
     const canvas = document.createElement('canvas'), g = canvas.getContext('2d', { willReadFrequently: true });
     const begun = performance.now();
     const onframe = () => {
@@ -97,32 +125,43 @@
     };
     el.requestVideoFrameCallback(onframe);
     const session = new Session({
-      url: new URL(`/whep/${stream}`, location.href).href,
+      url: new URL(`/whep/${stream}`, location.href).href, token,
       onstate: (s, e) => states.push(e ? `${s}: ${e.message}` : s),
       prepare: (pc) => {
         media.getTracks().forEach((t) => media.removeTrack(t));
-        pc.addTransceiver('audio', { direction: 'recvonly' });
-        pc.addTransceiver('video', { direction: 'recvonly' });
+        if (kinds.includes('a')) {
+          const t = pc.addTransceiver('audio', { direction: 'recvonly' });
+          if (audioCodec) {
+            const all = RTCRtpReceiver.getCapabilities('audio').codecs, first = all.filter((c) => c.mimeType === `audio/${audioCodec}`);
+            t.setCodecPreferences([...first, ...all.filter((c) => !first.includes(c))]);
+          }
+        }
+        if (kinds.includes('v')) pc.addTransceiver('video', { direction: 'recvonly' });
       },
       ontrack: ({ track }) => {
         media.addTrack(track);
         el.play().catch(() => {});
         if (track.kind === 'audio') {
-          const audio = new AudioContext();
-          analyser = audio.createAnalyser();
-          analyser.fftSize = 2048;
+          const audio = new AudioContext(), analyser = audio.createAnalyser();
           audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
           audio.resume();
+          const bins = new Float32Array(analyser.frequencyBinCount), wave = new Float32Array(analyser.fftSize);
+          setInterval(() => {
+            analyser.getFloatTimeDomainData(wave);
+            analyser.getFloatFrequencyData(bins);
+            heard.level = Math.sqrt(wave.reduce((sum, x) => sum + x * x, 0) / wave.length);
+            heard.hz = Math.round(bins.indexOf(Math.max(...bins)) * audio.sampleRate / analyser.fftSize);
+          }, 100);
         }
       },
     });
     session.start();
-    window.watched = { session, states, seen };
+    window.watched = { session, states, seen, heard, since: () => performance.now() - begun };
   };
 
   /** What the viewer has seen since it began, or since `after` milliseconds. */
   window.watchedSoFar = async (after = 0) => {
-    const { session, states, seen } = window.watched;
+    const { session, states, seen, heard, since } = window.watched;
     const frames = seen.filter((f) => f.at >= after), good = frames.filter((f) => f.good);
     const delays = good.map((f) => f.delay).sort((a, b) => a - b);
     let back = 0, gap = 0;
@@ -134,11 +173,12 @@
     const audio = stats.find((s) => s.type === 'inbound-rtp' && s.kind === 'audio') || {};
     const video = stats.find((s) => s.type === 'inbound-rtp' && s.kind === 'video') || {};
     return {
-      states, frames: frames.length, good: good.length, back, longestGap: Math.round(gap), firstAt: Math.round(good[0]?.at ?? -1), lastId: good.at(-1)?.id ?? 0,
+      states, frames: frames.length, good: good.length, back, longestGap: Math.round(gap), firstAt: Math.round(good[0]?.at ?? -1), firstId: good[0]?.id ?? 0, lastId: good.at(-1)?.id ?? 0,
       delayP50: delays[Math.floor(delays.length / 2)] ?? -1, width: good.at(-1)?.w ?? 0,
-      audioEnergy: audio.totalAudioEnergy ?? 0, audioPackets: audio.packetsReceived ?? 0, concealed: audio.concealedSamples ?? 0, samples: audio.totalSamplesReceived ?? 0,
-      codec: stats.find((s) => s.id === video.codecId)?.mimeType ?? '', decoded: video.framesDecoded ?? 0, dropped: video.framesDropped ?? 0, keys: video.keyFramesDecoded ?? 0, lost: video.packetsLost ?? 0, nacks: video.nackCount ?? 0,
-      now: Math.round(performance.now()),
+      audioEnergy: audio.totalAudioEnergy ?? 0, audioLevel: heard.level, audioHz: heard.hz, audioPackets: audio.packetsReceived ?? 0, concealed: audio.concealedSamples ?? 0, samples: audio.totalSamplesReceived ?? 0,
+      codec: stats.find((s) => s.id === video.codecId)?.mimeType ?? '', audioCodec: stats.find((s) => s.id === audio.codecId)?.mimeType ?? '',
+      decoded: video.framesDecoded ?? 0, dropped: video.framesDropped ?? 0, keys: video.keyFramesDecoded ?? 0,
+      lost: video.packetsLost ?? 0, nacks: video.nackCount ?? 0, now: Math.round(since()),
     };
   };
 })();

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 enum {
     STEP_OTHER_PATH = 1, /* from an address that did not prove itself yet */
     STEP_SIGN = 2,       /* sign it as STUN */
-    STEP_TIME = 4,       /* a second passes first */
+    STEP_TIME = 4,       /* five seconds pass first */
     STEP_RESTART = 8,
     STEP_TCP = 16,
     STEP_CONN_CLOSED = 32,
@@ -110,7 +110,7 @@ static void step(struct link *l, int64_t *now, unsigned what, const uint8_t *b, 
         from.conn = 9;
     }
     if (what & STEP_TIME) {
-        *now += US_PER_S;
+        *now += 5 * (int64_t)US_PER_S;
         link_on_timer(l, *now);
     }
     if (what & STEP_RESTART) {

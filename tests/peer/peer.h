@@ -153,16 +153,16 @@ struct peer_stats {
     uint64_t stun_requests, stun_responses, stun_bad, stun_errors;
     uint64_t tx_datagrams, tx_bytes, tx_lost_here, tx_failed;
 
-    uint64_t packets;   /* media packets with a new sequence number, recovered ones included */
-    uint64_t opened;    /* of these, decrypted and verified */
-    uint64_t bytes;     /* RTP payload */
-    uint64_t missing;   /* gaps noticed */
-    uint64_t recovered; /* filled by RTX or late arrival */
-    uint64_t lost;      /* given up */
-    uint64_t rtx, rtx_needless; /* RTX packets; those for what was already here */
-    uint64_t padding;           /* packets without payload */
-    uint64_t frames, keyframes; /* complete */
-    uint64_t frames_skipped;    /* frame numbers passed over without a gap (layers cut by server) */
+    uint64_t packets; /* media packets with a new sequence number, recovered ones included */
+    uint64_t opened;  /* of these, decrypted and verified */
+    uint64_t bytes;   /* RTP payload */
+    uint64_t missing, missing_video; /* gaps noticed; those of video tracks among them */
+    uint64_t recovered;              /* filled by RTX or late arrival */
+    uint64_t lost, lost_video;       /* given up */
+    uint64_t rtx, rtx_needless;      /* RTX packets; those for what was already here */
+    uint64_t padding;                /* packets without payload */
+    uint64_t frames, keyframes;      /* complete */
+    uint64_t frames_skipped; /* frame numbers passed over without a gap (layers cut by server) */
     uint64_t layer_switches, source_switches;
     uint64_t faults[PEER_FAULT_COUNT];
 

@@ -7,8 +7,6 @@
 
 #define RING_VIDEO       1024
 #define RING_AUDIO       128
-#define REPORT_US        1000000
-#define FEEDBACK_MIN_US  1000
 #define GIVE_UP_NACK_US  1000000
 #define GIVE_UP_PLAIN_US 150000
 #define BEHIND_MAX_US    200000
@@ -18,8 +16,6 @@
 
 static void on_audio_timer(void *ctx);
 static void on_video_timer(void *ctx);
-static void on_report_timer(void *ctx);
-static void on_feedback_timer(void *ctx);
 
 /* ---- setting up ---- */
 
@@ -67,7 +63,6 @@ static int add_tx(struct peer *p, unsigned section, const struct peer_sdp_media 
     *t = (struct peer_tx){
         .env = &p->env,
         .codec = c,
-        .mid = !video && p->params.quirks & PEER_QUIRK_NO_MID ? NULL : m->mid,
         .rid = rid,
         .pt = pt,
         .rtx_pt = p->params.rtx ? rtx_pt : 0,
@@ -82,6 +77,9 @@ static int add_tx(struct peer *p, unsigned section, const struct peer_sdp_media 
         .height = (uint16_t)(HEIGHT_TOP >> below),
     };
     memcpy(t->ext, p->ext[section], sizeof(t->ext));
+    if (video || !(p->params.quirks & PEER_QUIRK_NO_MID)) {
+        memcpy(t->mid, m->mid, sizeof(t->mid));
+    }
     p->n_tx++;
     return peer_tx_init(t, p->params.seed * 1000 + p->n_tx);
 }
@@ -158,8 +156,7 @@ int peer_flow_setup(struct peer *p, const struct peer_sdp *answer, const struct 
     };
     p->audio_timer = (struct peer_timer){.fn = on_audio_timer, .ctx = p};
     p->video_timer = (struct peer_timer){.fn = on_video_timer, .ctx = p};
-    p->report_timer = (struct peer_timer){.fn = on_report_timer, .ctx = p};
-    p->feedback_timer = (struct peer_timer){.fn = on_feedback_timer, .ctx = p};
+    peer_feedback_setup(p);
     return p->params.role == PEER_PUBLISH ? add_senders(p, answer) : 0;
 }
 
@@ -192,9 +189,7 @@ void peer_flow_start(struct peer *p)
         (void)peer_loop_arm(p->loop, &p->audio_timer, now_us);
         (void)peer_loop_arm(p->loop, &p->video_timer, now_us);
     }
-    /* spread over the second, or a thousand viewers would report in the same millisecond */
-    (void)peer_loop_arm(p->loop, &p->report_timer,
-                        now_us + (int64_t)(peer_rng_unit(&p->rng) * REPORT_US));
+    peer_feedback_start(p);
 }
 
 /* ---- publishing ---- */
@@ -241,100 +236,9 @@ static void on_video_timer(void *ctx)
     run_media(p, true, &p->video_ticks, p->params.fps, &p->video_timer);
 }
 
-static struct peer_tx *tx_of(struct peer *p, uint32_t ssrc)
-{
-    for (unsigned i = 0; i < p->n_tx; i++) {
-        if (p->tx[i].ssrc == ssrc) {
-            return &p->tx[i];
-        }
-    }
-    return NULL;
-}
-
-static void on_nack(struct peer *p, const struct peer_rtcp *r)
-{
-    struct peer_tx *t = r->body_len >= 8 ? tx_of(p, peer_get32(r->body)) : NULL;
-
-    p->stats.nacks_received++;
-    if (!t) {
-        p->stats.faults[PEER_FAULT_RTCP]++;
-        return;
-    }
-    for (size_t at = 4; at + 4 <= r->body_len; at += 4) {
-        uint16_t pid = peer_get16(r->body + at);
-        uint32_t mask = (uint32_t)peer_get16(r->body + at + 2) << 1 | 1;
-        for (unsigned bit = 0; bit <= 16; bit++) {
-            if (!(mask >> bit & 1)) {
-                continue;
-            }
-            p->stats.nack_seqs_received++;
-            if (p->params.nack && !peer_tx_resend(t, (uint16_t)(pid + bit))) {
-                p->stats.nack_unknown++;
-            }
-        }
-    }
-}
-
-static void on_key_request(struct peer *p, uint32_t media)
-{
-    struct peer_tx *t = tx_of(p, media);
-
-    if (!t) {
-        p->stats.faults[PEER_FAULT_RTCP]++;
-    } else if (!(p->params.quirks & PEER_QUIRK_IGNORE_PLI)) {
-        t->key_wanted = true;
-    }
-}
-
-static void on_payload_feedback(struct peer *p, const struct peer_rtcp *r)
-{
-    if (r->count == PEER_PSFB_PLI && r->body_len == 4) {
-        p->stats.plis_received++;
-        on_key_request(p, peer_get32(r->body));
-    } else if (r->count == PEER_PSFB_FIR && r->body_len >= 12) {
-        p->stats.firs_received++;
-        on_key_request(p, peer_get32(r->body + 4));
-    } else if (r->count == PEER_PSFB_AFB && r->body_len >= 12 && !memcmp(r->body + 4, "REMB", 4)) {
-        p->stats.rembs_received++;
-    } else if (r->count == PEER_PSFB_PLI || r->count == PEER_PSFB_FIR) {
-        p->stats.faults[PEER_FAULT_RTCP]++;
-    }
-}
-
-static void on_twcc(struct peer *p, const struct peer_rtcp *r)
-{
-    struct peer_twcc t;
-
-    p->stats.twcc_received++;
-    if (peer_twcc_read(r, &t) < 0 ||
-        (uint16_t)(p->env.twcc_seq - (uint16_t)(t.base + t.n)) > 0x7fff) {
-        p->stats.twcc_bad++; /* unreadable, or about packets that we have not sent yet */
-    }
-}
-
-static void on_reports(struct peer *p, const struct peer_rtcp *r, size_t skip)
-{
-    int64_t now_us = peer_loop_now_us(p->loop);
-
-    for (unsigned i = 0; i < r->count; i++) {
-        struct peer_report b;
-        size_t at = skip + (size_t)i * PEER_REPORT_BYTES;
-        if (at + PEER_REPORT_BYTES > r->body_len) {
-            p->stats.faults[PEER_FAULT_RTCP]++;
-            return;
-        }
-        peer_report_read(r->body + at, &b);
-        p->stats.reports_received++;
-        if (b.lsr && tx_of(p, b.ssrc)) {
-            uint32_t rtt = (uint32_t)(peer_ntp(now_us) >> 16) - b.lsr - b.dlsr;
-            p->stats.rtt_us = (int64_t)rtt * 1000000 / 65536;
-        }
-    }
-}
-
 /* ---- receiving ---- */
 
-static struct peer_rx *rx_of(struct peer *p, uint32_t ssrc, bool rtx)
+struct peer_rx *peer_flow_rx(struct peer *p, uint32_t ssrc, bool rtx)
 {
     for (unsigned i = 0; i < p->n_rx; i++) {
         if ((rtx ? p->rx[i]->rtx_ssrc : p->rx[i]->ssrc) == ssrc) {
@@ -434,72 +338,6 @@ static struct peer_rx *bind_rtx(struct peer *p, const struct peer_rtp *r)
     return NULL;
 }
 
-/* Arms the feedback timer for the first of: TWCC due, a NACK due, a gap too old. A viewer to whom
- * nothing of that applies costs no timer. */
-static void arm_feedback(struct peer *p)
-{
-    int64_t due_us = p->twcc_due_us;
-
-    for (unsigned i = 0; i < p->n_rx; i++) {
-        const struct peer_rx *x = p->rx[i];
-        if (x->n_nacks) {
-            int64_t t = peer_rx_deadline(x, p->params.nack && p->nack_ok && x->video);
-            due_us = t < due_us ? t : due_us;
-        }
-    }
-    int64_t soonest_us = peer_loop_now_us(p->loop) + FEEDBACK_MIN_US;
-    due_us = due_us > soonest_us ? due_us : soonest_us;
-    if (due_us < INT64_MAX && (!p->feedback_timer.pos || p->feedback_timer.due_us > due_us)) {
-        (void)peer_loop_arm(p->loop, &p->feedback_timer, due_us);
-    }
-}
-
-static void send_twcc(struct peer *p)
-{
-    struct peer_rtcp_out o = {.len = 0};
-
-    if (!p->rsize) {
-        peer_rtcp_put_rr(&o, p->ssrc, NULL, 0);
-        peer_rtcp_put_sdes(&o, p->ssrc, p->cname);
-    }
-    peer_rtcp_put_twcc(&o, p->ssrc, p->n_rx ? p->rx[0]->ssrc : 0, &p->twcc);
-    p->twcc.base = (uint16_t)(p->twcc.base + p->twcc.n);
-    p->twcc.n = 0;
-    p->twcc.fb_count++;
-    p->twcc_due_us = INT64_MAX;
-    p->stats.twcc_sent++;
-    peer_flow_send_rtcp(p, &o);
-}
-
-static void note_twcc(struct peer *p, uint16_t seq, int64_t at_ns)
-{
-    struct peer_twcc *t = &p->twcc;
-
-    if (!p->twcc_started) {
-        p->twcc_started = true;
-        t->base = seq;
-    }
-    uint16_t i = (uint16_t)(seq - t->base);
-    if (i >= 0x8000) {
-        return; /* reported before as lost */
-    }
-    if (i >= PEER_TWCC_MAX) {
-        if (t->n) {
-            send_twcc(p);
-        }
-        t->base = seq;
-        i = 0;
-    }
-    for (; t->n <= i; t->n++) {
-        t->at_us[t->n] = -1;
-    }
-    t->at_us[i] = at_ns / 1000;
-    if (p->twcc_due_us == INT64_MAX) {
-        p->twcc_due_us = peer_loop_now_us(p->loop) + (int64_t)p->params.twcc_ms * 1000;
-        arm_feedback(p);
-    }
-}
-
 static void check_extensions(struct peer *p, const struct peer_rtp *r, const struct peer_rx *x,
                              int64_t at_ns)
 {
@@ -517,7 +355,7 @@ static void check_extensions(struct peer *p, const struct peer_rtp *r, const str
     }
     e = peer_rtp_ext(r, ids[PEER_EXT_TWCC]);
     if (e && e->len == 2 && p->twcc_ok && p->params.twcc) {
-        note_twcc(p, peer_get16(e->data), at_ns);
+        peer_feedback_twcc(p, peer_get16(e->data), at_ns);
     }
 }
 
@@ -543,7 +381,7 @@ static void deliver(struct peer *p, struct peer_rx *x, const struct peer_rtp *r,
 
     enum peer_rx_result got = peer_rx_packet(x, r, seq, opened, rtx, now_us, &embed, &has_embed);
     if (x->n_nacks) {
-        arm_feedback(p);
+        peer_feedback_arm(p);
     }
     if (got != PEER_RX_NEW) {
         bool excused = rtx || x->plain_resends || got == PEER_RX_LATE;
@@ -573,7 +411,7 @@ static void deliver(struct peer *p, struct peer_rx *x, const struct peer_rtp *r,
 
 static void on_rtx(struct peer *p, struct peer_rtp *r, int64_t at_ns)
 {
-    struct peer_rx *x = rx_of(p, r->ssrc, true);
+    struct peer_rx *x = peer_flow_rx(p, r->ssrc, true);
 
     x = x ? x : bind_rtx(p, r);
     p->stats.rtx++;
@@ -619,7 +457,7 @@ void peer_flow_rtp(struct peer *p, uint8_t *buf, size_t len, int64_t at_ns)
         p->stats.faults[PEER_FAULT_PT]++;
         return;
     }
-    struct peer_rx *x = rtx ? NULL : rx_of(p, r.ssrc, false);
+    struct peer_rx *x = rtx ? NULL : peer_flow_rx(p, r.ssrc, false);
     bool open = rtx || !x || peer_rx_wants(x, peer_loop_now_us(p->loop));
     if (!open) {
         peer_srtp_skip_rtp(p->srtp, buf, len);
@@ -640,155 +478,4 @@ void peer_flow_rtp(struct peer *p, uint8_t *buf, size_t len, int64_t at_ns)
     }
     check_extensions(p, &r, x, at_ns);
     deliver(p, x, &r, r.seq, open, false, at_ns);
-}
-
-/* ---- RTCP ---- */
-
-void peer_flow_send_rtcp(struct peer *p, const struct peer_rtcp_out *o)
-{
-    if (o->len) {
-        (void)peer_send_rtcp(p, o->buf, o->len);
-    }
-}
-
-static void on_sender_report(struct peer *p, const struct peer_rtcp *r)
-{
-    struct peer_rx *x = rx_of(p, r->ssrc, false);
-
-    p->stats.sender_reports_received++;
-    if (r->body_len < 20) {
-        p->stats.faults[PEER_FAULT_RTCP]++;
-        return;
-    }
-    if (x) {
-        peer_rx_on_sr(x, peer_get64(r->body), peer_loop_now_us(p->loop));
-    }
-    on_reports(p, r, 20);
-}
-
-static void dispatch_rtcp(struct peer *p, const struct peer_rtcp *r)
-{
-    switch (r->type) {
-    case PEER_RTCP_SR:
-        on_sender_report(p, r);
-        break;
-    case PEER_RTCP_RR:
-        on_reports(p, r, 0);
-        break;
-    case PEER_RTCP_BYE:
-        p->stats.byes_received++;
-        break;
-    case PEER_RTCP_RTPFB:
-        if (r->count == PEER_RTPFB_NACK) {
-            on_nack(p, r);
-        } else if (r->count == PEER_RTPFB_TWCC) {
-            on_twcc(p, r);
-        }
-        break;
-    case PEER_RTCP_PSFB:
-        on_payload_feedback(p, r);
-        break;
-    default:
-        break;
-    }
-    if (p->params.events.on_rtcp) {
-        p->params.events.on_rtcp(p->params.events.ctx, p, r);
-    }
-}
-
-void peer_flow_rtcp(struct peer *p, uint8_t *buf, size_t len)
-{
-    struct peer_rtcp r;
-    size_t at = 0;
-    int more;
-
-    if (!p->srtp || p->state >= PEER_CLOSED) {
-        return;
-    }
-    int e = peer_srtp_open_rtcp(p->srtp, buf, &len);
-    if (e < 0) {
-        p->stats.rx_unauthentic += e != -EALREADY;
-        p->stats.rx_replayed += e == -EALREADY;
-        return;
-    }
-    if (!p->rsize && buf[1] != PEER_RTCP_SR && buf[1] != PEER_RTCP_RR) {
-        p->stats.faults[PEER_FAULT_RTCP]++; /* reduced size without a=rtcp-rsize, RFC 5506 */
-    }
-    while ((more = peer_rtcp_next(buf, len, &at, &r)) > 0) {
-        dispatch_rtcp(p, &r);
-    }
-    if (more < 0) {
-        p->stats.faults[PEER_FAULT_RTCP]++;
-    }
-}
-
-/* NACKs and PLIs of one stream, each in its own packet when reduced size is negotiated. */
-static void feed_back(struct peer *p, struct peer_rx *x, int64_t now_us)
-{
-    struct peer_rtcp_out o = {.len = 0};
-    uint16_t seqs[64];
-    unsigned n = 0;
-
-    peer_rx_on_time(x, now_us);
-    if (p->params.nack && p->nack_ok && x->video) {
-        n = peer_rx_nacks(x, now_us, seqs, PEER_LEN(seqs));
-    }
-    bool key = peer_rx_needs_key(x, now_us, p->media_start_us);
-    if (!n && !key) {
-        return;
-    }
-    if (!p->rsize) {
-        peer_rtcp_put_rr(&o, p->ssrc, NULL, 0);
-        peer_rtcp_put_sdes(&o, p->ssrc, p->cname);
-    }
-    if (n) {
-        peer_rtcp_put_nack(&o, p->ssrc, x->ssrc, seqs, n);
-        p->stats.nacks_sent++;
-    }
-    if (key) {
-        peer_rtcp_put_pli(&o, p->ssrc, x->ssrc);
-        p->stats.plis_sent++;
-    }
-    peer_flow_send_rtcp(p, &o);
-}
-
-static void on_report_timer(void *ctx)
-{
-    struct peer *p = ctx;
-    struct peer_rtcp_out o = {.len = 0};
-    struct peer_report b[31];
-    int64_t now_us = peer_loop_now_us(p->loop);
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < p->n_tx; i++) {
-        if (p->tx[i].packets) {
-            peer_tx_report(&p->tx[i], &o, p->cname, now_us);
-        }
-    }
-    for (unsigned i = 0; i < p->n_rx && n < PEER_LEN(b); i++) {
-        feed_back(p, p->rx[i], now_us); /* asks for a first key frame, gives up old gaps */
-        peer_rx_report(p->rx[i], &b[n++], now_us);
-    }
-    if (n) {
-        peer_rtcp_put_rr(&o, p->ssrc, b, n);
-        peer_rtcp_put_sdes(&o, p->ssrc, p->cname);
-    }
-    peer_flow_send_rtcp(p, &o);
-    (void)peer_loop_arm(p->loop, &p->report_timer,
-                        now_us + REPORT_US * 9 / 10 +
-                            (int64_t)(peer_rng_unit(&p->rng) * REPORT_US / 5));
-}
-
-static void on_feedback_timer(void *ctx)
-{
-    struct peer *p = ctx;
-    int64_t now_us = peer_loop_now_us(p->loop);
-
-    for (unsigned i = 0; i < p->n_rx; i++) {
-        feed_back(p, p->rx[i], now_us);
-    }
-    if (now_us >= p->twcc_due_us && p->twcc.n) {
-        send_twcc(p);
-    }
-    arm_feedback(p);
 }

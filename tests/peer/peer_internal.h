@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_internal.h - the inside of struct peer, shared by peer.c (life and signaling), peer_net.c
- * (socket, ICE, DTLS), peer_flow.c (media both ways) and peer_script.c (misbehaviour). */
+ * (socket, ICE, DTLS), peer_flow.c (media both ways), peer_feedback.c (RTCP) and
+ * peer_script.c (misbehaviour). */
 #ifndef TESTS_PEER_PEER_INTERNAL_H
 #define TESTS_PEER_PEER_INTERNAL_H
 
@@ -119,7 +120,17 @@ void peer_flow_fini(struct peer *p);
 void peer_flow_start(struct peer *p);
 void peer_flow_stop(struct peer *p);
 void peer_flow_rtp(struct peer *p, uint8_t *buf, size_t len, int64_t at_ns);
-void peer_flow_rtcp(struct peer *p, uint8_t *buf, size_t len);
-void peer_flow_send_rtcp(struct peer *p, const struct peer_rtcp_out *o);
+/* The stream of an SSRC, or of an RTX SSRC; NULL if there is none. */
+struct peer_rx *peer_flow_rx(struct peer *p, uint32_t ssrc, bool rtx);
+
+/* peer_feedback.c */
+void peer_feedback_setup(struct peer *p);
+void peer_feedback_start(struct peer *p);
+void peer_feedback_rtcp(struct peer *p, uint8_t *buf, size_t len);
+void peer_feedback_send(struct peer *p, const struct peer_rtcp_out *o);
+/* Something may have become due: a gap, a TWCC report. */
+void peer_feedback_arm(struct peer *p);
+/* A packet with this transport-wide number arrived. */
+void peer_feedback_twcc(struct peer *p, uint16_t seq, int64_t at_ns);
 
 #endif

@@ -414,7 +414,7 @@ static void on_datagram(struct peer *p, uint8_t *buf, size_t len, const struct p
             on_dtls_event(p, peer_dtls_input(p->dtls, buf, len));
         }
     } else if (media && len >= 8 && buf[1] >= 192 && buf[1] <= 223) {
-        peer_flow_rtcp(p, buf, len);
+        peer_feedback_rtcp(p, buf, len);
     } else if (media && len >= 12) {
         peer_flow_rtp(p, buf, len, d->at_ns ? d->at_ns : peer_loop_clock_ns());
     } else {

@@ -153,6 +153,7 @@ static void drop_nacks_before(struct peer_rx *r, uint64_t seq)
 static void give_up_one(struct peer_rx *r)
 {
     r->stats->lost++;
+    r->stats->lost_video += r->video;
     r->last_valid = false;
     r->chain_ok = false;
     r->key_lost = true;
@@ -204,6 +205,7 @@ static void note_gap(struct peer_rx *r, uint64_t from, uint64_t to, int64_t now_
 {
     for (uint64_t s = from; s < to; s++) {
         r->stats->missing++;
+        r->stats->missing_video += r->video;
         if (r->n_nacks < PEER_RX_NACKS_MAX) {
             r->nacks[r->n_nacks++] = (struct peer_rx_nack){.seq = s, .since_us = now_us};
         }

@@ -87,7 +87,7 @@ void peer_request_keyframe(struct peer *p, bool fir)
             peer_rtcp_put_pli(&o, p->ssrc, p->rx[i]->ssrc);
         }
         p->stats.plis_sent++;
-        peer_flow_send_rtcp(p, &o);
+        peer_feedback_send(p, &o);
     }
 }
 
@@ -110,7 +110,7 @@ void peer_send_bye(struct peer *p)
         peer_tx_report(&p->tx[i], &o, p->cname, peer_loop_now_us(p->loop));
         peer_rtcp_put_bye(&o, p->tx[i].ssrc);
     }
-    peer_flow_send_rtcp(p, &o);
+    peer_feedback_send(p, &o);
 }
 
 void peer_send_close(struct peer *p)

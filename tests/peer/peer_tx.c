@@ -45,7 +45,7 @@ static void add_exts(struct peer_tx *t, struct peer_rtp *r, bool rtx, uint8_t sc
         peer_put16(scratch + 4, t->env->twcc_seq++);
         r->exts[r->n_exts++] = (struct peer_rtp_ext){t->ext[PEER_EXT_TWCC], 2, scratch + 4};
     }
-    if (t->ext[PEER_EXT_MID] && t->mid) {
+    if (t->ext[PEER_EXT_MID] && t->mid[0]) {
         r->exts[r->n_exts++] = (struct peer_rtp_ext){t->ext[PEER_EXT_MID], (uint8_t)strlen(t->mid),
                                                      (const uint8_t *)t->mid};
     }

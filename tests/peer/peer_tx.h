@@ -28,7 +28,7 @@ struct peer_tx_env {
 struct peer_tx {
     struct peer_tx_env *env;
     enum peer_codec codec;
-    const char *mid; /* NULL = not written */
+    char mid[33]; /* "" = not written */
     const char *rid;
     uint8_t ext[PEER_EXT_COUNT];
     uint8_t pt, rtx_pt; /* rtx_pt 0: plain resends */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_peer_wire.c - the peer's own codecs of STUN, RTP, RTCP, SRTP, SDP and media, without network:
- * a tester whose instruments are wrong proves nothing. */
+/* test_peer_wire.c - the peer's own codecs of STUN, RTP, RTCP, SRTP, SDP and media, without
+ * network: a tester whose instruments are wrong proves nothing. */
 #include "tests/peer/peer_bytes.h"
 #include "tests/peer/peer_rx.h"
 #include "tests/peer/peer_srtp.h"
@@ -71,7 +71,8 @@ static void stun_round_trip(void)
                   !memcmp(&a.mapped, &b.mapped, sizeof(a.mapped));
         check(ok, "stun: mapped IPv%d address survives", v6 ? 6 : 4);
     }
-    check(peer_stun_write(&a, "password", buf, 40) == 0, "stun: refuses a buffer that is too small");
+    check(peer_stun_write(&a, "password", buf, 40) == 0,
+          "stun: refuses a buffer that is too small");
 }
 
 /* ---- SRTP: EVP against libsrtp2 ---- */
@@ -208,7 +209,8 @@ static void twcc_round_trip(void)
         for (unsigned i = 0; !bad && i < t.n; i++) {
             int64_t ref = t.at_us[0] / 64000 * 64000 - x.at_us[0] / 64000 * 64000;
             int64_t d = x.at_us[i] + ref - t.at_us[i];
-            bad += (t.at_us[i] < 0) != (x.at_us[i] < 0) || (t.at_us[i] >= 0 && (d > 250 || d < -250));
+            bad +=
+                (t.at_us[i] < 0) != (x.at_us[i] < 0) || (t.at_us[i] >= 0 && (d > 250 || d < -250));
         }
         r.body_len -= 4; /* whole words: below that it is alignment */
         refused += peer_twcc_read(&r, &x) < 0;
@@ -235,8 +237,13 @@ static void media_round_trip(enum peer_codec c)
                 .width = 640,
                 .height = 360,
                 .payload_bytes = 100 + i * 90,
-                .embed = {.stream = 77, .track = 1, .keyframe = key, .frame = frame,
-                          .pkt = (uint16_t)i, .n_pkts = (uint16_t)n, .sent_ns = 123456789012345},
+                .embed = {.stream = 77,
+                          .track = 1,
+                          .keyframe = key,
+                          .frame = frame,
+                          .pkt = (uint16_t)i,
+                          .n_pkts = (uint16_t)n,
+                          .sent_ns = 123456789012345},
             };
             struct peer_desc d;
             struct peer_embed e;
@@ -263,16 +270,16 @@ static void media_round_trip(enum peer_codec c)
 struct mutation {
     const char *name;
     enum peer_fault fault;
-    unsigned at;    /* packet to change, or to act on */
-    bool twice;     /* deliver it twice */
-    int ts_add;     /* change its timestamp */
-    int marker;     /* 0 leave, 1 flip */
-    int pic_add;    /* shift the picture ids from here on */
+    unsigned at; /* packet to change, or to act on */
+    bool twice;  /* deliver it twice */
+    int ts_add;  /* change its timestamp */
+    int marker;  /* 0 leave, 1 flip */
+    int pic_add; /* shift the picture ids from here on */
     int tl0_add;
-    int frame_add;  /* embedded frame number of this packet only */
-    int layer;      /* layer from here on, without key frame */
-    int skip;       /* leave this many packets out but close the sequence numbers up */
-    int corrupt;    /* flip a byte of the filler */
+    int frame_add; /* embedded frame number of this packet only */
+    int layer;     /* layer from here on, without key frame */
+    int skip;      /* leave this many packets out but close the sequence numbers up */
+    int corrupt;   /* flip a byte of the filler */
 };
 
 static void run_mutation(const struct mutation *m)
@@ -298,9 +305,12 @@ static void run_mutation(const struct mutation *m)
                 .width = 64,
                 .height = 64,
                 .payload_bytes = 200,
-                .embed = {.stream = 1, .track = 1, .keyframe = !frame,
+                .embed = {.stream = 1,
+                          .track = 1,
+                          .keyframe = !frame,
                           .layer = (uint8_t)(after ? m->layer : 0),
-                          .frame = frame + (here ? (unsigned)m->frame_add : 0), .pkt = (uint16_t)i,
+                          .frame = frame + (here ? (unsigned)m->frame_add : 0),
+                          .pkt = (uint16_t)i,
                           .n_pkts = (uint16_t)n},
             };
             if (m->skip && index >= m->at && index < m->at + (unsigned)m->skip) {
@@ -348,7 +358,10 @@ static void mutations(void)
         {.name = "TL0PICIDX jumps", .fault = PEER_FAULT_TL0, .at = 21, .tl0_add = 1},
         {.name = "packet of another frame", .fault = PEER_FAULT_ORDER, .at = 20, .frame_add = 5},
         {.name = "packet missing without a gap", .fault = PEER_FAULT_ORDER, .at = 20, .skip = 1},
-        {.name = "layer switch without key frame", .fault = PEER_FAULT_SWITCH, .at = 21, .layer = 1},
+        {.name = "layer switch without key frame",
+         .fault = PEER_FAULT_SWITCH,
+         .at = 21,
+         .layer = 1},
         {.name = "content changed", .fault = PEER_FAULT_CHECKSUM, .at = 21, .corrupt = 1},
     };
 
@@ -370,7 +383,9 @@ static void gaps(void)
         abort();
     }
     for (unsigned i = 0; i < 30; i++) {
-        struct peer_media_pkt k = {.codec = PEER_VP8, .pic_id = (uint16_t)i, .tl0 = (uint8_t)i,
+        struct peer_media_pkt k = {.codec = PEER_VP8,
+                                   .pic_id = (uint16_t)i,
+                                   .tl0 = (uint8_t)i,
                                    .embed = {.frame = i, .n_pkts = 1, .keyframe = i == 0}};
         struct peer_rtp r = {.marker = true, .seq = (uint16_t)(65530 + i), .ts = i, .payload = buf};
         r.payload_len = peer_media_write(&k, buf);
@@ -382,8 +397,8 @@ static void gaps(void)
     check(n == 3 && nacks[0] == 4 && nacks[1] == 5 && nacks[2] == 14 &&
               peer_rx_nacks(&rx, 41000, nacks, 64) == 0,
           "receiver: asks once for each of three missing packets");
-    struct peer_media_pkt k = {.codec = PEER_VP8, .pic_id = 10, .tl0 = 10,
-                               .embed = {.frame = 10, .n_pkts = 1}};
+    struct peer_media_pkt k = {
+        .codec = PEER_VP8, .pic_id = 10, .tl0 = 10, .embed = {.frame = 10, .n_pkts = 1}};
     struct peer_rtp r = {.marker = true, .ts = 10, .payload = buf};
     r.payload_len = peer_media_write(&k, buf);
     enum peer_rx_result got = peer_rx_packet(&rx, &r, 4, true, true, 50000, &e, &has);
@@ -427,10 +442,25 @@ static void sdp_faults(void)
     static struct peer_sdp offer, answer;
     static char text[PEER_SDP_TEXT_MAX];
     struct peer_sdp_local l = {
-        .publish = true, .n_audio = 1, .n_video = 1, .codecs = 1U << PEER_VP8, .ufrag = "abcdefgh",
-        .pwd = "012345678901234567890123", .fingerprint = "AB:CD", .setup = "actpass",
-        .ip = "127.0.0.1", .port = 9, .rtx = true, .nack = true, .twcc = true, .extensions = true,
-        .rsize = true, .ssrc_lines = true, .cname = "me", .n_layers = 3, .rids = {"q", "h", "f"},
+        .publish = true,
+        .n_audio = 1,
+        .n_video = 1,
+        .codecs = 1U << PEER_VP8,
+        .ufrag = "abcdefgh",
+        .pwd = "012345678901234567890123",
+        .fingerprint = "AB:CD",
+        .setup = "actpass",
+        .ip = "127.0.0.1",
+        .port = 9,
+        .rtx = true,
+        .nack = true,
+        .twcc = true,
+        .extensions = true,
+        .rsize = true,
+        .ssrc_lines = true,
+        .cname = "me",
+        .n_layers = 3,
+        .rids = {"q", "h", "f"},
     };
     char *o = make_offer(&l);
 
