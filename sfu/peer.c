@@ -265,8 +265,11 @@ void peer_drain_link(struct peer *p, int64_t now_us)
          ev = link_poll_event(p->link)) {
         switch (ev) {
         case LINK_EVENT_PATH:
-            p->path = *link_path(p->link);
-            p->has_path = true;
+            p->has_path =
+                link_path(p->link) != NULL; /* a closed TCP connection may have been the last */
+            if (p->has_path) {
+                p->path = *link_path(p->link);
+            }
             break;
         case LINK_EVENT_UP:
             peer_on_up(p, link_seal(p->link), now_us);
@@ -287,9 +290,15 @@ void peer_drain_link(struct peer *p, int64_t now_us)
     router_owe(p->router, p);
 }
 
-void peer_authenticated(struct peer *p, const struct path *from)
+void peer_on_stun(struct peer *p, const struct path *from)
 {
-    add_addr(p, &from->remote);
+    const struct path *valid;
+    for (unsigned i = 0; (valid = link_path_at(p->link, i)); i++) {
+        if (path_equal(valid, from)) {
+            add_addr(p, &from->remote);
+            return;
+        }
+    }
 }
 
 bool peer_send_link(struct peer *p, struct tx_batch *b)

@@ -56,8 +56,8 @@ void peer_end(struct peer *p, enum api_reason reason, const char *detail, struct
 void peer_on_up(struct peer *p, struct seal *seal, int64_t now_us);
 /* Subscribes a viewer to the tracks that its stream has now. */
 void peer_attach(struct peer *p, int64_t now_us);
-/* A packet from this path was authenticated: what comes from there later is p's. */
-void peer_authenticated(struct peer *p, const struct path *from);
+/* A STUN packet came from this path: if it proved the path, what comes from there later is p's. */
+void peer_on_stun(struct peer *p, const struct path *from);
 /* A new generation of ICE credentials. Returns 0 or -ENOMEM: the old one stays. */
 int peer_restart_ice(struct peer *p, const struct ice_creds *creds, int64_t now_us);
 /* Takes events and answers out of the link after a datagram or a timer. */

@@ -294,6 +294,7 @@ void router_on_datagram(struct router *r, struct peer *p, const struct path *fro
 {
     uint8_t *data;
     size_t data_len;
+    bool stun = demux_classify(buf, len) == DEMUX_STUN;
     switch (link_on_datagram(p->link, now_us, from, buf, len, &data, &data_len)) {
     case LINK_IN_RTP:
         router_on_rtp(r, p, data, data_len, now_us);
@@ -307,8 +308,8 @@ void router_on_datagram(struct router *r, struct peer *p, const struct path *fro
         peer_drain_link(p, now_us);
         break;
     }
-    if (len && buf[0] <= 3 && link_last_heard(p->link) == now_us) {
-        peer_authenticated(p, from);
+    if (stun) {
+        peer_on_stun(p, from);
     }
 }
 
