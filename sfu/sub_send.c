@@ -14,7 +14,10 @@
  * publisher's clock before that is disbelieved. */
 #define SPLICE_MIN_US (10 * US_PER_MS)
 #define SPLICE_MAX_US (5 * US_PER_S)
-#define OSN_LEN       2 /* original sequence number, RFC 4588 4 */
+/* What is older than this when its turn comes is not sent any more: a new entry point is awaited.
+ */
+#define BEHIND_US (3 * US_PER_S)
+#define OSN_LEN   2 /* original sequence number, RFC 4588 4 */
 
 /* Microseconds of media time between the last packet sent and the first of the next source. */
 static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
@@ -274,7 +277,21 @@ static void switch_if_due(struct sub *s)
     if (slot) {
         s->cursor = e->hist.entry_arrival - 1;
         splice(s, e, slot);
+    } else {
+        s->want_after = e->hist.entry_arrival; /* overwritten: the next one */
     }
+}
+
+/* True when the next packet owed is so old that a receiver would only skip it: the viewer was
+ * silent, or its connection stood still. */
+static bool is_behind(const struct sub *s, int64_t now_us)
+{
+    const struct history *h = &s->enc->hist;
+    if (s->cursor >= h->arrivals) {
+        return false;
+    }
+    const struct hist_slot *slot = history_arrived(h, s->cursor);
+    return h->arrivals - s->cursor > h->n_slots || (slot && now_us - slot->arrival_us > BEHIND_US);
 }
 
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
@@ -285,7 +302,10 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
         }
         s->nack_n--;
     }
-    if (s->live && s->enc->hist.resets != s->seg[s->seg_top].resets) {
+    if (s->live && is_behind(s, now_us)) {
+        s->live = false;
+        sub_choose(s, now_us);
+    } else if (s->live && s->enc->hist.resets != s->seg[s->seg_top].resets) {
         sub_choose(s, now_us); /* the source has started anew */
     }
     const struct router *r = s->peer->router;

@@ -40,7 +40,7 @@ struct sim_viewer {
     struct router *r;
     uint64_t id;
     struct open *open; /* opens what the router sealed */
-    struct seal *seal;           /* what the router seals with; a link owns it outside the simulator */
+    struct seal *seal; /* what the router seals with; a link owns it outside the simulator */
     struct sim_stream audio, video;
     double loss; /* downlink, 0..1 */
     bool nacks;  /* asks again for what is missing */

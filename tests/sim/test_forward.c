@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "sfu/ingest.h"
 #include "tests/sim/sim.h"
 
 #define SECOND US_PER_S
@@ -184,5 +185,44 @@ Test(forward, leaving_viewers_leave_nothing)
     cr_expect_eq(s->r[0].streams.used, 1);
     cr_expect_eq(router_stream(&s->r[0], 3, false)->wanted_by, 0);
     cr_expect_eq(s->r[1].n.sessions_ended, 25);
+    sim_free(s);
+}
+
+Test(forward, a_viewer_that_was_silent_comes_back_to_the_present)
+{
+    struct sim *s = sim_new(9, SECOND);
+    sim_publish(s, 0, 3, 1, 100, 5000);
+    struct sim_viewer *v = sim_view(s, 1, 3, true);
+    sim_run(s, 3 * SECOND);
+    v->peer->silent = true;
+    uint64_t before = v->video.packets;
+    sim_run(s, 20 * SECOND);
+    cr_expect_eq(v->video.packets, before, "nothing is sent to the silent");
+    v->peer->silent = false;
+    sim_run(s, 2 * SECOND);
+    cr_expect_geq(v->video.packets, before + 40);
+    cr_expect_leq(v->video.packets, before + 80, "not the 20 s that were missed: %lu",
+                  v->video.packets - before);
+    expect_clean(s, v, "silent");
+    sim_free(s);
+}
+
+Test(forward, the_cap_of_a_publisher_is_enforced)
+{
+    struct sim *s = sim_new(10, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 3, 3, 100, 5000);
+    p->peer->session->max_kbps = 500;
+    p->answers_nacks = false;
+    struct sim_viewer *v = sim_view(s, 0, 3, true);
+    sim_run(s, 20 * SECOND);
+    uint64_t bits = s->r[0].n.rx_rtp_bytes * 8;
+    cr_expect_gt(bits, 20 * 1500000ULL, "it sent more: %lu", bits);
+    cr_expect_gt(s->r[0].n.drop_rate, 1000);
+    uint64_t stored = 0;
+    for (int i = 0; i < 3; i++) {
+        stored += p->peer->ingest->sources[1 + i].enc->bytes * 8;
+    }
+    cr_expect_leq(stored, 22 * 500000ULL, "kept %lu bits of 20 s at 500 kbps", stored);
+    (void)v;
     sim_free(s);
 }
