@@ -203,6 +203,10 @@ static void write_accepted(struct sdp_write *w, const struct sdp *offer,
         }
     }
     sdp_write_fmt(w, "\r\nc=IN IP4 0.0.0.0\r\n");
+    if (s->role == API_PUBLISH && line->kind == MEDIA_VIDEO && s->max_kbps) {
+        /* Browsers keep to it; a tenth is left for audio, repair and headers (RFC 8866 5.8). */
+        sdp_write_fmt(w, "b=AS:%u\r\n", (unsigned)(s->max_kbps / 10 * 9));
+    }
     if (line->mid[0]) {
         sdp_write_fmt(w, "a=mid:%s\r\n", line->mid);
     }

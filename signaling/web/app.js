@@ -152,7 +152,6 @@ async function publish() {
 
 function watch() {
   const stream = new MediaStream();
-  video.srcObject = stream;
   video.classList.remove('mirror');
   video.muted = false;
   run('whep', (pc) => {
@@ -161,6 +160,8 @@ function watch() {
     pc.addTransceiver('video', { direction: 'recvonly' });
   }, ({ track }) => {
     stream.addTrack(track);
+    // Not before: a media element without data keeps the tab's "loading" sign turning.
+    if (video.srcObject !== stream) video.srcObject = stream;
     video.play().catch(() => {
       video.muted = true; // no gesture yet: the picture plays, the sound waits for one
       $('unmute').hidden = false;
