@@ -83,7 +83,7 @@ stage() { # name, command...
     if [ "$f" -gt 0 ]; then
         failed_stages+=("$name")
         echo "---- the end of $logs/$name.log"
-        grep -vE '^\[[0-9]+/[0-9]+\] |^ *[0-9]+/[0-9]+ .* OK ' "$logs/$name.log" | tail -n 80
+        grep -vE '^\[[0-9]+/[0-9]+\] |^ *[0-9]+/[0-9]+ .* OK |^counted: ' "$logs/$name.log" | tail -n 80
         echo "----"
     fi
     return "$status"

@@ -207,11 +207,14 @@ static const struct {
     {"obs32.2.2-pub-simulcast3", "a=rid:2 recv\r\na=simulcast:recv 0;1;2\r\n", "rtcp-rsize"},
     {"obs32.2.2-pub-h264", "a=rtcp-fb:96 goog-remb\r\n", "extmap-allow-mixed"},
     {"chromium156-pub-simulcast-vp8", "a=simulcast:recv q;h;f\r\n", "video-layers-allocation"},
-    {"chromium156-pub-simulcast-vp8", "dependency-descriptor", "goog-remb"},
+    /* with it libwebrtc leaves the picture ids out of VP8 payloads */
+    {"chromium156-pub-simulcast-vp8", "a=extmap:10 ", "dependency-descriptor"},
+    {"chromium156-pub-simulcast-vp9-L1T3", "a=simulcast:recv q;h;f\r\n", "goog-remb"},
+    {"chromium156-pub-svc-av1-L3T3", "dependency-descriptor", "goog-remb"},
     {"chromium156-pub-default", "a=fmtp:96 x-google-start-bitrate=1000\r\n", "3gpp:video"},
     {"chromium156-pub-default", "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n", "toffset"},
     {"chromium156-pub-red", "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\n", "telephone-event"},
-    {"chromium156-pub-allext", "a=extmap:17 https://aomedia", "encrypt"},
+    {"chromium156-pub-allext", "a=extmap-allow-mixed\r\n", "encrypt"},
     {"chromium156-pub-av-datachannel", "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n",
      "sctp-port"},                                                                       /* DC-01 */
     {"aiortc1.4.0-pub-av-datachannel", "m=application 0 DTLS/SCTP 5000\r\n", "sctpmap"}, /* DC-02 */

@@ -82,10 +82,14 @@ class Viewer:
         self.seen.picture(numpy.frombuffer(data, numpy.uint8)[:stride * height].reshape(height, stride)[:, :width])
         return Gst.FlowReturn.OK
 
-    def negotiate(self, promise):
+    def on_offer(self, promise, *_):
         offer = promise.get_reply().get_value("offer")
         self.rtc.emit("set-local-description", offer, Gst.Promise.new())
-        text, self.resource = http_sdp.post(self.url, offer.sdp.as_text())
+        # The request must not hold up webrtcbin's own thread.
+        GLib.idle_add(self.negotiate, offer.sdp.as_text())
+
+    def negotiate(self, offer):
+        text, self.resource = http_sdp.post(self.url, offer)
         self.seen.begun = time.monotonic()
         _, sdp = GstSdp.SDPMessage.new_from_text(text)
         self.rtc.emit("set-remote-description", GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, sdp), Gst.Promise.new())
@@ -96,8 +100,7 @@ class Viewer:
         for kind, caps in (("audio", "encoding-name=OPUS,payload=111,clock-rate=48000"), ("video", CAPS[self.codec] + ",clock-rate=90000" + FEEDBACK)):
             self.rtc.emit("add-transceiver", GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY, Gst.Caps.from_string(f"application/x-rtp,media={kind},{caps}"))
         self.pipe.set_state(Gst.State.PLAYING)
-        # The HTTP request must not hold up webrtcbin's own thread.
-        self.rtc.emit("create-offer", None, Gst.Promise.new_with_change_func(lambda promise: GLib.idle_add(self.negotiate, promise)))
+        self.rtc.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer))
         self.loop.run()
         deleted = http_sdp.delete(self.resource) if self.resource else 0
         self.pipe.set_state(Gst.State.NULL)
