@@ -89,7 +89,7 @@ struct ingest *ingest_new(struct peer *p, int64_t now_us)
     twcc_recv_init(&in->twcc);
     int64_t cap_bps = p->session->max_kbps ? p->session->max_kbps * 1000LL : REMB_CAP_BPS;
     remb_recv_init(&in->remb, MIN((int64_t)REMB_FLOOR_BPS, cap_bps), cap_bps);
-    in->cap_us = now_us;
+    in->cap_us = now_us - CAP_BURST_US; /* a full bucket */
     return in;
 }
 

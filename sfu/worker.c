@@ -151,27 +151,6 @@ static int64_t turn(struct worker *w)
     return now_us;
 }
 
-static void on_udp(uv_poll_t *handle, int status, int events)
-{
-    struct worker *w = handle->data;
-    thread_assert_media();
-    int64_t now_us = turn(w);
-    (void)status;
-    if (events & UV_READABLE) {
-        for (int batch = 0; batch < RX_BATCHES; batch++) {
-            int n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
-            if (n <= 0) {
-                break;
-            }
-            w->router.n.rx_datagrams += (uint64_t)n;
-            for (int i = 0; i < n; i++) {
-                worker_on_datagram(w, &w->rx[i].from, w->rx[i].buf, w->rx[i].len, now_us);
-            }
-        }
-    }
-    worker_flush(w, now_us);
-}
-
 /* ---- messages ---- */
 
 static void stop(struct worker *w, int64_t now_us)
@@ -223,24 +202,53 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     }
 }
 
+/* Messages come before datagrams: a client that has its answer must find its session, however fast
+ * its first check is. */
+static void take_commands(struct worker *w, int64_t now_us)
+{
+    struct api_cmd cmd;
+    while (!w->stopping && mailbox_take(&w->inbox, &cmd)) {
+        on_cmd(w, &cmd, now_us);
+        if (w->batch.n > UDP_TX_RUNS / 2) {
+            worker_flush(w, now_us);
+        }
+    }
+    atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
+}
+
+static void on_udp(uv_poll_t *handle, int status, int events)
+{
+    struct worker *w = handle->data;
+    thread_assert_media();
+    int64_t now_us = turn(w);
+    (void)status;
+    take_commands(w, now_us);
+    if (events & UV_READABLE) {
+        for (int batch = 0; batch < RX_BATCHES; batch++) {
+            int n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
+            if (n <= 0) {
+                break;
+            }
+            w->router.n.rx_datagrams += (uint64_t)n;
+            for (int i = 0; i < n; i++) {
+                worker_on_datagram(w, &w->rx[i].from, w->rx[i].buf, w->rx[i].len, now_us);
+            }
+        }
+    }
+    worker_flush(w, now_us);
+}
+
 static void on_wake(uv_async_t *handle)
 {
     struct worker *w = handle->data;
     thread_assert_media();
     int64_t now_us = turn(w);
+    take_commands(w, now_us);
     for (int i = 0; i < w->all->n; i++) {
         if (i != w->index) {
             router_on_ring(&w->router, w->all->w[i].to[w->index], now_us);
         }
     }
-    struct api_cmd cmd;
-    while (!w->stopping && mailbox_take(&w->inbox, &cmd)) {
-        on_cmd(w, &cmd, now_us);
-        if (!w->stopping && w->batch.n > UDP_TX_RUNS / 2) {
-            worker_flush(w, now_us);
-        }
-    }
-    atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
     if (atomic_load(&w->stop_asked) && !w->stopping) {
         stop(w, now_us);
     }

@@ -90,10 +90,8 @@ static cJSON *track_json(const struct api_track_stats *t)
 
 static void add_media(cJSON *o, const struct api_session_stats *st)
 {
-    static const char *const states[] = {[LINK_NEW] = "new",
-                                         [LINK_ICE] = "ice",
-                                         [LINK_UP] = "up",
-                                         [LINK_CLOSED] = "closed"};
+    static const char *const states[] = {
+        [LINK_NEW] = "new", [LINK_ICE] = "ice", [LINK_UP] = "up", [LINK_CLOSED] = "closed"};
     uint64_t bytes = 0;
     uint64_t packets = 0;
     uint64_t lost = 0;

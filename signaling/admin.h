@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admin.h - /api/v1: sessions with their numbers, ending one, streams, limits. On the admin listener
- * only (SEC-17). Role MAIN. */
+/* admin.h - /api/v1: sessions with their numbers, ending one, streams, limits. On the admin
+ * listener only (SEC-17). Role MAIN. */
 #ifndef SIGNALING_ADMIN_H
 #define SIGNALING_ADMIN_H
 

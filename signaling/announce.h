@@ -18,7 +18,8 @@ struct announce {
 
 /* Builds the list. Order without configuration: public IPv4, private IPv4, IPv6, and 127.0.0.1 last
  * when HTTP is on loopback (FFmpeg takes the first UDP host candidate and no other).
- * Returns 0; -EINVAL with *ret_bad naming an entry that is no IP address; -EADDRNOTAVAIL when nothing can be announced. */
+ * Returns 0; -EINVAL with *ret_bad naming an entry that is no IP address; -EADDRNOTAVAIL when
+ * nothing can be announced. */
 int announce_build(const struct conf *c, uint16_t media_port, struct announce *ret,
                    const char **ret_bad) MUST_CHECK;
 

@@ -47,8 +47,8 @@ void cors_apply_options(const struct conf *c, struct http_request *rq, const cha
         return;
     }
     http_set_header(rq, "Access-Control-Allow-Methods", methods);
-    /* By name, since Fetch's "*" does not cover Authorization (WHIP-16). ETag: Eyevinn's client sends
-     * the tag in a request header of that name. */
+    /* By name, since Fetch's "*" does not cover Authorization (WHIP-16). ETag: Eyevinn's client
+     * sends the tag in a request header of that name. */
     http_set_header(rq, "Access-Control-Allow-Headers",
                     "Authorization, Content-Type, If-Match, ETag");
     http_set_header(rq, "Access-Control-Max-Age", "600");

@@ -20,7 +20,8 @@
 #include "signaling/sdp.h"
 #include "signaling/state.h"
 
-/* PATCH and DELETE act on session URLs; MediaMTX's client looks for PATCH here to decide on trickle.
+/* PATCH and DELETE act on session URLs; MediaMTX's client looks for PATCH here to decide on
+ * trickle.
  */
 #define METHODS "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 #define ALLOW   "GET, HEAD, POST, OPTIONS"
@@ -95,8 +96,7 @@ void endpoint_answer_auth(struct http_request *rq, enum auth_result result)
     switch (result) {
     case AUTH_MISSING:
         http_set_header(rq, "WWW-Authenticate", "Bearer realm=\"sluice\"");
-        problem_answer(rq, 401, "token-missing",
-                       "Send the token as Authorization: Bearer TOKEN.");
+        problem_answer(rq, 401, "token-missing", "Send the token as Authorization: Bearer TOKEN.");
         break;
     case AUTH_INVALID:
         http_set_header(rq, "WWW-Authenticate", "Bearer realm=\"sluice\", error=\"invalid_token\"");
@@ -114,8 +114,8 @@ void endpoint_answer_auth(struct http_request *rq, enum auth_result result)
 
 bool endpoint_authorise(struct endpoint *e, enum auth_action action, const char *label)
 {
-    enum auth_result result = auth_check(e->s->conf, http_header(e->rq, "Authorization"), action,
-                                         label, e->principal);
+    enum auth_result result =
+        auth_check(e->s->conf, http_header(e->rq, "Authorization"), action, label, e->principal);
     if (result != AUTH_OK) {
         endpoint_answer_auth(e->rq, result);
     }
@@ -350,8 +350,7 @@ void endpoint_created(struct endpoint *e)
     snprintf(name, sizeof(name), "s%llu", (unsigned long long)e->r->id);
     add_ice_servers(e, name);
     http_on_lost(e->rq, life_on_lost, e->r->id);
-    metrics_observe(&s->metrics.join[METRICS_JOIN_HTTP],
-                    clock_now_us() - http_begun_us(e->rq));
+    metrics_observe(&s->metrics.join[METRICS_JOIN_HTTP], clock_now_us() - http_begun_us(e->rq));
     char *answer = e->out.answer;
     e->out.answer = NULL;
     http_answer_take(e->rq, 201, "application/sdp", answer, strlen(answer));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* endpoint.h - what WHIP and WHEP endpoints have in common: the checks before an offer is looked at,
- * offer to answer, and the 201. Private to signaling/. Role MAIN. */
+/* endpoint.h - what WHIP and WHEP endpoints have in common: the checks before an offer is looked
+ * at, offer to answer, and the 201. Private to signaling/. Role MAIN. */
 #ifndef SIGNALING_ENDPOINT_H
 #define SIGNALING_ENDPOINT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* health.h - /livez (restart me if not 200), /readyz (send me clients), /startupz. With ?verbose the
- * answer is JSON. Role MAIN. */
+/* health.h - /livez (restart me if not 200), /readyz (send me clients), /startupz. With ?verbose
+ * the answer is JSON. Role MAIN. */
 #ifndef SIGNALING_HEALTH_H
 #define SIGNALING_HEALTH_H
 

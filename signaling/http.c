@@ -461,7 +461,7 @@ int http_start(const struct http_params *p, struct http_server **ret, const char
     int fd;
     int r = http_bind(p->listen, &fd, &s->port);
     if (r < 0) {
-        *ret_what = "cannot listen for HTTP: the address is taken, not ours, or malformed";
+        *ret_what = "the listening socket could not be made";
         free(s);
         return r;
     }

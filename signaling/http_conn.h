@@ -36,6 +36,7 @@ struct http_conns {
     uint64_t timed_out; /* connections shut because of a deadline */
 };
 
+/* An empty set; seed: random, spreads networks over the buckets. */
 void http_conns_init(struct http_conns *cs, uint64_t seed);
 /* NULL when out of memory. */
 struct http_conn *http_conns_add(struct http_conns *cs, int fd, const struct addr *peer, bool tls);

@@ -23,8 +23,8 @@ int life_choose_worker(const struct signaling *s, const struct stream *st)
 {
     int least = life_least_worker(s);
     int home = st->room->home;
-    bool room_left = plane_sessions(s->plane, home) <
-                     plane_sessions(s->plane, least) + LIFE_HOME_SLACK;
+    bool room_left =
+        plane_sessions(s->plane, home) < plane_sessions(s->plane, least) + LIFE_HOME_SLACK;
     return room_left ? home : least;
 }
 

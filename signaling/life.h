@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* life.h - a session's life on MAIN: which worker serves it, how it is admitted, how it ends, and
- * what the plane's events mean for names, quotas, log and metrics. Private to signaling/. Role MAIN.
+ * what the plane's events mean for names, quotas, log and metrics. Private to signaling/. Role
+ * MAIN.
  */
 #ifndef SIGNALING_LIFE_H
 #define SIGNALING_LIFE_H
@@ -15,6 +16,7 @@ struct stream;
 /* Sessions that the home worker of a room may have more than the least loaded one. */
 #define LIFE_HOME_SLACK 32
 
+/* The worker that serves the fewest sessions now. */
 int life_least_worker(const struct signaling *s);
 /* The worker for a session of st's room: its home while that has room, else the least loaded. */
 int life_choose_worker(const struct signaling *s, const struct stream *st);

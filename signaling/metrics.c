@@ -2,6 +2,7 @@
 #include "signaling/metrics.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/clock.h"
@@ -15,7 +16,7 @@
 #include "signaling/tls.h"
 
 /* Upper bounds in milliseconds. */
-static const int bounds_ms[METRICS_BUCKETS] = {1,   2,   5,    10,   25,   50,
+static const int bounds_ms[METRICS_BUCKETS] = {1,   2,   5,   10,   25,   50,
                                                100, 250, 500, 1000, 2500, 10000};
 
 void metrics_observe(struct metrics_hist *h, int64_t took_us)
@@ -89,9 +90,8 @@ static const char *const role_names[] = {[API_PUBLISH] = "publish", [API_PLAY] =
 
 static void add_sessions(struct strbuf *b, const struct signaling *s)
 {
-    static const char *const states[] = {[RESOURCE_NEW] = "new",
-                                         [RESOURCE_UP] = "up",
-                                         [RESOURCE_ENDING] = "ending"};
+    static const char *const states[] = {
+        [RESOURCE_NEW] = "new", [RESOURCE_UP] = "up", [RESOURCE_ENDING] = "ending"};
     family(b, "sessions", "gauge", "Sessions by role and state.");
     for (int role = 0; role < 2; role++) {
         for (size_t i = 0; i < ARRAY_LEN(states); i++) {
@@ -101,8 +101,8 @@ static void add_sessions(struct strbuf *b, const struct signaling *s)
     }
     family(b, "sessions_created", "counter", "Sessions answered with 201.");
     for (int role = 0; role < 2; role++) {
-        strbuf_addf(b, "sluice_sessions_created_total{role=\"%s\"} %" PRIu64 "\n",
-                    role_names[role], s->metrics.created[role]);
+        strbuf_addf(b, "sluice_sessions_created_total{role=\"%s\"} %" PRIu64 "\n", role_names[role],
+                    s->metrics.created[role]);
     }
     family(b, "sessions_ended", "counter", "Sessions that ended, by reason.");
     for (int role = 0; role < 2; role++) {
@@ -112,7 +112,8 @@ static void add_sessions(struct strbuf *b, const struct signaling *s)
                         s->metrics.ended[role][i]);
         }
     }
-    family(b, "streams", "gauge", "Streams with a publisher, and those whose viewers wait for one.");
+    family(b, "streams", "gauge",
+           "Streams with a publisher, and those whose viewers wait for one.");
     strbuf_addf(b, "sluice_streams{state=\"live\"} %u\n", s->rooms.n_live);
     strbuf_addf(b, "sluice_streams{state=\"waiting\"} %u\n", s->rooms.n_streams - s->rooms.n_live);
     family(b, "ice_restarts", "counter", "ICE restarts asked for by clients.");
@@ -143,15 +144,14 @@ static void add_http(struct strbuf *b, const struct signaling *s)
     }
     family(b, "http_request_seconds", "histogram", "From the request line to the answer's end.");
     for (size_t i = 0; i < ARRAY_LEN(m->routes) && m->routes[i].name != NULL; i++) {
-        char label[64] = "route=\"";
-        strncat(label, m->routes[i].name, sizeof(label) - 16);
-        strncat(label, "\"", 2);
+        char label[64];
+        snprintf(label, sizeof(label), "route=\"%s\"", m->routes[i].name);
         add_hist(b, "http_request_seconds", label, &m->routes[i].took);
     }
     family(b, "http_problems", "counter", "Requests refused, by problem type.");
     for (size_t i = 0; i < ARRAY_LEN(m->problems) && m->problems[i].type != NULL; i++) {
-        strbuf_addf(b, "sluice_http_problems_total{type=\"%s\"} %" PRIu64 "\n",
-                    m->problems[i].type, m->problems[i].n);
+        strbuf_addf(b, "sluice_http_problems_total{type=\"%s\"} %" PRIu64 "\n", m->problems[i].type,
+                    m->problems[i].n);
     }
     if (s->public_http == NULL) {
         return;
@@ -166,8 +166,8 @@ static void add_http(struct strbuf *b, const struct signaling *s)
                 http_timed_out(s->public_http));
 }
 
-/* Counters of the plane that are one value of a labelled family. The rest are families of their own,
- * named after themselves. Rows of one family stand together. */
+/* Counters of the plane that are one value of a labelled family. The rest are families of their
+ * own, named after themselves. Rows of one family stand together. */
 struct row {
     const char *counter;
     const char *family;

@@ -52,6 +52,7 @@ struct metrics {
     int64_t loop_lag_us; /* latest */
 };
 
+/* Puts one duration into its bucket. */
 void metrics_observe(struct metrics_hist *h, int64_t took_us);
 /* Counts a request; status 0 counts as 499. */
 void metrics_on_done(struct metrics *m, const struct http_done *done);

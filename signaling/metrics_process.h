@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics_process.h - the process_* metrics that Prometheus users expect, from /proc. Any thread. */
+/* metrics_process.h - the process_* metrics that Prometheus users expect, from /proc. Any thread.
+ */
 #ifndef SIGNALING_METRICS_PROCESS_H
 #define SIGNALING_METRICS_PROCESS_H
 

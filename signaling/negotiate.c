@@ -293,6 +293,26 @@ static void fill_extensions(const struct negotiate_plan *plan, const struct sdp_
     }
 }
 
+/* aiortc gives one id a meaning in its audio and another in its video section, reads every packet
+ * by the last one, and stops receiving where the length does not fit. A viewer is sent neither of
+ * two that clash but the video's, which congestion control needs.
+ */
+static void drop_clashing_extensions(struct api_session *s)
+{
+    uint32_t kinds_of_video[256] = {0}; /* by id, a bit for each kind */
+    for (unsigned i = 0; i < s->n_mlines; i++) {
+        for (int k = 0; k < EXT_COUNT && s->mlines[i].kind == MEDIA_VIDEO; k++) {
+            kinds_of_video[s->mlines[i].ext.id[k]] |= 1U << k;
+        }
+    }
+    for (unsigned i = 0; i < s->n_mlines; i++) {
+        for (int k = 0; k < EXT_COUNT && s->mlines[i].kind == MEDIA_AUDIO; k++) {
+            uint8_t *id = &s->mlines[i].ext.id[k];
+            *id = kinds_of_video[*id] & ~(1U << k) ? 0 : *id;
+        }
+    }
+}
+
 int negotiate_build(struct negotiate_plan *plan)
 {
     struct link_params link = {0};
@@ -326,6 +346,9 @@ int negotiate_build(struct negotiate_plan *plan)
         line->rsize = m->rsize;
         snprintf(line->mid, sizeof(line->mid), "%s", m->mid);
         fill_extensions(plan, m, line);
+    }
+    if (plan->role == API_PLAY) {
+        drop_clashing_extensions(s);
     }
     plan->session = s;
     return 0;

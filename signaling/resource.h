@@ -2,7 +2,8 @@
 /* resource.h - sessions as MAIN knows them: the unguessable URL, the entity tag, the generations of
  * ICE credentials, and the way from POST to tombstone:
  *
- *   NEW (no DTLS yet) ──UP──► UP ──end asked for──► ENDING ──the plane says so──► GONE (30 s) ──► freed
+ *   NEW (no DTLS yet) ──UP──► UP ──end asked for──► ENDING ──the plane says so──► GONE (30 s) ──►
+ * freed
  *
  * Quotas count NEW and UP. Role MAIN. */
 #ifndef SIGNALING_RESOURCE_H
@@ -43,8 +44,8 @@ struct resource {
     char principal[AUTH_NAME_MAX];
     char codecs[64]; /* "opus,VP8" */
     struct addr client;
-    char etag[RESOURCE_ETAG_LEN + 1]; /* without quotes */
-    struct ice_creds creds;           /* the current generation */
+    char etag[RESOURCE_ETAG_LEN + 1];         /* without quotes */
+    struct ice_creds creds;                   /* the current generation */
     uint64_t old_ufrags[RESOURCE_OLD_UFRAGS]; /* digests of earlier remote ones */
     unsigned generation;
     char tag_mid[API_MID_MAX]; /* of the BUNDLE-tagged section */
@@ -68,6 +69,7 @@ struct resource_table {
     unsigned n[2][RESOURCE_GONE + 1]; /* by role and state */
 };
 
+/* An empty table; ids begin with 1. */
 void resource_table_init(struct resource_table *t);
 /* Frees all that is left. */
 void resource_table_fini(struct resource_table *t);
@@ -82,6 +84,7 @@ unsigned resource_live(const struct resource_table *t);
 /* The oldest session that is NEW, or NULL. */
 struct resource *resource_oldest_half_open(const struct resource_table *t);
 
+/* To UP; harmless unless NEW. */
 void resource_set_up(struct resource_table *t, struct resource *r, int64_t now_us);
 /* To ENDING; harmless when it is there or beyond. */
 void resource_set_ending(struct resource_table *t, struct resource *r, enum api_reason reason,

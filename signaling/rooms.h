@@ -46,7 +46,9 @@ struct rooms {
     unsigned n_live;
 };
 
+/* An empty directory; seed: random, so that clients cannot choose collisions. */
 void rooms_init(struct rooms *r, uint64_t seed);
+/* Frees all rooms and streams. */
 void rooms_fini(struct rooms *r);
 
 /* ^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$ (SEC-32). name is len bytes. */
@@ -80,13 +82,15 @@ struct rooms_publisher {
     const char *principal;
     const struct negotiate_source *source;
 };
+/* Makes p the publisher of st, whoever it was before. */
 void rooms_publish(struct rooms *r, struct stream *st, const struct rooms_publisher *p,
                    int64_t now_us);
 /* The publisher has gone, if it is still session; returns true then. The stream may be gone
  * afterwards. */
 bool rooms_unpublish(struct rooms *r, struct stream *st, uint64_t session);
+/* One viewer more. */
 void rooms_watch(struct stream *st);
-/* The stream may be gone afterwards. */
+/* One viewer less. The stream may be gone afterwards. */
 void rooms_unwatch(struct rooms *r, struct stream *st);
 /* Frees st if it has neither publisher nor viewers. */
 void rooms_release(struct rooms *r, struct stream *st);

@@ -68,8 +68,10 @@ static void restart(struct signaling *s, struct http_request *rq, struct resourc
     }
     if (cmd.u.creds == NULL || post_try(s->post, r->worker, &cmd) < 0) {
         free(cmd.u.creds);
-        problem_answer_later(rq, 503, "busy", "The restart could not be done now; the old ICE "
-                                              "session goes on. Try again.", 1);
+        problem_answer_later(rq, 503, "busy",
+                             "The restart could not be done now; the old ICE "
+                             "session goes on. Try again.",
+                             1);
         return;
     }
     resource_restart(r, &creds);
@@ -124,8 +126,8 @@ static void patch(struct signaling *s, struct http_request *rq, struct resource 
     }
     if (!http_is_type(rq, FRAGMENT)) {
         http_set_header(rq, "Accept-Patch", FRAGMENT);
-        problem_answer(rq, 415, "content-type", "Send the fragment with Content-Type: " FRAGMENT
-                                                ".");
+        problem_answer(rq, 415, "content-type",
+                       "Send the fragment with Content-Type: " FRAGMENT ".");
         return;
     }
     if (sdpfrag_read(body, len, &frag) < 0) {
@@ -135,8 +137,9 @@ static void patch(struct signaling *s, struct http_request *rq, struct resource 
     }
     for (int i = 0; i < frag.n_mids; i++) {
         if (!resource_has_mid(r, frag.mids[i])) {
-            problem_answer(rq, 400, "fragment", "The fragment names an a=mid that the session does "
-                                                "not have.");
+            problem_answer(rq, 400, "fragment",
+                           "The fragment names an a=mid that the session does "
+                           "not have.");
             return;
         }
     }

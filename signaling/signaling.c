@@ -79,7 +79,8 @@ static void on_public_done(const struct http_done *done, void *ctx)
     if (done->status >= 400) {
         char ip[ADDR_TEXT_MAX];
         char masked[24];
-        log_info("http_refused", LOG_STR("route", done->route->name), LOG_INT("status", done->status),
+        log_info("http_refused", LOG_STR("route", done->route->name),
+                 LOG_INT("status", done->status),
                  LOG_STR("type", done->problem != NULL ? done->problem : ""),
                  LOG_STR("client", log_mask(addr_format(&done->client, false, ip), masked)));
     }
@@ -107,8 +108,7 @@ static void drain_check(struct signaling *s, int64_t now_us)
             }
         }
     }
-    if (life_count(s) > 0 &&
-        !(s->drain_forced && now_us - s->drain_deadline_us >= FORCED_MAX_US)) {
+    if (life_count(s) > 0 && !(s->drain_forced && now_us - s->drain_deadline_us >= FORCED_MAX_US)) {
         return;
     }
     void (*fn)(void *ctx) = s->on_drained;
@@ -154,8 +154,7 @@ static void on_tick(uv_timer_t *h)
 void signaling_drain(struct signaling *s, int timeout_ms, void (*fn)(void *ctx), void *ctx)
 {
     int64_t now_us = clock_now_us();
-    int64_t deadline_us =
-        timeout_ms < 0 ? INT64_MAX : now_us + (int64_t)timeout_ms * US_PER_MS;
+    int64_t deadline_us = timeout_ms < 0 ? INT64_MAX : now_us + (int64_t)timeout_ms * US_PER_MS;
     if (!s->draining) {
         s->draining = true;
         s->drain_deadline_us = deadline_us;
@@ -170,13 +169,18 @@ void signaling_drain(struct signaling *s, int timeout_ms, void (*fn)(void *ctx),
 
 /* ---- start ---- */
 
+/* what: names the setting when the address cannot be had. */
 static int start_listener(struct signaling *s, const struct http_params *p,
-                          struct http_server **ret, const char **ret_what)
+                          struct http_server **ret, const char *what, const char **ret_what)
 {
     struct http_params params = *p;
     params.loop = s->loop;
     params.ctx = s;
-    return http_start(&params, ret, ret_what);
+    int r = http_start(&params, ret, ret_what);
+    if (r == -EADDRINUSE || r == -EADDRNOTAVAIL || r == -EACCES || r == -EINVAL) {
+        *ret_what = what;
+    }
+    return r;
 }
 
 static int start_listeners(struct signaling *s, const char **ret_what)
@@ -209,12 +213,13 @@ static int start_listeners(struct signaling *s, const char **ret_what)
         .n_routes = ARRAY_LEN(health_routes),
         .on_done = on_inner_done,
     };
-    int r = start_listener(s, &pub, &s->public_http, ret_what);
+    int r = start_listener(s, &pub, &s->public_http, "http.listen cannot be used", ret_what);
     if (r == 0) {
-        r = start_listener(s, &admin, &s->admin_http, ret_what);
+        r = start_listener(s, &admin, &s->admin_http, "admin.listen cannot be used", ret_what);
     }
     if (r == 0 && c->admin.health_listen[0] != '\0') {
-        r = start_listener(s, &health, &s->health_http, ret_what);
+        r = start_listener(s, &health, &s->health_http, "admin.health_listen cannot be used",
+                           ret_what);
     }
     return r;
 }
@@ -248,8 +253,7 @@ static int begin(struct signaling *s, const char **ret_what)
     return r;
 }
 
-int signaling_start(const struct signaling_params *p, struct signaling **ret,
-                    const char **ret_what)
+int signaling_start(const struct signaling_params *p, struct signaling **ret, const char **ret_what)
 {
     struct signaling *s = calloc(1, sizeof(*s));
     *ret_what = "out of memory";

@@ -35,8 +35,8 @@ struct tls {
     struct pair *retired;
 };
 
-/* libmicrohttpd's certificate callback has no argument of ours. One process has one public listener;
- * only MAIN touches this. */
+/* libmicrohttpd's certificate callback has no argument of ours. One process has one public
+ * listener; only MAIN touches this. */
 static struct tls *in_use;
 
 static int on_certificate(gnutls_session_t session, const gnutls_datum_t *req_ca_dn, int n_req,
@@ -81,8 +81,8 @@ static void pair_free(struct pair *p)
     free(p);
 }
 
-/* Facts for people, and the check that key and certificate belong together: by OpenSSL, since GnuTLS
- * would tell only at the first handshake. */
+/* Facts for people, and the check that key and certificate belong together: by OpenSSL, since
+ * GnuTLS would tell only at the first handshake. */
 static int inspect(struct pair *p, const struct tls_pem *pem, const char **ret_what)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
@@ -180,7 +180,8 @@ static int obtain(const struct conf *c, struct pair **ret, const char **ret_what
     if (c->tls.cert_file[0] != '\0') {
         pem.cert = slurp(c->tls.cert_file);
         pem.key = slurp(c->tls.key_file);
-        *ret_what = pem.cert == NULL ? "tls.cert_file cannot be read" : "tls.key_file cannot be read";
+        *ret_what =
+            pem.cert == NULL ? "tls.cert_file cannot be read" : "tls.key_file cannot be read";
     } else {
         r = tls_self_make(c, &pem);
         *ret_what = "the self-signed certificate could not be made";

@@ -68,12 +68,8 @@ static char *alt_names(const struct conf *c)
             struct addr a;
             char text[ADDR_TEXT_MAX];
             if (i->ifa_addr != NULL && addr_from_sockaddr(&a, i->ifa_addr) == 0 &&
-                !addr_is_loopback(&a)) {
-                a.scope = 0;
-                const char *ip = addr_format(&a, false, text);
-                if (strchr(ip, '[') == NULL) {
-                    add_name(&b, ip);
-                }
+                !addr_is_loopback(&a) && a.scope == 0) {
+                add_name(&b, addr_format(&a, false, text));
             }
         }
         freeifaddrs(all);
@@ -97,19 +93,17 @@ static X509 *make_cert(EVP_PKEY *key, const char *names)
     }
     X509_NAME *subject = X509_get_subject_name(x);
     /* Browsers remember by serial and issuer: it must differ from start to start. */
-    bool good = ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), entropy_u64() >> 1) == 1 &&
-                X509_set_version(x, 2) == 1 &&
-                X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL &&
-                X509_gmtime_adj(X509_getm_notAfter(x), (long)DAYS * 86400) != NULL &&
-                X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                                           (const unsigned char *)"Sluice (self-signed)", -1, -1,
-                                           0) == 1 &&
-                X509_set_issuer_name(x, subject) == 1 && X509_set_pubkey(x, key) == 1 &&
-                add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
-                add_extension(x, NID_key_usage, "critical,digitalSignature") &&
-                add_extension(x, NID_ext_key_usage, "serverAuth") &&
-                add_extension(x, NID_subject_alt_name, names) &&
-                X509_sign(x, key, EVP_sha256()) > 0;
+    bool good =
+        ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), entropy_u64() >> 1) == 1 &&
+        X509_set_version(x, 2) == 1 && X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL &&
+        X509_gmtime_adj(X509_getm_notAfter(x), (long)DAYS * 86400) != NULL &&
+        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                                   (const unsigned char *)"Sluice (self-signed)", -1, -1, 0) == 1 &&
+        X509_set_issuer_name(x, subject) == 1 && X509_set_pubkey(x, key) == 1 &&
+        add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
+        add_extension(x, NID_key_usage, "critical,digitalSignature") &&
+        add_extension(x, NID_ext_key_usage, "serverAuth") &&
+        add_extension(x, NID_subject_alt_name, names) && X509_sign(x, key, EVP_sha256()) > 0;
     if (!good) {
         X509_free(x);
         return NULL;

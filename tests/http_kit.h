@@ -38,10 +38,10 @@ static struct plane {
     struct kit_cmd cmds[KIT_CMDS_MAX];
     int n_cmds;
     int sessions[KIT_WORKERS];
-    bool full; /* mailboxes take nothing */
-    bool dead; /* a worker's loop hangs */
-    bool mute; /* queries are not answered */
-    int64_t idle_us; /* of every session */
+    bool full;                             /* mailboxes take nothing */
+    bool dead;                             /* a worker's loop hangs */
+    bool mute;                             /* queries are not answered */
+    int64_t idle_us;                       /* of every session */
     struct api_event events[KIT_CMDS_MAX]; /* to be delivered by the loop */
     int n_events;
 } kit_plane;
@@ -75,14 +75,14 @@ void plane_counters(const struct plane *p, struct api_counters *ret)
     ret->link_drop[LINK_DROP_SRTP_AUTH] = 7;
 }
 
-static void kit_emit(struct api_event ev)
+static inline void kit_emit(struct api_event ev)
 {
     cr_assert_lt(kit_plane.n_events, KIT_CMDS_MAX);
     kit_plane.events[kit_plane.n_events++] = ev;
 }
 
 /* Answers a query with the sessions that this worker was given. */
-static void kit_answer_query(const struct plane *p, int worker, uint64_t token)
+static inline void kit_answer_query(const struct plane *p, int worker, uint64_t token)
 {
     struct api_event ev = {.kind = API_EV_STATS, .worker = worker, .u.stats.token = token};
     ev.u.stats.sessions = calloc(KIT_CMDS_MAX, sizeof(*ev.u.stats.sessions));
@@ -134,7 +134,7 @@ static struct kit {
     struct signaling *s;
 } kit;
 
-static void kit_prepare(void)
+static inline void kit_prepare(void)
 {
     kit.conf = calloc(1, sizeof(*kit.conf));
     conf_defaults(kit.conf);
@@ -145,7 +145,7 @@ static void kit_prepare(void)
     snprintf(kit.conf->media.announce.s[0], sizeof(kit.conf->media.announce.s[0]), "192.0.2.7");
 }
 
-static void kit_go(void)
+static inline void kit_go(void)
 {
     const char *what = "";
     cr_assert_eq(uv_loop_init(&kit.loop), 0);
@@ -156,7 +156,7 @@ static void kit_go(void)
     cr_assert_eq(signaling_set_plane(kit.s, &kit_plane, &what), 0, "%s", what);
 }
 
-static void kit_start(void)
+static inline void kit_start(void)
 {
     kit_prepare();
     kit_go();
@@ -174,7 +174,7 @@ static inline void kit_token(const char *token, const char *name, const char *pa
 }
 
 /* One turn: what the loop has, then what the plane says. */
-static void kit_turn(void)
+static inline void kit_turn(void)
 {
     uv_run(&kit.loop, UV_RUN_NOWAIT);
     int n = kit_plane.n_events;
@@ -187,7 +187,7 @@ static void kit_turn(void)
     kit_plane.n_events -= n;
 }
 
-static void kit_stop(void)
+static inline void kit_stop(void)
 {
     signaling_stop(kit.s);
     kit.s = NULL;
@@ -214,18 +214,17 @@ struct reply {
     bool closed; /* by the server */
 };
 
-static int kit_connect(uint16_t port)
+static inline int kit_connect(uint16_t port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     return fd;
 }
 
 /* The value of a header, or NULL; n-th of that name. */
-static const char *kit_header_n(const struct reply *r, const char *name, int n)
+static inline const char *kit_header_n(const struct reply *r, const char *name, int n)
 {
     static char value[1024];
     size_t len = strlen(name);
@@ -240,13 +239,13 @@ static const char *kit_header_n(const struct reply *r, const char *name, int n)
     return NULL;
 }
 
-static const char *kit_header(const struct reply *r, const char *name)
+static inline const char *kit_header(const struct reply *r, const char *name)
 {
     return kit_header_n(r, name, 0);
 }
 
 /* Reads one answer from fd; head_only: to a HEAD request. */
-static void kit_read(int fd, bool head_only, struct reply *r)
+static inline void kit_read(int fd, bool head_only, struct reply *r)
 {
     static char text[1 << 17];
     size_t n = 0;
@@ -288,7 +287,7 @@ static void kit_read(int fd, bool head_only, struct reply *r)
     }
 }
 
-static void kit_send(int fd, const char *data, size_t len)
+static inline void kit_send(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         ssize_t n = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -302,7 +301,7 @@ static void kit_send(int fd, const char *data, size_t len)
 }
 
 /* Sends raw bytes over a connection of their own and reads one answer. */
-static struct reply kit_raw(uint16_t port, const char *data, size_t len)
+static inline struct reply kit_raw(uint16_t port, const char *data, size_t len)
 {
     static struct reply r;
     int fd = kit_connect(port);
@@ -314,8 +313,8 @@ static struct reply kit_raw(uint16_t port, const char *data, size_t len)
 }
 
 /* A request: headers end with CRLF each or are "". body NULL: none, not even a length. */
-static struct reply kit_do(const char *method, const char *path, const char *headers,
-                           const char *body)
+static inline struct reply kit_do(const char *method, const char *path, const char *headers,
+                                  const char *body)
 {
     static char text[1 << 19];
     size_t body_len = body != NULL ? strlen(body) : 0;

@@ -16,9 +16,11 @@ static struct conf *with_tokens(void)
     c->auth.tokens[1] = (struct conf_token){
         .token = "viewer-secret", .name = "viewers", .pattern = "live/*", .play = true};
     /* The same token a second time: another pattern. */
-    c->auth.tokens[2] = (struct conf_token){
-        .token = "studio-secret", .name = "studio", .pattern = "test/main", .publish = true,
-        .play = true};
+    c->auth.tokens[2] = (struct conf_token){.token = "studio-secret",
+                                            .name = "studio",
+                                            .pattern = "test/main",
+                                            .publish = true,
+                                            .play = true};
     /* A row that lost its token must not let empty ones in. */
     c->auth.tokens[3] = (struct conf_token){
         .token = "", .name = "nobody", .pattern = "*", .publish = true, .play = true};
@@ -32,16 +34,26 @@ Test(auth, glob_is_anchored_and_star_takes_any_run)
         const char *text;
         bool match;
     } rows[] = {
-        {"live/main", "live/main", true}, {"live/main", "live/main2", false},
-        {"live/main", "xlive/main", false}, {"live/*", "live/", true},
-        {"live/*", "live/a/b", true},     {"live/*", "live", false},
-        {"*", "", true},                  {"*", "room/main", true},
-        {"*/main", "room/main", true},    {"*/main", "room/main/x", false},
-        {"a*b*c", "aXXbYYc", true},       {"a*b*c", "aXXcYYb", false},
-        {"a*bc", "abcbc", true},          {"", "", true},
-        {"", "a", false},                 {"**", "x", true},
-        {"live/?", "live/a", false},      {"live/[a]", "live/a", false},
-        {"a.c", "abc", false},            {"*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+        {"live/main", "live/main", true},
+        {"live/main", "live/main2", false},
+        {"live/main", "xlive/main", false},
+        {"live/*", "live/", true},
+        {"live/*", "live/a/b", true},
+        {"live/*", "live", false},
+        {"*", "", true},
+        {"*", "room/main", true},
+        {"*/main", "room/main", true},
+        {"*/main", "room/main/x", false},
+        {"a*b*c", "aXXbYYc", true},
+        {"a*b*c", "aXXcYYb", false},
+        {"a*bc", "abcbc", true},
+        {"", "", true},
+        {"", "a", false},
+        {"**", "x", true},
+        {"live/?", "live/a", false},
+        {"live/[a]", "live/a", false},
+        {"a.c", "abc", false},
+        {"*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaa", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         cr_expect_eq(auth_glob(rows[i].pattern, rows[i].text), rows[i].match, "%s ~ %s",

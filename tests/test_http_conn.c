@@ -32,9 +32,9 @@ Test(http_conn, shuts_those_that_are_late_in_each_phase)
         int allowed_s; /* 0: for ever */
         const char *says;
     } rows[] = {
-        {HTTP_PHASE_HEADERS, false, 5, ""},   {HTTP_PHASE_HEADERS, true, 10, ""},
-        {HTTP_PHASE_BODY, false, 10, "408"},  {HTTP_PHASE_BODY, true, 10, ""},
-        {HTTP_PHASE_HANDLING, false, 0, ""},  {HTTP_PHASE_SENDING, false, 60, ""},
+        {HTTP_PHASE_HEADERS, false, 5, ""},  {HTTP_PHASE_HEADERS, true, 10, ""},
+        {HTTP_PHASE_BODY, false, 10, "408"}, {HTTP_PHASE_BODY, true, 10, ""},
+        {HTTP_PHASE_HANDLING, false, 0, ""}, {HTTP_PHASE_SENDING, false, 60, ""},
         {HTTP_PHASE_IDLE, false, 30, ""},
     };
     http_conns_init(&cs, 1);
@@ -69,9 +69,8 @@ Test(http_conn, counts_by_network)
     static const struct {
         const char *who;
         unsigned count;
-    } rows[] = {{"192.0.2.1", 1},      {"192.0.2.1", 2},       {"192.0.2.2", 1},
-                {"2001:db8::1", 1},    {"2001:db8::2:1", 2},   {"2001:db8:0:1::1", 1},
-                {"192.0.2.1", 3}};
+    } rows[] = {{"192.0.2.1", 1},     {"192.0.2.1", 2},       {"192.0.2.2", 1}, {"2001:db8::1", 1},
+                {"2001:db8::2:1", 2}, {"2001:db8:0:1::1", 1}, {"192.0.2.1", 3}};
     struct http_conn *all[ARRAY_LEN(rows)];
     http_conns_init(&cs, 99);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -12,8 +12,8 @@ static struct conf *with_servers(void)
     c->ice_servers.n = 3;
     c->ice_servers.credential_ttl_s = 86400;
     c->ice_servers.servers[0] = (struct conf_ice_server){.url = "stun:stun.example.org:3478"};
-    c->ice_servers.servers[1] = (struct conf_ice_server){
-        .url = "turn:turn.example.org?transport=udp", .secret = "north"};
+    c->ice_servers.servers[1] =
+        (struct conf_ice_server){.url = "turn:turn.example.org?transport=udp", .secret = "north"};
     c->ice_servers.servers[2] = (struct conf_ice_server){
         .url = "turns:turn.example.org:443", .username = "u", .credential = "c"};
     return c;
@@ -28,9 +28,10 @@ Test(ice_servers, makes_the_credentials_that_coturn_expects)
     struct conf *c = with_servers();
     char link[ICE_SERVERS_LINK_MAX];
     cr_assert_eq(ice_servers_link(c, 1, "s42", 1800000000, link), 0);
-    cr_expect_str_eq(link, "<turn:turn.example.org?transport=udp>; rel=\"ice-server\"; "
-                           "username=\"1800086400:s42\"; credential=\"OYkJq8nyRCaOEqdDpMc9r+QRU3g=\"; "
-                           "credential-type=\"password\"");
+    cr_expect_str_eq(link,
+                     "<turn:turn.example.org?transport=udp>; rel=\"ice-server\"; "
+                     "username=\"1800086400:s42\"; credential=\"OYkJq8nyRCaOEqdDpMc9r+QRU3g=\"; "
+                     "credential-type=\"password\"");
     free(c);
 }
 
@@ -48,8 +49,8 @@ Test(ice_servers, writes_links_in_the_order_clients_read)
 
 Test(ice_servers, refuses_what_clients_split_on)
 {
-    static const char *const bad_ones[] = {"a,b", "a;b", "a\"b", "a'b", "a b", "a\r\nb", "<a>",
-                                           "a\\b", "a\tb", "a\x80"};
+    static const char *const bad_ones[] = {"a,b",    "a;b", "a\"b", "a'b",  "a b",
+                                           "a\r\nb", "<a>", "a\\b", "a\tb", "a\x80"};
     for (size_t i = 0; i < ARRAY_LEN(bad_ones); i++) {
         for (int where = 0; where < 3; where++) {
             struct conf *c = with_servers();

@@ -40,7 +40,7 @@ Test(limiter, counts_ipv4_addresses_and_ipv6_networks_apart)
         const char *who;
         bool passes;
     } rows[] = {
-        {"192.0.2.1", true},      {"192.0.2.1", false},      {"192.0.2.2", true},
+        {"192.0.2.1", true},       {"192.0.2.1", false},       {"192.0.2.2", true},
         {"2001:db8:1:1::1", true}, {"2001:db8:1:1::2", false}, {"2001:db8:1:2::1", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -219,6 +219,7 @@ static const struct {
      "sctp-port"},                                                                       /* DC-01 */
     {"aiortc1.4.0-pub-av-datachannel", "m=application 0 DTLS/SCTP 5000\r\n", "sctpmap"}, /* DC-02 */
     {"aiortc1.4.0-pub-default", "a=extmap:2 urn:ietf:params:rtp-hdrext:ssrc-audio", "rsize"},
+    {"aiortc1.4.0-play-default", "a=extmap:2 http://www.webrtc.org/", "ssrc-audio-level"},
     {"gst1.28-whip-client-pub-vp8", "a=group:BUNDLE video0 audio1\r\n", "extmap"},
     {"gst1.28-whip-client-pub-vp8", "a=rtpmap:100 OPUS/48000/2\r\n", "bundle-only"},
     {"firefox153-pub-simulcast-vp8", "a=simulcast:recv q;h;f\r\n", "playout-delay"},

@@ -34,7 +34,8 @@ Test(proxy, takes_the_rightmost_untrusted_hop)
         {"192.0.2.9", "198.51.100.1", "192.0.2.9"}, /* SEC-11: not from a proxy of ours */
         {"10.0.0.1", NULL, "10.0.0.1"},
         {"10.0.0.1", "198.51.100.1", "198.51.100.1"},
-        {"10.0.0.1", "1.2.3.4, 198.51.100.1", "198.51.100.1"}, /* the left one is the client's lie */
+        {"10.0.0.1", "1.2.3.4, 198.51.100.1",
+         "198.51.100.1"}, /* the left one is the client's lie */
         {"10.0.0.1", "198.51.100.1, 10.9.9.9", "198.51.100.1"},
         {"10.0.0.1", "198.51.100.1:5555", "198.51.100.1"},
         {"10.0.0.1", "[2001:db9::5]:80", "2001:db9::5"},
@@ -58,8 +59,8 @@ Test(proxy, takes_the_rightmost_untrusted_hop)
 
 Test(proxy, refuses_what_is_no_network)
 {
-    static const char *const bad_ones[] = {"x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
-                                           "2001:db8::/129", "10.0.0.0/8x", "", "/8"};
+    static const char *const bad_ones[] = {
+        "x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "2001:db8::/129", "10.0.0.0/8x", "", "/8"};
     for (size_t i = 0; i < ARRAY_LEN(bad_ones); i++) {
         struct conf_strings l = list_of("10.0.0.1", bad_ones[i]);
         struct proxy_set set;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,7 +133,7 @@ Test(resource, remembers_mids_of_accepted_and_rejected_sections)
     static const struct {
         const char *mid;
         bool known;
-    } rows[] = {{"audio", true}, {"v", true},  {"data", true}, {"0", true},  {"2", true},
+    } rows[] = {{"audio", true}, {"v", true},  {"data", true}, {"0", true},   {"2", true},
                 {"3", false},    {"x", false}, {"", false},    {"aud", false}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         cr_expect_eq(resource_has_mid(r, rows[i].mid), rows[i].known, "%s", rows[i].mid);

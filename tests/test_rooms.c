@@ -92,12 +92,10 @@ Test(rooms, decides_who_may_take_over)
         int64_t idle_us;
         int want;
     } rows[] = {
-        {"alice", false, -1, 0},         /* her own stream */
-        {"bob", false, -1, -EAGAIN},     /* has to be looked up */
-        {"bob", false, 0, -EBUSY},
-        {"bob", false, 1999999, -EBUSY},
-        {"bob", false, 2000000, 0},
-        {"bob", true, -1, 0},            /* the plane said so already */
+        {"alice", false, -1, 0},     /* her own stream */
+        {"bob", false, -1, -EAGAIN}, /* has to be looked up */
+        {"bob", false, 0, -EBUSY},   {"bob", false, 1999999, -EBUSY},
+        {"bob", false, 2000000, 0},  {"bob", true, -1, 0}, /* the plane said so already */
         {"", false, 0, -EBUSY},
     };
     struct stream *st = publish("r", "main", 11, "alice");

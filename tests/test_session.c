@@ -4,8 +4,7 @@
 
 TestSuite(session, .init = kit_start, .fini = kit_stop);
 
-#define RESTART(u)                                                                                 \
-    "a=ice-ufrag:" u "\r\na=ice-pwd:anotherpasswordanotherpw" u "\r\n"
+#define RESTART(u) "a=ice-ufrag:" u "\r\na=ice-pwd:anotherpasswordanotherpw" u "\r\n"
 
 static char session[256];
 static char tag[64];
@@ -131,7 +130,8 @@ Test(session, new_credentials_restart_ice)
     cr_expect_eq(r.status, 200);
     cr_expect_str_neq(kit_header(&r, "ETag"), tag1);
     expect_row(6, "WHIP-46", patch("*", KIT_FRAG, RESTART("gen1")), 412);
-    expect_row(7, "pwd", patch("*", KIT_FRAG, "a=ice-ufrag:gen2\r\na=ice-pwd:notthepasswordnotthepw1\r\n"),
+    expect_row(7, "pwd",
+               patch("*", KIT_FRAG, "a=ice-ufrag:gen2\r\na=ice-pwd:notthepasswordnotthepw1\r\n"),
                400);
     cr_expect_eq(kit_count(API_CMD_SESSION_ICE), 2);
 

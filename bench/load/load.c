@@ -58,6 +58,9 @@ static void on_packet(void *ctx, struct peer *p, const struct peer_packet *pkt)
     if (!pkt->embed || pkt->retransmitted) {
         return;
     }
+    if (l->phase == PHASE_MEASURED || l->phase == PHASE_STORM) {
+        load_hist_add(&l->results.own_lag, peer_loop_clock_ns() - pkt->at_ns);
+    }
     if (l->phase == PHASE_MEASURED) {
         load_hist_add(&l->results.latency, pkt->latency_ns);
     } else if (l->phase == PHASE_STORM) {
@@ -259,15 +262,18 @@ static uint64_t published(const struct load *l)
     return n;
 }
 
-static uint64_t received(const struct load *l)
+/* What the viewers got within the phase: that is what the server's CPU time is divided by. */
+static void count_received(struct load *l)
 {
-    uint64_t n = 0;
+    struct load_results *r = &l->results;
 
     for (unsigned i = 0; i < l->n_viewers; i++) {
         const struct viewer *v = &l->viewers[i];
-        n += v->peer && !v->storm ? peer_stats(v->peer)->packets - v->before.packets : 0;
+        const struct peer_stats *s = v->peer ? peer_stats(v->peer) : &v->before;
+        r->received += s->packets - v->before.packets;
+        r->received_bytes += s->bytes - v->before.bytes;
+        r->opened += s->opened - v->before.opened;
     }
-    return n;
 }
 
 static void measure(struct load *l)
@@ -289,22 +295,20 @@ static void measure(struct load *l)
     r->seconds = (double)(peer_loop_clock_ns() / 1000 - start_us) / 1e6;
     r->own_cpu = (own_cpu_s() - cpu) / r->seconds;
     r->published = published(l) - published_before;
-    r->received = received(l);
+    count_received(l);
 }
 
-/* Adds a viewer's counters since the measured phase began. The number of packets received is that
- * of the phase alone (it divides the CPU time); losses are judged after the drain. */
+/* Adds a viewer's counters from the start of the measured phase to the drain: only then is it known
+ * what is lost. */
 static void add_viewer(struct load_results *r, const struct viewer *v)
 {
     const struct peer_stats *s = peer_stats(v->peer), *b = &v->before;
 
-    r->expected += s->packets - b->packets + s->lost - b->lost;
+    r->delivered += s->packets - b->packets;
     r->lost += s->lost - b->lost;
     r->lost_video += s->lost_video - b->lost_video;
     r->recovered += s->recovered - b->recovered;
     r->duplicates += s->faults[PEER_FAULT_DUPLICATE] + s->rx_replayed;
-    r->opened += s->opened - b->opened;
-    r->received_bytes += s->bytes - b->bytes;
     r->frames += s->frames - b->frames;
     r->keyframes += s->keyframes - b->keyframes;
     r->dropped_here += s->rx_lost_here - b->rx_lost_here;

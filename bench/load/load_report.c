@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OWN_CPU_WARN 0.85
+#define OWN_CPU_WARN    0.85
+#define OWN_LAG_WARN_NS 20000000
 
 static uint64_t all_faults(const struct load_results *r)
 {
@@ -70,11 +71,11 @@ static void print_media(const struct load_options *o, const struct load_results 
     double kbps = ratio((double)r->received_bytes * 8 / 1000, r->seconds * r->joins_ok);
 
     printf("media, %.1f s\n", r->seconds);
-    printf("  %-28s %llu published, %llu expected, %llu received\n", "packets",
-           (unsigned long long)r->published, (unsigned long long)r->expected,
-           (unsigned long long)r->received);
-    printf("  %-28s %.0f packets/s, %.0f kbit/s per viewer\n", "rate",
+    printf("  %-28s %llu published, %llu received, %.0f packets/s, %.0f kbit/s per viewer\n",
+           "packets", (unsigned long long)r->published, (unsigned long long)r->received,
            ratio((double)r->received, r->seconds), kbps);
+    printf("  %-28s %llu expected, %llu delivered\n", "until drained",
+           (unsigned long long)(r->delivered + r->lost), (unsigned long long)r->delivered);
     printf("  %-28s %llu lost (%llu of video), %llu recovered, %llu duplicate, %llu dropped on "
            "purpose\n",
            "", (unsigned long long)r->lost, (unsigned long long)r->lost_video,
@@ -120,9 +121,11 @@ void load_report_print(const struct load_options *o, const struct load_results *
     print_server(r);
     printf("generator\n  %-28s %.0f %% of a core, %llu datagrams lost in our own socket buffers\n",
            "load", r->own_cpu * 100, (unsigned long long)r->kernel_drops);
-    if (r->kernel_drops || r->own_cpu > OWN_CPU_WARN) {
-        printf("  WARNING: the generator itself was overloaded; losses and latencies above are not "
-               "the server's alone\n");
+    print_latency("kernel to us", &r->own_lag);
+    if (r->kernel_drops || r->own_cpu > OWN_CPU_WARN ||
+        load_hist_quantile(&r->own_lag, 0.99) > OWN_LAG_WARN_NS) {
+        printf("  WARNING: generator or machine overloaded: losses and latencies above are not the "
+               "server's alone\n");
     }
     if (r->left) {
         printf("  WARNING: %u sessions ended during the run\n", r->left);
@@ -213,7 +216,8 @@ int load_report_json(const struct load_options *o, const struct load_results *r,
     json_count(f, "storm_failed", r->storm_failed);
     json_count(f, "sessions_ended_early", r->left);
     json_count(f, "packets_published", r->published);
-    json_count(f, "packets_expected", r->expected);
+    json_count(f, "packets_expected", r->delivered + r->lost);
+    json_count(f, "packets_delivered", r->delivered);
     json_count(f, "packets_received", r->received);
     json_count(f, "packets_lost", r->lost);
     json_count(f, "packets_lost_video", r->lost_video);
@@ -235,6 +239,7 @@ int load_report_json(const struct load_options *o, const struct load_results *r,
     json_hist(f, "join_first_keyframe", &r->first_keyframe);
     json_hist(f, "latency", &r->latency);
     json_hist(f, "latency_storm", &r->storm_latency);
+    json_hist(f, "generator_lag", &r->own_lag);
     json_faults(f, r);
     json_server(f, r);
     fprintf(f, "\n}\n");

@@ -26,9 +26,9 @@ struct load_results {
 
     /* measured phase, all viewers of the ramp */
     double seconds;
-    uint64_t published; /* packets that the publishers sent */
-    uint64_t expected, received, recovered, lost, lost_video, duplicates, opened;
-    uint64_t received_bytes;
+    uint64_t published;                        /* packets that the publishers sent */
+    uint64_t received, received_bytes, opened; /* within the phase */
+    uint64_t delivered, recovered, lost, lost_video, duplicates; /* from its start to the drain */
     uint64_t frames, keyframes;
     uint64_t dropped_here; /* on purpose: --loss */
     uint64_t faults[PEER_FAULT_COUNT];
@@ -37,7 +37,8 @@ struct load_results {
 
     /* the generator itself */
     uint64_t kernel_drops;
-    double own_cpu; /* share of one core */
+    double own_cpu;           /* share of one core */
+    struct load_hist own_lag; /* from the kernel's receive time to our reading */
 
     struct load_proc idle, joined, start,
         end; /* the server: before joins, after, around the phase */

@@ -71,7 +71,7 @@ function onstate(state, error) {
     else veil('Connected', 'Waiting for the first picture.', { thin: true });
     $('numbers').hidden = false;
   } else if (state === 'waiting') {
-    veil('Not live yet', `“${$('name').value}” has no publisher at the moment. The picture comes by itself as soon as it starts.`);
+    veil(since ? 'Not live any more' : 'Not live yet', `“${$('name').value}” has no publisher at the moment. The picture comes by itself as soon as it starts.`);
   } else if (state === 'connecting') {
     veil('Connecting', error ? `${error.message} Trying again.` : 'One moment.', { thin: Boolean(local) });
   } else if (state === 'reconnecting') {

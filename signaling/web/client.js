@@ -35,12 +35,12 @@ export function iceServers(link) {
   return servers;
 }
 
-const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500;
+const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500, SILENCE = 3000;
 
 /**
  * A session that reconnects until stop() is called.
  * prepare(pc)   adds transceivers to a fresh connection
- * onstate(state, error)  'connecting' | 'live' | 'waiting' (nobody publishes yet) | 'reconnecting' | 'error' (will not try again)
+ * onstate(state, error)  'connecting' | 'live' | 'waiting' (nobody publishes now) | 'reconnecting' | 'error' (will not try again)
  */
 export class Session extends EventTarget {
   constructor({ url, token, prepare, onstate, ontrack }) {
@@ -56,13 +56,15 @@ export class Session extends EventTarget {
   }
 
   state(name, error) {
-    if (!this.stopped) this.onstate(name, error);
+    if (this.stopped) return;
+    this.told = name;
+    this.onstate(name, error);
   }
 
   async attempt() {
     clearTimeout(this.timer);
     this.drop();
-    this.state(this.everLive ? 'reconnecting' : 'connecting');
+    if (this.told !== 'waiting') this.state(this.everLive ? 'reconnecting' : 'connecting');
     const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.pc = pc;
     try {
@@ -92,6 +94,7 @@ export class Session extends EventTarget {
     if (this.stopped) return;
     if (error instanceof Refused && error.type.endsWith('not-live')) {
       this.state('waiting', error);
+      this.wait = WAIT_FIRST;
       this.again((error.retryAfter || 2) * 1000);
     } else if (error instanceof Refused && error.status < 500 && ![404, 408, 409, 429].includes(error.status)) {
       this.drop();
@@ -117,17 +120,41 @@ export class Session extends EventTarget {
       this.wait = WAIT_FIRST;
       this.everLive = true;
       this.state('live');
+      this.listen(pc);
     } else if (pc.connectionState === 'disconnected') {
       this.patience = setTimeout(() => this.attempt(), DISCONNECTED_PATIENCE);
+      this.forgotten(pc);
     } else if (pc.connectionState === 'failed' || pc.connectionState === 'closed') {
       this.state('reconnecting');
       this.again();
     }
   }
 
+  /** A server that was started anew does not know this session: then there is nothing to be patient for. */
+  async forgotten(pc) {
+    const response = await fetch(this.resource).catch(() => null);
+    if (response?.status === 404 && this.pc === pc && pc.connectionState !== 'connected') this.attempt();
+  }
+
+  /** A publisher may leave and come back while its viewers stay connected: what tells them is that nothing arrives. */
+  listen(pc) {
+    clearInterval(this.ear);
+    if (!this.ontrack) return;
+    let packets = 0, heard = performance.now();
+    this.ear = setInterval(async () => {
+      const all = [...(await pc.getStats()).values()].reduce((n, s) => n + (s.type === 'inbound-rtp' ? s.packetsReceived : 0), 0);
+      if (this.pc !== pc || pc.connectionState !== 'connected') return;
+      if (all !== packets) heard = performance.now();
+      packets = all;
+      const silent = performance.now() - heard > SILENCE;
+      if (silent !== (this.told === 'waiting')) this.state(silent ? 'waiting' : 'live');
+    }, 500);
+  }
+
   /** Ends what is there without a word to the user. */
   drop() {
     clearTimeout(this.patience);
+    clearInterval(this.ear);
     const { pc, resource } = this;
     this.pc = this.resource = null;
     if (pc) pc.close();

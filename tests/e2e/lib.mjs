@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // lib.mjs - starts a server and browsers for the end-to-end tests, and namespaces for clients that refuse loopback.
+import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -121,6 +122,10 @@ export async function startChromium(extra = [], { without = [], ...options } = {
       await page.evaluate(marker);
       return page;
     },
+    /** Its sessions end with their pages. */
+    async closePages() {
+      for (const page of context.pages().slice(1)) await page.close();
+    },
     /** As a crash, a flat battery or the out-of-memory killer ends it: without a word to anyone. */
     async kill() {
       killAll(folder.path);
@@ -170,4 +175,23 @@ export function runClient(argv, ms = 60000) {
       }
     });
   });
+}
+
+export const client = (name) => join(here, 'clients', name);
+
+/**
+ * What every viewer must have seen: frames (at least so many), 95 % of them whole, never an old one after a newer, sound.
+ * first: ms until the first frame; delay: ms from paint to screen, the median; hz: the tone, where the viewer can tell.
+ */
+export function assertSeen(t, seen, { frames, first = 2000, delay = Infinity, hz, sound = true, back = 0 }) {
+  const text = JSON.stringify(seen);
+  t.diagnostic(`${seen.good} of ${seen.frames} frames good, first after ${seen.firstAt} ms, glass to glass p50 ${seen.delayP50} ms, longest gap ${seen.longestGap} ms`);
+  assert.ok(seen.frames >= frames, `few frames: ${text}`);
+  assert.ok(seen.good >= 0.95 * seen.frames, `frames are damaged: ${text}`);
+  assert.equal(seen.back, back, `frames went back: ${text}`);
+  assert.ok(seen.lastId - seen.firstId >= 0.9 * frames, `the counter does not advance: ${text}`);
+  assert.ok(seen.firstAt <= first, `the first frame came late: ${text}`);
+  assert.ok(seen.delayP50 < delay, `the delay is long: ${text}`);
+  if (sound) assert.ok((seen.audioEnergy ?? seen.audioLevel) > 0, `no sound: ${text}`);
+  if (sound && hz) assert.ok(Math.abs(seen.audioHz - hz) < 50, `another tone: ${text}`);
 }

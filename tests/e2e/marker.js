@@ -2,22 +2,22 @@
 // marker.js - runs inside a page: publishes frames that carry a painted counter and clock, and reads them back out of the viewer's pixels. Row 1 holds 24 bits of frame
 // number and 8 bits of checksum; row 2 holds 32 bits of milliseconds. 32 cells a row, white is 1.
 (() => {
-  const CELLS = 32, W = 640, H = 360, ROW = 24;
+  const CELLS = 32, ROW = 24 / 360; // of the height
   const check = (n) => (n ^ (n >> 8) ^ (n >> 16) ^ 0x5a) & 255;
   const nowMs = () => Math.floor(performance.timeOrigin + performance.now()) % 2 ** 32;
 
   function paint(g, n) {
-    const rows = [((n & 0xffffff) * 256 + check(n & 0xffffff)) >>> 0, nowMs()];
+    const { width, height } = g.canvas, row = height * ROW;
     g.fillStyle = `hsl(${n % 360} 60% 45%)`;
-    g.fillRect(0, 2 * ROW, W, H - 2 * ROW);
+    g.fillRect(0, 2 * row, width, height - 2 * row);
     g.fillStyle = '#fff';
     g.beginPath();
-    g.arc(W / 2 + 200 * Math.sin(n / 15), 210, 50, 0, 7);
+    g.arc(width / 2 + 0.3 * width * Math.sin(n / 15), 0.58 * height, 0.14 * height, 0, 7);
     g.fill();
-    rows.forEach((bits, row) => {
+    [((n & 0xffffff) * 256 + check(n & 0xffffff)) >>> 0, nowMs()].forEach((bits, y) => {
       for (let i = 0; i < CELLS; i++) {
         g.fillStyle = (bits >>> (CELLS - 1 - i)) & 1 ? '#fff' : '#000';
-        g.fillRect(i * W / CELLS, row * ROW, W / CELLS, ROW);
+        g.fillRect(i * width / CELLS, y * row, width / CELLS, row);
       }
     });
   }
@@ -66,8 +66,7 @@
   window.publishMarked = async ({ stream, codec, simulcast, frequency = 1000, fps = 30, kinds = 'av', base = 0, audioCodec, microphone, token }) => {
     const { Session } = await import('/client.js');
     const canvas = document.createElement('canvas');
-    canvas.width = W;
-    canvas.height = H;
+    [canvas.width, canvas.height] = simulcast ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360
     const g = canvas.getContext('2d');
     let n = base;
     setInterval(() => paint(g, ++n), 1000 / fps);
@@ -112,7 +111,7 @@
     const canvas = document.createElement('canvas'), g = canvas.getContext('2d', { willReadFrequently: true });
     const begun = performance.now();
     const onframe = () => {
-      const w = canvas.width = el.videoWidth, h = el.videoHeight, rowHeight = ROW * h / H;
+      const w = canvas.width = el.videoWidth, h = el.videoHeight, rowHeight = ROW * h;
       if (w) {
         canvas.height = Math.ceil(2 * rowHeight);
         g.drawImage(el, 0, 0, w, h);

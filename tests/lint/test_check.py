@@ -159,6 +159,7 @@ class Lint(unittest.TestCase):
     def test_notest(self):
         self.red({"rtp/a.c": c()}, ("rtp/a.c", 1, "NOTEST"))
         self.green({"rtp/a.c": c(), "tests/test_a.c": c()})
+        self.green({"rtp/a.c": c(), "tests/stress/stress_a.c": c()})
         self.green({"rtp/a_b.c": c(), "tests/test_a.c": c()})
         self.red({"rtp/ab.c": c(), "tests/test_a.c": c()}, ("rtp/ab.c", 1, "NOTEST"))
         self.green({"tests/lint/exceptions.txt": "NOTEST rtp/a.c - covered by e2e\n", "rtp/a.c": c()})
@@ -170,7 +171,7 @@ class Lint(unittest.TestCase):
     def test_readme_names(self):
         test = {"tests/test_a.c": c("int known_name;\n")}
         self.green(dict(test, **{"README.md": "`known_name` `known_name()` `tests/test_a.c` `tests/test_a`\n"
-                                 "```\nnothing_here `no_name`\n```\n`media.workers` `x`\n"}))
+                                 "```\nnothing_here `no_name`\n```\n`media.workers` `x` `rtp/codec_x.c`\n"}))
         self.red(dict(test, **{"README.md": "\n`no_name`\n"}), ("README.md", 2, "README-NAMES"))
         self.red(dict(test, **{"README.md": "`tests/none.c`\n"}), ("README.md", 1, "README-NAMES"))
 

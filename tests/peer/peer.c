@@ -399,15 +399,16 @@ static void on_response(void *ctx, const struct peer_http_response *r)
 {
     struct peer_call *c = ctx;
     struct peer *p = c->peer;
+    const char *method = c->method;
 
-    c->http = NULL;
-    if (!strcmp(c->method, "POST")) {
+    c->http = NULL; /* the place may be taken by a request that follows from this one */
+    if (!strcmp(method, "POST")) {
         on_posted(p, r);
     } else if (c->restart) {
         on_restarted(p, r);
     }
     if (p->params.events.on_http) {
-        p->params.events.on_http(p->params.events.ctx, p, c->method, r);
+        p->params.events.on_http(p->params.events.ctx, p, method, r);
     }
 }
 

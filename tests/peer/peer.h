@@ -150,12 +150,12 @@ struct peer_stats {
     uint64_t rx_kernel_drops; /* our own socket buffer overflowed */
     uint64_t rx_unauthentic;  /* SRTP or SRTCP that does not open */
     uint64_t rx_replayed;     /* libsrtp2's replay check */
-    uint64_t stun_requests, stun_responses, stun_bad, stun_errors;
+    uint64_t stun_requests, stun_responses, stun_bad, stun_errors, stun_stale;
     uint64_t tx_datagrams, tx_bytes, tx_lost_here, tx_failed;
 
     uint64_t packets; /* media packets with a new sequence number, recovered ones included */
     uint64_t opened;  /* of these, decrypted and verified */
-    uint64_t bytes;   /* RTP payload */
+    uint64_t bytes;   /* of all SRTP packets, as received */
     uint64_t missing, missing_video; /* gaps noticed; those of video tracks among them */
     uint64_t recovered;              /* filled by RTX or late arrival */
     uint64_t lost, lost_video;       /* given up */

@@ -390,7 +390,6 @@ static void deliver(struct peer *p, struct peer_rx *x, const struct peer_rtp *r,
         return;
     }
     p->stats.packets++;
-    p->stats.bytes += r->payload_len;
     if (!p->stats.first_packet_us) {
         p->stats.first_packet_us = at_ns / 1000;
     }
@@ -453,6 +452,7 @@ void peer_flow_rtp(struct peer *p, uint8_t *buf, size_t len, int64_t at_ns)
         return;
     }
     bool rtx = p->apt_of_pt[r.pt] != 0;
+    p->stats.bytes += len;
     if (!rtx && p->codec_of_pt[r.pt] == PEER_CODEC_COUNT) {
         p->stats.faults[PEER_FAULT_PT]++;
         return;

@@ -242,8 +242,11 @@ static void on_stun_response(struct peer *p, const uint8_t *buf, const struct pe
         p->stats.stun_errors++;
         return;
     }
-    if (memcmp(s->tid, p->tid, sizeof(p->tid)) || !peer_stun_verify(buf, s, p->remote.pwd) ||
-        !s->mapped.ss_family) {
+    if (memcmp(s->tid, p->tid, sizeof(p->tid))) {
+        p->stats.stun_stale++; /* to a check that has been given up meanwhile */
+        return;
+    }
+    if (!peer_stun_verify(buf, s, p->remote.pwd) || !s->mapped.ss_family) {
         p->stats.stun_bad++;
         return;
     }

@@ -187,9 +187,15 @@ static void answer_codecs(struct peer_text *t, const struct peer_sdp_local *l,
 
     peer_text_add(t, "a=rtpmap:%u %s/%u", c->pt, info->name, info->clock_hz);
     peer_text_add(t, info->channels ? "/%u\r\n" : "\r\n", info->channels);
-    peer_text_add(t, c->nack && l->nack ? "a=rtcp-fb:%u nack\r\n" : "", c->pt);
-    peer_text_add(t, c->pli ? "a=rtcp-fb:%u nack pli\r\n" : "", c->pt);
-    peer_text_add(t, c->twcc && l->twcc ? "a=rtcp-fb:%u transport-cc\r\n" : "", c->pt);
+    if (c->nack && l->nack) {
+        peer_text_add(t, "a=rtcp-fb:%u nack\r\n", c->pt);
+    }
+    if (c->pli) {
+        peer_text_add(t, "a=rtcp-fb:%u nack pli\r\n", c->pt);
+    }
+    if (c->twcc && l->twcc) {
+        peer_text_add(t, "a=rtcp-fb:%u transport-cc\r\n", c->pt);
+    }
     if (info->fmtp[0]) {
         peer_text_add(t, "a=fmtp:%u %s\r\n", c->pt, info->fmtp);
     }
@@ -221,7 +227,9 @@ static void answer_section(struct peer_text *t, const struct peer_sdp_local *l,
         }
     }
     peer_text_add(t, "a=%s\r\na=rtcp-mux\r\n", l->publish ? "sendonly" : "recvonly");
-    peer_text_add(t, m->rtcp_rsize ? "a=rtcp-rsize\r\n" : "%s", "");
+    if (m->rtcp_rsize) {
+        peer_text_add(t, "a=rtcp-rsize\r\n");
+    }
     answer_codecs(t, l, c, rtx);
     if (m->n_simulcast_lines && !l->publish) {
         for (unsigned i = 0; i < m->n_rids; i++) {

@@ -170,7 +170,9 @@ static void judge_media(const struct pair *x)
     check(!peer_faults(x->viewer) && !peer_faults(x->publisher), "%s: no fault%s%s", r->name,
           fault_list(x->viewer), fault_list(x->publisher));
     check(!v->rx_unauthentic && !v->rx_unknown && !v->rx_wrong_source && !v->stun_bad,
-          "%s: every datagram understood", r->name);
+          "%s: every datagram understood (%llu %llu %llu %llu)", r->name,
+          (unsigned long long)v->rx_unauthentic, (unsigned long long)v->rx_unknown,
+          (unsigned long long)v->rx_wrong_source, (unsigned long long)v->stun_bad);
     check(r->sparse ? v->opened >= 4 && v->opened < v->packets / 4
                     : v->opened + v->padding == v->packets,
           "%s: %llu packets opened and verified", r->name, (unsigned long long)v->opened);
@@ -382,10 +384,10 @@ static void no_common_profile(void)
 static void on_http(void *ctx, struct peer *p, const char *method,
                     const struct peer_http_response *r)
 {
+    int *status = ctx;
+
     (void)p;
-    if (!strcmp(method, "DELETE")) {
-        *(int *)ctx = r->status;
-    }
+    status[!strcmp(method, "POST") ? 0 : !strcmp(method, "PATCH") ? 1 : 2] = r->status;
 }
 
 static bool is_up(void *ctx)
@@ -399,7 +401,7 @@ static void over_http(bool play, bool trickle)
 {
     struct origin o;
     struct peer_params m;
-    int deleted = 0;
+    int status[3] = {0}; /* POST, PATCH, DELETE */
     char url[64];
 
     if (!check(origin_open(&o, loop, identity) == 0, "http: origin listens")) {
@@ -412,15 +414,16 @@ static void over_http(bool play, bool trickle)
     m.token = "secret";
     m.trickle = trickle;
     m.events.on_http = on_http;
-    m.events.ctx = &deleted;
+    m.events.ctx = status;
     struct peer *p = peer_new(loop, identity, &m);
     const char *kind = play ? "WHEP" : "WHIP";
     check(peer_join(p) == 0 && peer_loop_run(loop, 5000000, is_up, p) && peer_state(p) == PEER_UP &&
               p->stats.http_status == 201,
           "http: %s up with %s candidates %s", kind, trickle ? "trickled" : "offered",
           peer_error(p));
-    check(o.patches == (trickle ? 1U : 0U) && o.authorized == o.requests, "http: %s requests",
-          kind);
+    check(o.patches == (trickle ? 1U : 0U) && o.authorized == o.requests && status[0] == 201 &&
+              status[1] == (trickle ? 204 : 0),
+          "http: %s requests", kind);
 
     char before[257];
     snprintf(before, sizeof(before), "%.256s", p->remote.ufrag);
@@ -436,7 +439,7 @@ static void over_http(bool play, bool trickle)
           fault_list(o.peer));
     check(peer_delete(p) == 0, "http: %s DELETE sent", kind);
     (void)peer_loop_run(loop, 400000, NULL, NULL);
-    check(deleted == 200 && peer_state(p) == PEER_CLOSED, "http: %s DELETE 200, close_notify",
+    check(status[2] == 200 && peer_state(p) == PEER_CLOSED, "http: %s DELETE 200, close_notify",
           kind);
     peer_free(p);
     origin_close(&o);

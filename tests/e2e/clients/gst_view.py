@@ -83,7 +83,8 @@ class Viewer:
         return Gst.FlowReturn.OK
 
     def on_offer(self, promise, *_):
-        offer = promise.get_reply().get_value("offer")
+        reply = promise.get_reply()  # owns the offer
+        offer = reply.get_value("offer")
         self.rtc.emit("set-local-description", offer, Gst.Promise.new())
         # The request must not hold up webrtcbin's own thread.
         GLib.idle_add(self.negotiate, offer.sdp.as_text())
@@ -97,7 +98,7 @@ class Viewer:
 
     def run(self):
         self.pipe.set_state(Gst.State.READY)
-        for kind, caps in (("audio", "encoding-name=OPUS,payload=111,clock-rate=48000"), ("video", CAPS[self.codec] + ",clock-rate=90000" + FEEDBACK)):
+        for kind, caps in (("audio", "encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2"), ("video", CAPS[self.codec] + ",clock-rate=90000" + FEEDBACK)):
             self.rtc.emit("add-transceiver", GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY, Gst.Caps.from_string(f"application/x-rtp,media={kind},{caps}"))
         self.pipe.set_state(Gst.State.PLAYING)
         self.rtc.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer))
