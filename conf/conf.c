@@ -233,11 +233,10 @@ static int read_flags(int argc, char **argv, struct flags *f, struct conf_reques
                  {"--version", &req->version},
                  {"--help", &req->help},
                  {"-h", &req->help},
-                 {"--insecure-dev", &f->insecure_dev},
-                 {"doctor", &req->doctor}};
+                 {"--insecure-dev", &f->insecure_dev}};
     static const char *const words[] = {"--check-config", "--print-config", "--version",
-                                        "--help",         "--insecure-dev", "doctor",
-                                        "--config",       "--log-format",   "--set"};
+                                        "--help",         "--insecure-dev", "--config",
+                                        "--log-format",   "--set"};
     for (; w.i < argc; w.i++) {
         size_t p = 0;
         while (p < ARRAY_LEN(plain) && strcmp(plain[p].word, argv[w.i]) != 0) {

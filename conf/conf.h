@@ -120,7 +120,6 @@ struct conf_request {
     bool print_config; /* --print-config: effective settings as JSON, secrets masked */
     bool version;
     bool help;
-    bool doctor;             /* `sluice doctor` */
     char file[CONF_STR_MAX]; /* --config FILE, or empty: embedded defaults */
 };
 

@@ -115,8 +115,7 @@ char *conf_print(const struct conf *c)
 }
 
 static const char usage_head[] =
-    "usage: sluice [flags]          serve\n"
-    "       sluice doctor [flags]   look at this machine and say what would go wrong\n"
+    "usage: sluice [flags]\n"
     "\n"
     "  --config FILE             read settings from FILE (JSON with comments)\n"
     "  --set SECTION.KEY=VALUE   set one setting; lists with commas\n"

@@ -269,9 +269,6 @@ static bool answer_request(const struct conf *c, const struct conf_request *req,
         free(text);
     } else if (req->check_config) {
         puts("ok");
-    } else if (req->doctor) {
-        fputs("sluice: this build has no doctor\n", stderr);
-        *ret_code = EXIT_UNAVAILABLE;
     } else {
         return false;
     }

@@ -267,7 +267,7 @@ bool peer_fill(struct peer *p, struct tx_batch *b, int64_t now_us)
     if (p->owes_link && !peer_send_link(p, b)) {
         return false;
     }
-    if (!p->seal || !p->has_path || p->silent) {
+    if (!p->seal || !p->has_path || p->silent || p->ending) {
         return true;
     }
     bool more = false;

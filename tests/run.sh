@@ -226,7 +226,7 @@ fi
 if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(e2e|bench)$ ]]; then
     if stage build-release build_release; then
         if [ -x tests/e2e/run.sh ]; then
-            stage e2e tests/e2e/run.sh build-release/sluice
+            stage e2e env SLUICE="$PWD/build-release/sluice" tests/e2e/run.sh
         fi
         if [ -x bench/run.sh ] && { [ "$mode" = long ] || [ "$only" = bench ]; }; then
             stage bench bench/run.sh build-release

@@ -35,7 +35,7 @@ export function iceServers(link) {
   return servers;
 }
 
-const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500, SILENCE = 3000;
+const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500, NOTHING_ARRIVES = 1500, NO_MEDIA = 3000;
 
 /**
  * A session that reconnects until stop() is called.
@@ -72,8 +72,7 @@ export class Session extends EventTarget {
       pc.ontrack = (ev) => this.pc === pc && this.ontrack?.(ev);
       pc.onconnectionstatechange = () => this.pc === pc && this.connection(pc);
       await pc.setLocalDescription();
-      const headers = { 'Content-Type': 'application/sdp' };
-      if (this.token) headers.Authorization = `Bearer ${this.token}`;
+      const headers = { 'Content-Type': 'application/sdp', ...this.authorization() };
       const response = await fetch(this.url, { method: 'POST', headers, body: pc.localDescription.sdp });
       if (response.status !== 201) throw await refusal(response);
       const resource = new URL(response.headers.get('Location'), response.url).href;
@@ -123,31 +122,40 @@ export class Session extends EventTarget {
       this.listen(pc);
     } else if (pc.connectionState === 'disconnected') {
       this.patience = setTimeout(() => this.attempt(), DISCONNECTED_PATIENCE);
-      this.forgotten(pc);
+      this.ask(pc);
     } else if (pc.connectionState === 'failed' || pc.connectionState === 'closed') {
       this.state('reconnecting');
       this.again();
     }
   }
 
-  /** A server that was started anew does not know this session: then there is nothing to be patient for. */
-  async forgotten(pc) {
-    const response = await fetch(this.resource).catch(() => null);
-    if (response?.status === 404 && this.pc === pc && pc.connectionState !== 'connected') this.attempt();
+  /** Does the server still know this session? One that was started anew does not, and patience would be wasted on it. */
+  async ask(pc) {
+    const response = await fetch(this.resource, { headers: this.authorization(), cache: 'no-store' }).catch(() => null);
+    if (response?.status === 404 && this.pc === pc) this.attempt();
+    return response?.ok;
   }
 
-  /** A publisher may leave and come back while its viewers stay connected: what tells them is that nothing arrives. */
+  /**
+   * Sees sooner than ICE does that the server is gone, and tells viewers that the publisher is: they stay connected for its return,
+   * and all that they notice is that no media arrives.
+   */
   listen(pc) {
     clearInterval(this.ear);
-    if (!this.ontrack) return;
-    let packets = 0, heard = performance.now();
+    let bytes = 0, packets = 0, heard = performance.now(), played = heard, patience = NOTHING_ARRIVES;
     this.ear = setInterval(async () => {
-      const all = [...(await pc.getStats()).values()].reduce((n, s) => n + (s.type === 'inbound-rtp' ? s.packetsReceived : 0), 0);
-      if (this.pc !== pc || pc.connectionState !== 'connected') return;
-      if (all !== packets) heard = performance.now();
-      packets = all;
-      const silent = performance.now() - heard > SILENCE;
-      if (silent !== (this.told === 'waiting')) this.state(silent ? 'waiting' : 'live');
+      const stats = [...(await pc.getStats()).values()], now = performance.now();
+      if (this.pc !== pc) return;
+      const sum = (type, key) => stats.reduce((n, s) => n + (s.type === type ? s[key] || 0 : 0), 0);
+      const arrived = sum('candidate-pair', 'bytesReceived'), media = sum('inbound-rtp', 'packetsReceived');
+      if (arrived !== bytes) [bytes, heard, patience] = [arrived, now, NOTHING_ARRIVES];
+      if (media !== packets) [packets, played] = [media, now];
+      if (now - heard > patience) {
+        patience = now - heard + 1000;
+        if (await this.ask(pc)) patience = 2 * (now - heard); // it is there, and only quiet
+      }
+      const waiting = Boolean(this.ontrack) && now - played > NO_MEDIA;
+      if (this.pc === pc && pc.connectionState === 'connected' && waiting !== (this.told === 'waiting')) this.state(waiting ? 'waiting' : 'live');
     }, 500);
   }
 
@@ -161,9 +169,12 @@ export class Session extends EventTarget {
     if (resource) this.remove(resource);
   }
 
+  authorization() {
+    return this.token ? { Authorization: `Bearer ${this.token}` } : {};
+  }
+
   remove(resource) {
-    const headers = this.token ? { Authorization: `Bearer ${this.token}` } : {};
-    fetch(resource, { method: 'DELETE', headers, keepalive: true }).catch(() => {});
+    fetch(resource, { method: 'DELETE', headers: this.authorization(), keepalive: true }).catch(() => {});
   }
 
   stop() {

@@ -2,7 +2,7 @@
 // lib.mjs - starts a server and browsers for the end-to-end tests, and namespaces for clients that refuse loopback.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -77,6 +77,7 @@ export function freePort() {
 /** A running server; ports may be given to start it again in the same place. */
 export async function startServer({ host = '127.0.0.1', ports, args = [], env = {} } = {}) {
   ports ||= { http: await freePort(), admin: await freePort(), media: await freePort() };
+  if (!existsSync(binary)) throw new Error(`no server at ${binary}: build it with make, or name another in SLUICE`);
   const child = spawn(binary, ['--insecure-dev', '--log-format', 'text',
     '--set', `http.listen=${host}:${ports.http}`, '--set', `admin.listen=127.0.0.1:${ports.admin}`, '--set', `media.listen=[::]:${ports.media}`, '--set', 'media.workers=2', ...args],
   { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
@@ -175,6 +176,23 @@ export function runClient(argv, ms = 60000) {
       }
     });
   });
+}
+
+/** A page that publishes; prepare: [function, argument] runs in it first. */
+export async function publishFrom(browser, server, options, prepare) {
+  const page = await browser.page(server.origin);
+  if (prepare) await page.evaluate(...prepare);
+  const states = await page.evaluate((o) => window.publishMarked(o), options);
+  assert.equal(states.at(-1), 'live', states.join(', '));
+  return page;
+}
+
+/** A page that watches. */
+export async function watchFrom(browser, server, options, prepare) {
+  const page = await browser.page(server.origin);
+  if (prepare) await page.evaluate(...prepare);
+  await page.evaluate((o) => window.watchMarked(o), options);
+  return page;
 }
 
 export const client = (name) => join(here, 'clients', name);

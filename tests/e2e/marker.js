@@ -31,15 +31,44 @@
     return bits;
   }
 
-  async function tone(frequency) {
+  /** A track with one tone, or with one on the left and another on the right. */
+  async function tone(frequencies) {
     const audio = new AudioContext();
     await audio.resume();
-    const osc = audio.createOscillator(), out = audio.createMediaStreamDestination();
-    osc.frequency.value = frequency;
-    osc.connect(out);
-    osc.start();
+    const both = audio.createChannelMerger(2), out = audio.createMediaStreamDestination();
+    [0, 1].forEach((channel) => {
+      const osc = audio.createOscillator();
+      osc.frequency.value = frequencies[channel] ?? frequencies[0];
+      osc.connect(both, 0, channel);
+      osc.start();
+    });
+    both.connect(out);
     return out.stream.getAudioTracks()[0];
   }
+
+  /** What a track sounds like: strength and loudest frequency of its channels, the newest second's. */
+  function listen(track, heard) {
+    const audio = new AudioContext(), split = audio.createChannelSplitter(2);
+    audio.createMediaStreamSource(new MediaStream([track])).connect(split);
+    audio.resume();
+    const ears = [0, 1].map((channel) => {
+      const ear = audio.createAnalyser();
+      split.connect(ear, channel);
+      return ear;
+    });
+    const bins = new Float32Array(ears[0].frequencyBinCount), wave = new Float32Array(ears[0].fftSize);
+    clearInterval(heard.timer); // of the track before a reconnection
+    heard.timer = setInterval(() => {
+      ears[0].getFloatTimeDomainData(wave);
+      heard.level = Math.sqrt(wave.reduce((sum, x) => sum + x * x, 0) / wave.length);
+      heard.hz = ears.map((ear) => {
+        ear.getFloatFrequencyData(bins);
+        return Math.round(bins.indexOf(Math.max(...bins)) * audio.sampleRate / ear.fftSize);
+      });
+    }, 100);
+  }
+
+  addEventListener('pagehide', () => [window.published, window.watched].forEach((w) => w?.session.stop()));
 
   /** Lets a test change what the server answers: change(sdp) gives the answer that the page sees. */
   window.rewriteAnswers = (change) => {
@@ -62,15 +91,15 @@
     };
   };
 
-  /** kinds: 'av', 'a' or 'v'. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of a tone of our own. */
-  window.publishMarked = async ({ stream, codec, simulcast, frequency = 1000, fps = 30, kinds = 'av', base = 0, audioCodec, microphone, token }) => {
+  /** kinds: 'av', 'a' or 'v'. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
+  window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies = [1000], fps = 30, kinds = 'av', base = 0, audioCodec, microphone, token }) => {
     const { Session } = await import('/client.js');
     const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = simulcast ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360
+    [canvas.width, canvas.height] = simulcast || svc ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360
     const g = canvas.getContext('2d');
     let n = base;
     setInterval(() => paint(g, ++n), 1000 / fps);
-    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequency), media = new MediaStream([audio, video]);
+    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequencies), media = new MediaStream([audio, video]);
     const states = [];
     const session = new Session({
       url: new URL(`/whip/${stream}`, location.href).href, token,
@@ -86,7 +115,7 @@
         if (!kinds.includes('v')) return;
         const mode = codec === 'VP9' || codec === 'AV1' ? { scalabilityMode: 'L1T3' } : {};
         const t = pc.addTransceiver(video, { direction: 'sendonly', streams: [media],
-          sendEncodings: simulcast ? [4, 2, 1].map((s, i) => ({ rid: 'qhf'[i], scaleResolutionDownBy: s, ...mode })) : [{ maxBitrate: 1_500_000 }] });
+          sendEncodings: simulcast ? [4, 2, 1].map((s, i) => ({ rid: 'qhf'[i], scaleResolutionDownBy: s, ...mode })) : [{ maxBitrate: 1_500_000, ...(svc ? { scalabilityMode: svc } : {}) }] });
         if (codec) {
           const all = RTCRtpReceiver.getCapabilities('video').codecs;
           const first = all.filter((c) => c.mimeType === `video/${codec}`);
@@ -107,7 +136,7 @@
     document.body.append(el);
     const media = new MediaStream(), states = [], seen = [];
     el.srcObject = media;
-    const heard = { level: 0, hz: 0 };
+    const heard = { level: 0, hz: [0, 0] };
     const canvas = document.createElement('canvas'), g = canvas.getContext('2d', { willReadFrequently: true });
     const begun = performance.now();
     const onframe = () => {
@@ -140,18 +169,7 @@
       ontrack: ({ track }) => {
         media.addTrack(track);
         el.play().catch(() => {});
-        if (track.kind === 'audio') {
-          const audio = new AudioContext(), analyser = audio.createAnalyser();
-          audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-          audio.resume();
-          const bins = new Float32Array(analyser.frequencyBinCount), wave = new Float32Array(analyser.fftSize);
-          setInterval(() => {
-            analyser.getFloatTimeDomainData(wave);
-            analyser.getFloatFrequencyData(bins);
-            heard.level = Math.sqrt(wave.reduce((sum, x) => sum + x * x, 0) / wave.length);
-            heard.hz = Math.round(bins.indexOf(Math.max(...bins)) * audio.sampleRate / analyser.fftSize);
-          }, 100);
-        }
+        if (track.kind === 'audio') listen(track, heard);
       },
     });
     session.start();
@@ -174,7 +192,7 @@
     return {
       states, frames: frames.length, good: good.length, back, longestGap: Math.round(gap), firstAt: Math.round(good[0]?.at ?? -1), firstId: good[0]?.id ?? 0, lastId: good.at(-1)?.id ?? 0,
       delayP50: delays[Math.floor(delays.length / 2)] ?? -1, width: good.at(-1)?.w ?? 0,
-      audioEnergy: audio.totalAudioEnergy ?? 0, audioLevel: heard.level, audioHz: heard.hz, audioPackets: audio.packetsReceived ?? 0, concealed: audio.concealedSamples ?? 0, samples: audio.totalSamplesReceived ?? 0,
+      audioEnergy: audio.totalAudioEnergy ?? 0, audioLevel: heard.level, audioHz: heard.hz[0], rightHz: heard.hz[1], audioPackets: audio.packetsReceived ?? 0, concealed: audio.concealedSamples ?? 0, samples: audio.totalSamplesReceived ?? 0,
       codec: stats.find((s) => s.id === video.codecId)?.mimeType ?? '', audioCodec: stats.find((s) => s.id === audio.codecId)?.mimeType ?? '',
       decoded: video.framesDecoded ?? 0, dropped: video.framesDropped ?? 0, keys: video.keyFramesDecoded ?? 0,
       lost: video.packetsLost ?? 0, nacks: video.nackCount ?? 0, now: Math.round(since()),

@@ -2,7 +2,7 @@
 // quick.test.mjs - one end-to-end test per kind of client: real encoders, real decoders, and the viewer's pixels and sound as proof.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { assertSeen, client, makeNamespace, runClient, python, sleep, startChromium, startServer, until } from './lib.mjs';
+import { assertSeen, client, makeNamespace, publishFrom, python, runClient, sleep, startChromium, startServer, until, watchFrom } from './lib.mjs';
 
 let server, browser, ns;
 before(async () => {
@@ -10,27 +10,14 @@ before(async () => {
   server = await startServer({ host: '0.0.0.0' });
   browser = await startChromium();
 });
-afterEach(() => browser.closePages());
+afterEach(() => browser?.closePages());
 after(async () => {
   await browser?.close();
   await server?.stop();
   ns?.remove();
 });
 
-/** A page that publishes, with the state it reached. */
-async function publish(options) {
-  const page = await browser.page(server.origin);
-  const states = await page.evaluate((o) => window.publishMarked(o), options);
-  assert.equal(states.at(-1), 'live', states.join(', '));
-  return page;
-}
-
-async function watch(options) {
-  const page = await browser.page(server.origin);
-  await page.evaluate((o) => window.watchMarked(o), options);
-  return page;
-}
-
+const publish = (options) => publishFrom(browser, server, options), watch = (options) => watchFrom(browser, server, options);
 const outside = () => `http://${ns.address}:${server.ports.http}`;
 
 test('Chromium VP8 and Opus to Chromium: every frame in order, the tone, and the delay', async (t) => {

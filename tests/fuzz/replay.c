@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* replay.c - runs a fuzz target over its corpus without libFuzzer: every past crash is replayed by every test run. Each file is also run cut
- * at every length up to 512 bytes, and with each of its first 256 bytes inverted. The input is copied to a heap block of its exact size, so that ASan sees one byte too far. */
+/* replay.c - runs a fuzz target over its corpus without libFuzzer: every past crash is replayed by
+ * every test run. Each file is also run cut at every length up to 512 bytes, and with each of its
+ * first 256 bytes inverted. The input is copied to a heap block of its exact size, so that ASan
+ * sees one byte too far. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

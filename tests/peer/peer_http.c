@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define RESPONSE_MAX (256 * 1024)
+#define RESPONSE_MAX (2048 * 1024)
 
 struct peer_http {
     struct peer_loop *loop;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// matrix.test.mjs - every codec from every publisher to every viewer that has it, and the ways of sending that people ask for.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { assertSeen, client, makeFolder, makeNamespace, publishFrom, python, runClient, sleep, startChromium, startServer, watchFrom } from './lib.mjs';
+
+let server, browser, ns;
+before(async () => {
+  ns = makeNamespace();
+  server = await startServer({ host: '0.0.0.0' });
+  browser = await startChromium();
+});
+afterEach(() => browser?.closePages());
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  ns?.remove();
+});
+
+const publish = (options, prepare) => publishFrom(browser, server, options, prepare);
+const watch = (options, prepare) => watchFrom(browser, server, options, prepare);
+const outside = () => `http://${ns.address}:${server.ports.http}`;
+const seenBy = (page, after_ = 0) => page.evaluate((a) => window.watchedSoFar(a), after_);
+const session = async (stream, role) => (await server.sessions()).find((s) => s.role === role && s.stream.startsWith(`${stream}/`));
+
+const DECODERS = {
+  aiortc: ['VP8', 'H264'],
+  GStreamer: ['VP8', 'VP9', 'H264'],
+  Firefox: ['VP8', 'VP9', 'AV1'],
+};
+
+for (const codec of ['VP8', 'VP9', 'H264', 'AV1']) {
+  test(`Chromium ${codec}`, async (t) => {
+    await publish({ stream: codec, codec });
+    await t.test('to Chromium', async (t2) => {
+      const viewer = await watch({ stream: codec });
+      await sleep(6000);
+      const seen = await seenBy(viewer);
+      assertSeen(t2, seen, { frames: 100, delay: 600, hz: 1000 });
+      assert.equal(seen.codec, `video/${codec}`);
+      await viewer.close();
+    });
+    for (const [name, codecs] of Object.entries(DECODERS).filter(([, has]) => has.includes(codec))) {
+      await t.test(`to ${name}`, { skip: name !== 'aiortc' && !ns && 'no namespaces here' }, async (t2) => {
+        assert.ok(codecs.includes(codec));
+        const seen = name === 'aiortc' ? await runClient([python, client('aiortc_view.py'), `${server.origin}/whep/${codec}`, codec, '5'])
+          : name === 'GStreamer' ? await ns.run(python, [client('gst_view.py'), `${outside()}/whep/${codec}`, codec, '5'])
+            : await ns.run('node', [client('firefox.mjs'), 'watch', outside(), codec, codec, '6']);
+        // GStreamer waits for its jitter buffer and decoders before the first frame.
+        assertSeen(t2, seen, { frames: 75, delay: 800, first: 3000 });
+      });
+    }
+  });
+}
+
+for (const codec of ['VP8', 'VP9', 'AV1']) {
+  test(`Firefox ${codec} to Chromium`, async (t) => {
+    if (!ns) return t.skip('no namespaces here');
+    const published = ns.run('node', [client('firefox.mjs'), 'publish', outside(), `fox-${codec}`, codec, '10']);
+    published.catch(() => {}); // told below
+    const viewer = await watch({ stream: `fox-${codec}` });
+    await viewer.waitForFunction(() => window.watched.seen.length > 0, null, { timeout: 40000 });
+    await sleep(5000);
+    const seen = await seenBy(viewer);
+    assert.deepEqual((await published).states, ['connecting', 'live']);
+    assertSeen(t, seen, { frames: 60, delay: 800, hz: 1000, first: Infinity });
+    assert.equal(seen.codec, `video/${codec}`);
+  });
+}
+
+test('a file by GStreamer to Chromium, not encoded again', async (t) => {
+  if (!ns) return t.skip('no namespaces here');
+  const folder = makeFolder('clip'), clip = join(folder.path, 'clip.mkv');
+  execFileSync(python, [client('make_clip.py'), clip, '12']);
+  const published = ns.run(python, [client('gst_publish.py'), `${outside()}/whip/file`, clip]);
+  published.catch(() => {}); // told below
+  const viewer = await watch({ stream: 'file' });
+  const ended = await published;
+  assert.equal(ended.end, 'end of file', JSON.stringify(ended));
+  assert.equal(ended.deleted, 200);
+  const seen = await seenBy(viewer);
+  // The clip's clock is its own, so the delay says nothing. The tone has ended, too: its energy was counted.
+  assertSeen(t, seen, { frames: 240, first: Infinity });
+  assert.ok(seen.lastId >= 355, `the end is missing: ${JSON.stringify(seen)}`);
+  assert.equal(seen.codec, 'video/H264');
+  folder.remove();
+});
+
+test('FFmpeg publishes by itself', async (t) => {
+  const muxers = spawnSync('ffmpeg', ['-hide_banner', '-muxers'], { encoding: 'utf8' }).stdout;
+  if (!/ whip /.test(muxers)) return t.skip('this ffmpeg has no whip muxer (it came with 8.0)');
+  const folder = makeFolder('clip'), clip = join(folder.path, 'clip.mkv');
+  execFileSync(python, [client('make_clip.py'), clip, '12']);
+  const viewer = await watch({ stream: 'ffmpeg' });
+  await runClient(['sh', '-c', `ffmpeg -loglevel error -re -i ${clip} -c copy -f whip ${server.origin}/whip/ffmpeg; echo $?`]);
+  assertSeen(t, await seenBy(viewer), { frames: 200, first: Infinity });
+  folder.remove();
+});
+
+for (const [name, options] of [
+  ['simulcast H264', { codec: 'H264', simulcast: true }],
+  ['simulcast VP9', { codec: 'VP9', simulcast: true }],
+  ['SVC VP9 L3T3_KEY', { codec: 'VP9', svc: 'L3T3_KEY' }],
+  ['SVC AV1 L3T3', { codec: 'AV1', svc: 'L3T3' }],
+]) {
+  test(`${name} reaches the top layer`, async (t) => {
+    const stream = name.replaceAll(' ', '-');
+    await publish({ stream, ...options });
+    const viewer = await watch({ stream });
+    const began = Date.now();
+    await viewer.waitForFunction(() => window.watched.seen.at(-1)?.w === 960, null, { timeout: 30000 });
+    t.diagnostic(`960 wide after ${Date.now() - began} ms`);
+    const at = await viewer.evaluate(() => window.watched.since());
+    await sleep(4000);
+    assertSeen(t, await seenBy(viewer, at), { frames: 40, delay: 1000, hz: 1000, first: Infinity });
+  });
+}
+
+test('RED audio', async (t) => {
+  await publish({ stream: 'red', codec: 'VP8', audioCodec: 'red' });
+  const with_ = await watch({ stream: 'red', audioCodec: 'red' }), without = await watch({ stream: 'red' });
+  await sleep(4000);
+  for (const [page, codec] of [[with_, 'audio/red'], [without, 'audio/opus']]) {
+    const seen = await seenBy(page);
+    t.diagnostic(`asked for ${codec}, got ${seen.audioCodec}`);
+    assertSeen(t, seen, { frames: 60, delay: 600, hz: 1000 });
+  }
+});
+
+const munge = (more) => [(words) => window.rewriteOffers((sdp) => sdp.replace(/useinbandfec=1/g, `useinbandfec=1;${words}`)), more];
+
+test('stereo: left and right stay apart', async (t) => {
+  await publish({ stream: 'stereo', codec: 'VP8', frequencies: [1000, 3000] }, munge('stereo=1;sprop-stereo=1'));
+  const viewer = await watch({ stream: 'stereo' }, munge('stereo=1;sprop-stereo=1'));
+  await sleep(4000);
+  const seen = await seenBy(viewer);
+  assertSeen(t, seen, { frames: 60, delay: 600, hz: 1000 });
+  assert.ok(Math.abs(seen.rightHz - 3000) < 50, `right: ${seen.rightHz} Hz`);
+});
+
+test('DTX: silence costs next to nothing, and breaks nothing', async (t) => {
+  await publish({ stream: 'dtx', codec: 'VP8', frequencies: [0] }, munge('usedtx=1'));
+  const viewer = await watch({ stream: 'dtx' });
+  await sleep(6000);
+  const seen = await seenBy(viewer);
+  assertSeen(t, seen, { frames: 100, delay: 600, sound: false });
+  t.diagnostic(`${seen.audioPackets} packets of audio in 6 s`);
+  assert.ok(seen.audioPackets > 0 && seen.audioPackets < 150, `${seen.audioPackets} packets`);
+});
+
+test('audio only', async (t) => {
+  await publish({ stream: 'radio', kinds: 'a' });
+  const viewer = await watch({ stream: 'radio' });
+  await viewer.waitForFunction(() => Math.abs(window.watched.heard.hz[0] - 1000) < 50, null, { timeout: 10000 });
+  await sleep(3000);
+  const seen = await seenBy(viewer);
+  t.diagnostic(`${seen.audioPackets} packets, ${seen.concealed} of ${seen.samples} samples concealed`);
+  assert.ok(seen.audioPackets > 120 && seen.audioLevel > 0.1, JSON.stringify(seen));
+  assert.deepEqual(seen.states, ['connecting', 'live']);
+});
+
+test('video only', async (t) => {
+  await publish({ stream: 'mute', codec: 'VP8', kinds: 'v' });
+  const viewer = await watch({ stream: 'mute' });
+  await sleep(5000);
+  const seen = await seenBy(viewer);
+  assertSeen(t, seen, { frames: 90, delay: 400, sound: false });
+  assert.equal(seen.audioPackets, 0);
+});
+
+test('a viewer without video hears', async () => {
+  await publish({ stream: 'ear', codec: 'VP8' });
+  const viewer = await watch({ stream: 'ear', kinds: 'a' });
+  await viewer.waitForFunction(() => Math.abs(window.watched.heard.hz[0] - 1000) < 50, null, { timeout: 10000 });
+  assert.equal((await session('ear', 'play')).tracks.length, 1);
+});
+
+test('ICE-TCP only, where UDP is blocked', async (t) => {
+  const tcpOnly = [() => window.rewriteAnswers((sdp) => sdp.replace(/a=candidate:\S+ \d udp .*\r\n/g, ''))];
+  await publish({ stream: 'tcp', codec: 'VP8' }, tcpOnly);
+  const viewer = await watch({ stream: 'tcp' }, tcpOnly);
+  await sleep(6000);
+  assertSeen(t, await seenBy(viewer), { frames: 100, delay: 600, hz: 1000 });
+  for (const role of ['publish', 'play']) assert.equal((await session('tcp', role)).transport, 'tcp', role);
+});
