@@ -4,6 +4,7 @@
 #include "tests/server/server_kit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BATCH   50

@@ -21,6 +21,9 @@
 #define PT_RTX    97
 #define VIEW_OPUS 109
 #define VIEW_VP8  100
+#define PT_RED    63
+#define RED_HEAD  5  /* one redundant block's header and the primary's */
+#define RED_OLD   10 /* bytes of the redundant block */
 #define VIEW_RTX  101
 #define MAGIC     0x51u
 
@@ -166,6 +169,8 @@ struct sim_publisher *sim_publish(struct sim *s, int worker, uint64_t stream, in
     struct api_session *a = new_session(s, API_PUBLISH, stream);
     cr_assert(p);
     a->mlines[0].codecs[0] = (struct api_codec){.id = CODEC_OPUS, .pt = PT_OPUS};
+    a->mlines[0].codecs[1] = (struct api_codec){.id = CODEC_RED, .pt = PT_RED};
+    a->mlines[0].n_codecs = 2;
     a->mlines[1].codecs[0] = (struct api_codec){
         .id = CODEC_VP8, .pt = PT_VP8, .rtx_pt = PT_RTX, .nack = true, .pli = true, .twcc = true};
     if (n_layers > 1) {
@@ -202,12 +207,15 @@ struct sim_publisher *sim_publish(struct sim *s, int worker, uint64_t stream, in
     return p;
 }
 
-struct sim_viewer *sim_view(struct sim *s, int worker, uint64_t stream, bool rtx)
+static struct sim_viewer *view(struct sim *s, int worker, uint64_t stream, bool rtx,
+                               uint8_t opus_pt, bool red)
 {
     struct sim_viewer *v = calloc(1, sizeof(*v));
     struct api_session *a = new_session(s, API_PLAY, stream);
     cr_assert(v);
-    a->mlines[0].codecs[0] = (struct api_codec){.id = CODEC_OPUS, .pt = VIEW_OPUS};
+    a->mlines[0].codecs[0] = (struct api_codec){.id = CODEC_OPUS, .pt = opus_pt};
+    a->mlines[0].codecs[1] = (struct api_codec){.id = CODEC_RED, .pt = PT_RED};
+    a->mlines[0].n_codecs = red ? 2 : 1;
     a->mlines[1].codecs[0] = (struct api_codec){
         .id = CODEC_VP8, .pt = VIEW_VP8, .rtx_pt = rtx ? VIEW_RTX : 0, .nack = true, .pli = true};
     for (int i = 0; i < 2; i++) {
@@ -234,6 +242,16 @@ struct sim_viewer *sim_view(struct sim *s, int worker, uint64_t stream, bool rtx
     v->open = bring_up(s, v->peer, &v->seal);
     s->viewers[s->n_viewers++] = v;
     return v;
+}
+
+struct sim_viewer *sim_view(struct sim *s, int worker, uint64_t stream, bool rtx)
+{
+    return view(s, worker, stream, rtx, VIEW_OPUS, false);
+}
+
+struct sim_viewer *sim_view_red(struct sim *s, int worker, uint64_t stream, uint8_t opus_pt)
+{
+    return view(s, worker, stream, true, opus_pt, true);
 }
 
 void sim_leave(struct sim *s, struct sim_viewer *v)
@@ -342,11 +360,21 @@ static void send_frame(struct sim *s, struct sim_publisher *p, int layer)
 
 static void send_audio(struct sim *s, struct sim_publisher *p)
 {
-    uint8_t payload[80] = {MAGIC}, pkt[200];
-    struct rtp_header h = {
-        .pt = PT_OPUS, .seq16 = p->audio_seq++, .ts = p->audio_ts, .ssrc = p->audio_ssrc};
+    uint8_t payload[100] = {0}, pkt[200];
+    size_t at = 0;
+    if (p->red) {
+        const uint8_t head[RED_HEAD] = {0x80 | PT_OPUS, 960 >> 6, (uint8_t)(960 << 2), RED_OLD,
+                                        PT_OPUS};
+        memcpy(payload, head, sizeof(head));
+        at = RED_HEAD + RED_OLD;
+    }
+    payload[at] = MAGIC;
+    struct rtp_header h = {.pt = p->red ? PT_RED : PT_OPUS,
+                           .seq16 = p->audio_seq++,
+                           .ts = p->audio_ts,
+                           .ssrc = p->audio_ssrc};
     p->audio_ts += 960;
-    size_t n = build(p, -1, false, &h, payload, sizeof(payload), pkt);
+    size_t n = build(p, -1, false, &h, payload, at + 80, pkt);
     to_router(s, p, pkt, n);
 }
 
@@ -481,8 +509,9 @@ static void stream_on_packet(struct sim *s, struct sim_stream *st, const struct 
     st->last_us = s->now_us;
     if (h->pt == VIEW_VP8 || h->pt == VIEW_RTX) {
         check_video(st, payload, len, in_order);
-    } else if (len < 1 || payload[0] != MAGIC) {
-        st->bad++;
+    } else {
+        size_t at = h->pt == PT_RED ? RED_HEAD + RED_OLD : 0;
+        st->bad += len != at + 80 || payload[at] != MAGIC;
     }
 }
 

@@ -69,6 +69,7 @@ struct sim_publisher {
     uint16_t audio_seq;
     uint32_t audio_ts;
     double loss;  /* uplink */
+    bool red;     /* audio is sent as RFC 2198 with one redundant block */
     bool padding; /* a padding-only packet after every frame */
     bool ignores_pli;
     bool answers_nacks;
@@ -109,6 +110,8 @@ struct sim_publisher *sim_publish(struct sim *s, int worker, uint64_t stream, in
                                   uint16_t seq0, uint32_t ts0);
 /* A viewer of stream on worker; rtx: negotiated. */
 struct sim_viewer *sim_view(struct sim *s, int worker, uint64_t stream, bool rtx);
+/* The same, with RED negotiated; opus_pt: the viewer's payload type for Opus. */
+struct sim_viewer *sim_view_red(struct sim *s, int worker, uint64_t stream, uint8_t opus_pt);
 void sim_leave(struct sim *s, struct sim_viewer *v);
 /* The publisher goes; the stream stays. */
 void sim_unpublish(struct sim *s, struct sim_publisher *p);

@@ -226,3 +226,26 @@ Test(forward, the_cap_of_a_publisher_is_enforced)
     (void)v;
     sim_free(s);
 }
+
+Test(forward, red_reaches_those_who_can_read_it_and_others_get_opus)
+{
+    struct sim *s = sim_new(12, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 3, 1, 100, 5000);
+    struct sim_viewer *plain = sim_view(s, 0, 3, true), *red = sim_view_red(s, 1, 3, 111);
+    /* the blocks name the publisher's payload type, which this one does not share */
+    struct sim_viewer *other = sim_view_red(s, 0, 3, 96 + 20);
+    p->red = true;
+    sim_run(s, 2 * SECOND);
+    cr_expect_eq(plain->audio.pt, 109);
+    cr_expect_eq(red->audio.pt, 63);
+    cr_expect_eq(other->audio.pt, 116);
+    p->red = false;
+    sim_run(s, SECOND);
+    cr_expect_eq(red->audio.pt, 111, "Opus alone is taken too");
+    struct sim_viewer *all[] = {plain, red, other};
+    for (int i = 0; i < 3; i++) {
+        cr_expect_geq(all[i]->audio.packets, 140);
+        expect_clean(s, all[i], "red");
+    }
+    sim_free(s);
+}
