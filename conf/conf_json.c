@@ -13,34 +13,33 @@ struct scan {
     const char *wrong; /* what was found, if the text is refused */
 };
 
+/* Where the comment that begins at s[i] ends, one past its last byte; 0 if it never does. */
+static size_t comment_end(const char *s, size_t n, size_t i)
+{
+    bool line = s[i + 1] == '/';
+    const char *close = line ? memchr(s + i, '\n', n - i) : memmem(s + i + 2, n - i - 2, "*/", 2);
+    if (!close) {
+        return line ? n : 0;
+    }
+    return (size_t)(close - s) + (line ? 0 : 2);
+}
+
 /* Overwrites comments with spaces, so that offsets and lines stay. Returns NULL, or where a comment
  * begins that does not end. */
 static const char *blank_comments(char *s, size_t n)
 {
     bool in_string = false;
     for (size_t i = 0; i < n; i++) {
-        if (in_string) {
-            if (s[i] == '\\') {
-                i++;
-            } else if (s[i] == '"') {
-                in_string = false;
-            }
-            continue;
-        }
-        in_string = s[i] == '"';
-        if (s[i] != '/' || i + 1 >= n) {
-            continue;
-        }
-        if (s[i + 1] == '/') {
-            for (; i < n && s[i] != '\n'; i++) {
-                s[i] = ' ';
-            }
-        } else if (s[i + 1] == '*') {
-            const char *close = memmem(s + i + 2, n - i - 2, "*/", 2);
-            if (!close) {
+        if (in_string && s[i] == '\\') {
+            i++;
+        } else if (s[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && s[i] == '/' && i + 1 < n && (s[i + 1] == '/' || s[i + 1] == '*')) {
+            size_t end = comment_end(s, n, i);
+            if (end == 0) {
                 return s + i;
             }
-            for (; s + i < close + 2; i++) {
+            for (; i < end; i++) {
                 s[i] = s[i] == '\n' ? '\n' : ' ';
             }
             i--;

@@ -15,7 +15,7 @@
 #include "conf/clock.h"
 #include "conf/log_format.h"
 
-#define QUEUE_BYTES     (512 * 1024) /* some thousand lines: seconds of a busy server */
+#define QUEUE_BYTES     ((size_t)512 * 1024) /* some thousand lines: seconds of a busy server */
 #define SITE_PER_S      20
 #define STOP_WAIT_US    US_PER_S
 #define POLL_MS         100
@@ -186,7 +186,8 @@ int log_start(int fd, bool json, enum log_level level)
     q.stopping = false;
     q.head = q.used = 0;
     /* Signals belong to the main loop, and EPIPE must come as an error. */
-    sigset_t all, old;
+    sigset_t all;
+    sigset_t old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = pthread_create(&q.writer, NULL, writer_main, NULL);

@@ -18,7 +18,8 @@
 #define RING_BYTES     (4u << 20)
 /* Batches read per turn before what they caused is sent: bounds the latency of the first packet
  * under load. */
-#define RX_BATCHES 4
+#define RX_BATCHES   4
+#define IDLE_TICK_MS 500
 
 /* ---- ways out of the router ---- */
 
@@ -202,6 +203,17 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     }
 }
 
+static void on_timer(uv_timer_t *handle);
+
+/* Ten milliseconds while there are sessions, half a second (enough for the heartbeat) without. */
+static void pace(struct worker *w)
+{
+    uint64_t ms = w->router.n_peers ? ROUTER_TICK_US / US_PER_MS : IDLE_TICK_MS;
+    if (uv_timer_get_repeat(&w->timer) != ms) {
+        uv_timer_start(&w->timer, on_timer, ms, ms);
+    }
+}
+
 /* Messages come before datagrams: a client that has its answer must find its session, however fast
  * its first check is. */
 static void take_commands(struct worker *w, int64_t now_us)
@@ -214,6 +226,9 @@ static void take_commands(struct worker *w, int64_t now_us)
         }
     }
     atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
+    if (!w->stopping) {
+        pace(w);
+    }
 }
 
 static void on_udp(uv_poll_t *handle, int status, int events)
@@ -276,8 +291,9 @@ static void on_timer(uv_timer_t *handle)
     int64_t now_us = turn(w);
     w->router.wall_offset_us = clock_wall_us() - now_us;
     router_tick(&w->router, now_us);
-    if (w->router.slice % (ROUTER_WHEEL / 4) == 0) {
+    if (w->router.slice % (ROUTER_WHEEL / 4) == 0 || !w->router.n_peers) {
         publish_counters(w);
+        pace(w);
         atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
     }
     worker_flush(w, now_us);
@@ -322,7 +338,7 @@ static int init_loop(struct worker *w)
     mailbox_set_wake(&w->inbox, &w->wake);
     uv_timer_init(&w->loop, &w->timer);
     w->timer.data = w;
-    uv_timer_start(&w->timer, on_timer, ROUTER_TICK_US / 1000, ROUTER_TICK_US / 1000);
+    uv_timer_start(&w->timer, on_timer, IDLE_TICK_MS, IDLE_TICK_MS);
     uv_poll_init(&w->loop, &w->udp_poll, udp_fd(w->udp));
     w->udp_poll.data = w;
     watch_udp(w, UV_READABLE);
