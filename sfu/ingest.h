@@ -18,7 +18,7 @@ struct rtp_header;
 
 #define INGEST_BINDINGS        64
 #define INGEST_SOURCES         (TRACKS_MAX * API_LAYERS_MAX)
-#define INGEST_FORWARD_EXT_MAX 96 /* bytes of extensions that travel on with one packet */
+#define INGEST_FORWARD_EXT_MAX 200 /* bytes of extensions that travel on with one packet */
 
 /* One published encoding as received here. */
 struct source {

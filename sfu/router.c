@@ -316,7 +316,12 @@ void router_on_datagram(struct router *r, struct peer *p, const struct path *fro
 void router_pass_on(struct router *r, int owner, const struct path *from, const uint8_t *buf,
                     size_t len)
 {
-    if (len > RTP_PACKET_MAX + SEAL_TAG_MAX || !r->p.to_worker[owner] ||
+    if (len > RTP_PACKET_MAX + SEAL_TAG_MAX) {
+        r->n.link_drop[LINK_DROP_SIZE]++; /* the owner would refuse it, and no record holds it */
+        r->n.drop_link++;
+        return;
+    }
+    if (!r->p.to_worker[owner] ||
         !record_put_datagram(r->p.to_worker[owner], from, buf, len)) {
         r->n.drop_ring++;
         return;

@@ -6,6 +6,7 @@
 
 #include "rtp/red.h"
 #include "rtp/seq.h"
+#include "sfu/ingest.h"
 #include "sfu/peer.h"
 #include "sfu/router.h"
 #include "sfu/sub.h"
@@ -18,6 +19,8 @@
  */
 #define BEHIND_US (3 * US_PER_S)
 #define OSN_LEN   2 /* original sequence number, RFC 4588 4 */
+/* All that travels on, each with the longer head, MID, the block's head and its padding. */
+#define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 2 + API_MID_MAX + 4 + 3)
 
 /* Microseconds of media time between the last packet sent and the first of the next source. */
 static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
@@ -94,7 +97,7 @@ static int write_ext(const struct sub *s, const struct hist_slot *slot, const ui
         set.e[EXT_MID].data = (const uint8_t *)s->ml->mid;
         set.e[EXT_MID].len = (uint8_t)strlen(s->ml->mid);
     }
-    return ext_write(&set, &s->ml->ext, out, TX_PACKET_MAX - HISTORY_PACKET_MAX + 64);
+    return ext_write(&set, &s->ml->ext, out, EXT_OUT_MAX);
 }
 
 /* One packet in the making. */

@@ -14,26 +14,22 @@ static bool source_has(const struct negotiate_source *src, const struct sdp_medi
     return m->kind == SDP_AUDIO ? src->audio : src->video;
 }
 
-/* The first section of each kind, but none of a kind that the publisher lacks (WHEP-17, WHEP-18);
- * if that leaves nothing, the first of all, so that the viewer is there when the publisher changes.
+/* The first section of each kind, but none of a kind that the publisher lacks (WHEP-17, WHEP-18).
+ * The first of all stays even then: libwebrtc under max-bundle refuses an answer that moves the
+ * transport away from it, and the viewer is there when the publisher changes.
  */
 static void accept_sections(struct negotiate_plan *plan, const struct negotiate_source *src)
 {
     bool seen[2] = {false, false};
-    int first = -1;
     for (unsigned i = 0; i < plan->offer->n_media; i++) {
         const struct sdp_media *m = plan->offer->media[i];
         if (!negotiate_is_media(m) || seen[m->kind]) {
             continue;
         }
         seen[m->kind] = true;
-        first = first < 0 ? (int)i : first;
-        if (!src->known || source_has(src, m)) {
+        if (plan->n_accepted == 0 || !src->known || source_has(src, m)) {
             plan->accepted[plan->n_accepted++] = (uint8_t)i;
         }
-    }
-    if (plan->n_accepted == 0 && first >= 0) {
-        plan->accepted[plan->n_accepted++] = (uint8_t)first;
     }
 }
 

@@ -46,28 +46,31 @@ count() { # log, status
                 if ($i == "Passing:") p += $(i + 1)
                 if ($i == "Failing:" || $i == "Crashing:") f += $(i + 1)
             }
-            seen = 1; criterion++
+            seen = 1; programs++
         }
+        /^counted: [0-9]+ passed/ { p += $2; f += $4; seen = 1; programs++ }
         /^Ran [0-9]+ tests? in / { ran += $2; seen = 1 }
         /^FAILED \((failures|errors)=/ { n = $0; gsub(/[^0-9]+/, " ", n); split(n, a, " ")
             for (i in a) pyfail += a[i] }
         /^Ok: +[0-9]+/ { meson_ok = $2; seen = 1 }
         /^(Fail|Timeout|Unexpected Pass): +[0-9]+/ { meson_fail += $NF }
-        /^[0-9]+ passed, [0-9]+ failed/ { closing = 1; cp = $1; cf = $3; cs = $5 }
+        NF { last = $0 }
         # node --test, as TAP or for people
         /^(#|ℹ) pass [0-9]+/ { p += $3; seen = 1 }
         /^(#|ℹ) (fail|cancelled) [0-9]+/ { f += $3 }
         /^(#|ℹ) skipped [0-9]+/ { s += $3 }
         END {
             p += ran - pyfail; f += pyfail
-            # Criterion programs are counted by their tests, the others by themselves.
-            other = meson_ok + meson_fail - criterion
+            # Programs that count are counted by their tests, the others by themselves.
+            other = meson_ok + meson_fail - programs
             if (other > 0) {
                 bad = meson_fail < other ? meson_fail : other
                 if (f > 0) bad = 0
                 p += other - bad; f += bad
             }
-            if (closing) { p = cp; f = cf; s = cs; seen = 1 }
+            if (last ~ /^[0-9]+ passed, [0-9]+ failed/) {
+                split(last, a, " "); p = a[1]; f = a[3]; s = a[5]; seen = 1
+            }
             if (!seen) { if (status == 0) p = 1; else f = 1 }
             if (status != 0 && f == 0) f = 1
             print p + 0, f + 0, s + 0
@@ -137,19 +140,20 @@ meson_test() { # folder, arguments...
     local folder=$1 status=0
     shift
     meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes "$jobs" "$@" || status=$?
-    # Criterion's counts stand in the log of meson.
-    grep -h 'Synthesis:' "$folder/meson-logs/testlog.txt" | sed 's/^/counted: /'
+    # What the programs counted themselves stands in the log of meson.
+    grep -hE 'Synthesis:|^[0-9]+ passed, [0-9]+ failed' "$folder/meson-logs/testlog.txt" |
+        sed 's/^/counted: /'
     return "$status"
 }
 
 # Criterion lets leaks pass, so a report of the sanitizer is a file, and the file is the failure.
-stage_asan() {
+under_asan() { # arguments of meson_test
     local status=0 report
     rm -f build-asan/report.*
     ASAN_OPTIONS="log_path=$PWD/build-asan/report:detect_stack_use_after_return=1:halt_on_error=1" \
         UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1" \
         LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0" \
-        meson_test build-asan --no-suite stress --timeout-multiplier 4 || status=$?
+        meson_test build-asan --timeout-multiplier 4 "$@" || status=$?
     for report in build-asan/report.*; do
         [ -f "$report" ] || continue
         head -n 60 "$report"
@@ -220,10 +224,15 @@ echo "packages"
 stage format stage_format
 stage lint stage_lint
 if [ "$mode" != only ] || [ "$only" = unit ]; then
-    stage build-debug build_debug && stage unit meson_test build-debug --no-suite stress
+    stage build-debug build_debug &&
+        stage unit meson_test build-debug --no-suite stress --no-suite server
 fi
-if [ "$mode" = test ] || [ "$mode" = long ] || [ "$only" = asan ]; then
-    stage build-asan build_asan && stage asan stage_asan
+if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(asan|server)$ ]]; then
+    if stage build-asan build_asan; then
+        stage asan under_asan --no-suite stress --no-suite server
+        # One at a time: these start the server and watch its clock.
+        stage server under_asan --suite server --num-processes 1
+    fi
 fi
 if [ "$mode" = test ] || [ "$mode" = long ] || [ "$only" = tsan ]; then
     stage tsan stage_tsan

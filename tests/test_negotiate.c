@@ -668,7 +668,7 @@ Test(negotiate, viewer_sections_follow_the_source)
     } sources[] = {
         {true, true, "BUNDLE 0 1\r\n", " 0 UDP"},
         {true, false, "BUNDLE 0\r\n", "m=video 9"},
-        {false, true, "BUNDLE 1\r\n", "m=audio 9"},
+        {false, true, "BUNDLE 0 1\r\n", " 0 UDP"}, /* the first carries the transport */
     };
     struct negotiate_params p = params();
     struct negotiate_result r = {0};

@@ -129,7 +129,7 @@
     return states;
   };
 
-  window.watchMarked = async ({ stream, kinds = 'av', audioCodec, token }) => {
+  window.watchMarked = async ({ stream, kinds = 'av', audioCodec, descriptor, token }) => {
     const { Session } = await import('/client.js');
     const el = document.createElement('video');
     el.playsInline = true;
@@ -164,7 +164,10 @@
             t.setCodecPreferences([...first, ...all.filter((c) => !first.includes(c))]);
           }
         }
-        if (kinds.includes('v')) pc.addTransceiver('video', { direction: 'recvonly' });
+        if (kinds.includes('v')) {
+          const t = pc.addTransceiver('video', { direction: 'recvonly' });
+          if (descriptor) t.setHeaderExtensionsToNegotiate(t.getHeaderExtensionsToNegotiate().map((x) => (x.uri.includes('dependency-descriptor') ? { ...x, direction: 'sendrecv' } : x)));
+        }
       },
       ontrack: ({ track }) => {
         media.addTrack(track);

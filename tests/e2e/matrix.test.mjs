@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { after, before, test as plain } from 'node:test';
 import { assertSeen, client, makeFolder, makeNamespace, publishFrom, python, runClient, sleep, startChromium, startServer, watchFrom } from './lib.mjs';
 
 let server, browser, ns;
@@ -12,11 +12,19 @@ before(async () => {
   server = await startServer({ host: '0.0.0.0' });
   browser = await startChromium();
 });
-afterEach(() => browser?.closePages());
 after(async () => {
   await browser?.close();
   await server?.stop();
   ns?.remove();
+});
+
+/** A test after which no page is left. */
+const test = (name, run) => plain(name, async (t) => {
+  try {
+    await run(t);
+  } finally {
+    await browser.closePages();
+  }
 });
 
 const publish = (options, prepare) => publishFrom(browser, server, options, prepare);
@@ -99,16 +107,18 @@ test('FFmpeg publishes by itself', async (t) => {
   folder.remove();
 });
 
-for (const [name, options] of [
+for (const [name, options, viewing] of [
   ['simulcast H264', { codec: 'H264', simulcast: true }],
   ['simulcast VP9', { codec: 'VP9', simulcast: true }],
   ['SVC VP9 L3T3_KEY', { codec: 'VP9', svc: 'L3T3_KEY' }],
-  ['SVC AV1 L3T3', { codec: 'AV1', svc: 'L3T3' }],
+  ['SVC VP9 L3T3_KEY with dependency descriptor', { codec: 'VP9', svc: 'L3T3_KEY' }, { descriptor: true }],
+  // Without the descriptor libwebrtc cannot tell the layers of AV1 apart.
+  ['SVC AV1 L3T3 with dependency descriptor', { codec: 'AV1', svc: 'L3T3' }, { descriptor: true }],
 ]) {
   test(`${name} reaches the top layer`, async (t) => {
     const stream = name.replaceAll(' ', '-');
     await publish({ stream, ...options });
-    const viewer = await watch({ stream });
+    const viewer = await watch({ stream, ...viewing });
     const began = Date.now();
     await viewer.waitForFunction(() => window.watched.seen.at(-1)?.w === 960, null, { timeout: 30000 });
     t.diagnostic(`960 wide after ${Date.now() - began} ms`);

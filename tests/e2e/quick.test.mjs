@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // quick.test.mjs - one end-to-end test per kind of client: real encoders, real decoders, and the viewer's pixels and sound as proof.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, before, test as plain } from 'node:test';
 import { assertSeen, client, makeNamespace, publishFrom, python, runClient, sleep, startChromium, startServer, until, watchFrom } from './lib.mjs';
 
 let server, browser, ns;
@@ -10,11 +10,19 @@ before(async () => {
   server = await startServer({ host: '0.0.0.0' });
   browser = await startChromium();
 });
-afterEach(() => browser?.closePages());
 after(async () => {
   await browser?.close();
   await server?.stop();
   ns?.remove();
+});
+
+/** A test after which no page is left. */
+const test = (name, run) => plain(name, async (t) => {
+  try {
+    await run(t);
+  } finally {
+    await browser.closePages();
+  }
 });
 
 const publish = (options) => publishFrom(browser, server, options), watch = (options) => watchFrom(browser, server, options);

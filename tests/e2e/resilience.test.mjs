@@ -5,7 +5,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { after, before, test as plain } from 'node:test';
 import { assertSeen, makeFolder, publishFrom, sleep, startChromium, startServer, until, watchFrom } from './lib.mjs';
 
 let server, browser;
@@ -13,10 +13,18 @@ before(async () => {
   server = await startServer();
   browser = await startChromium();
 });
-afterEach(() => browser?.closePages());
 after(async () => {
   await browser?.close();
   await server?.stop();
+});
+
+/** A test after which no page is left. */
+const test = (name, run) => plain(name, async (t) => {
+  try {
+    await run(t);
+  } finally {
+    await browser.closePages();
+  }
 });
 
 const publish = (where, options) => publishFrom(where, server, options);

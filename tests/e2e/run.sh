@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh - the end-to-end tests against a server that was built.
+#
+#   tests/e2e/run.sh [SERVER] [quick|long]     SERVER: path of the program, build/sluice if none is named
+#
+# The last line is the sum: "N passed, N failed, N skipped".
+set -uo pipefail
+size=quick
+[ "${TESTS_LONG-}" ] && size=long
+for word in "$@"; do
+    case "$word" in
+    quick | long) size=$word ;;
+    *) export SLUICE=$(realpath "$word") ;;
+    esac
+done
+cd "$(dirname "$0")" || exit 1
+
+installed() {
+    node -e '
+        const { dependencies } = require("./package.json");
+        for (const [name, version] of Object.entries(dependencies))
+            if (require(`./node_modules/${name}/package.json`).version !== version) process.exit(1)' 2>/dev/null
+}
+installed || npm ci --no-audit --no-fund || exit 1
+
+files=(quick.test.mjs resilience.test.mjs)
+[ "$size" = long ] && files+=(matrix.test.mjs)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+for file in "${files[@]}"; do # one after the other: they measure delays
+    node --test "$file" | tee -a "$log"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+done
+awk '/^(#|ℹ) (pass|fail|cancelled|skipped) / { n[$2] += $3 }
+    END { printf "%d passed, %d failed, %d skipped\n", n["pass"], n["fail"] + n["cancelled"], n["skipped"] }' "$log"
+exit "$status"

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// screenshots.mjs - pictures of the page in all its states, light and dark, wide and on a phone, for people to look at.
+//
+//   SLUICE=build/sluice node tests/e2e/screenshots.mjs FOLDER
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder, sleep, startChromium, startServer, until } from './lib.mjs';
+
+const out = process.argv[2];
+if (!out) {
+  console.error('usage: screenshots.mjs FOLDER');
+  process.exit(2);
+}
+mkdirSync(out, { recursive: true });
+
+const LOOKS = [
+  { name: 'light', scheme: 'light', width: 1280, height: 800 },
+  { name: 'dark', scheme: 'dark', width: 1280, height: 800 },
+  { name: 'phone', scheme: 'light', width: 390, height: 844 },
+  { name: 'phone-dark', scheme: 'dark', width: 390, height: 844 },
+];
+
+async function shoot(page, name) {
+  for (const look of LOOKS) {
+    await page.emulateMedia({ colorScheme: look.scheme });
+    await page.setViewportSize({ width: look.width, height: look.height });
+    await sleep(1300); // one more second of numbers, drawn in these colours
+    await page.screenshot({ path: join(out, `${name}-${look.name}.png`), fullPage: look.width < 500 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (over > 0) console.log(`${name}-${look.name}: ${over} px too wide`);
+  }
+  console.log(name);
+}
+
+const state = (page, want) => until(async () => want.includes(await page.evaluate(() => document.body.dataset.state)), 15000, want.join(' or '));
+const open = async (browser, origin, hash = '') => {
+  const page = await browser.context.newPage();
+  await page.goto(`${origin}/${hash}`);
+  return page;
+};
+
+const folder = makeFolder('config'), file = join(folder.path, 'sluice.json');
+writeFileSync(file, JSON.stringify({ auth: { tokens: [{ token: 'studio-9d1f7a2c44e0b1a6', name: 'studio', pattern: '*', publish: true, play: true }] } }), { mode: 0o600 });
+const server = await startServer(), guarded = await startServer({ args: ['--config', file] });
+const browser = await startChromium(['--host-resolver-rules=MAP sluice.test 127.0.0.1']);
+const shy = await startChromium([], { without: ['--use-fake-ui-for-media-stream'] });
+try {
+  const publisher = await open(browser, server.origin, '#publish/studio');
+  await shoot(publisher, '1-publish-idle');
+  await publisher.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true; }));
+  await shoot(publisher, '2-publish-options');
+  await publisher.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = false; }));
+  await publisher.click('#go');
+  await state(publisher, ['live']);
+  await sleep(8000);
+  await shoot(publisher, '3-publishing');
+
+  const waiting = await open(browser, server.origin, '#watch/nobody');
+  await state(waiting, ['waiting']);
+  await shoot(waiting, '4-not-live-yet');
+  await waiting.close();
+
+  const viewer = await open(browser, server.origin, '#watch/studio');
+  await state(viewer, ['live']);
+  await sleep(8000);
+  await shoot(viewer, '5-watching');
+
+  await publisher.click('#go');
+  await state(viewer, ['waiting']);
+  await shoot(viewer, '6-not-live-any-more');
+  await publisher.click('#go');
+  await state(viewer, ['live']);
+  await sleep(3000);
+  await server.stop('SIGKILL');
+  await state(viewer, ['reconnecting']);
+  await shoot(viewer, '7-watch-reconnecting');
+  await shoot(publisher, '8-publish-reconnecting');
+
+  await shy.context.clearPermissions();
+  await shy.context.grantPermissions([], { origin: guarded.origin });
+  const denied = await open(shy, guarded.origin);
+  await denied.click('#go');
+  await state(denied, ['error']);
+  await shoot(denied, '9-permission-denied');
+
+  await shoot(await open(browser, `http://sluice.test:${guarded.ports.http}`), '10-insecure');
+
+  const token = await open(browser, guarded.origin, '#publish/studio');
+  await token.click('#go');
+  await state(token, ['error']);
+  await shoot(token, '11-token-needed');
+} finally {
+  await browser.close();
+  await shy.close();
+  await guarded.stop();
+  await server.stop();
+  folder.remove();
+}
