@@ -251,6 +251,7 @@ void plane_stop(struct plane *p);
     X(tx_rtp_packets, "RTP packets sent to viewers")                                               \
     X(tx_rtp_bytes, "RTP bytes sent to viewers")                                                   \
     X(tx_rtx_packets, "retransmissions sent")                                                      \
+    X(tx_rtx_refused, "retransmissions refused because the viewer's share for repair was used up") \
     X(rx_rtcp_packets, "RTCP packets received")                                                    \
     X(tx_rtcp_packets, "RTCP packets sent")                                                        \
     X(rx_nack, "NACK messages received")                                                           \

@@ -327,6 +327,10 @@ bool peer_check(struct peer *p, int64_t now_us)
     count_drops(p);
     enum link_state state = link_state(p->link);
     int64_t age = now_us - p->created_us;
+    if (p->timed_out) {
+        peer_end(p, API_END_MEDIA_TIMEOUT, NULL, NULL);
+        return true;
+    }
     if (p->ending || state == LINK_CLOSED) {
         const char *why = link_close_reason(p->link);
         peer_end(p, p->up ? API_END_PEER_CLOSED : API_END_DTLS_FAILED, why, NULL);
@@ -351,8 +355,12 @@ bool peer_check(struct peer *p, int64_t now_us)
     }
     if (p->ingest && !p->live &&
         now_us - p->up_us > (int64_t)c->limits.media_timeout_ms * US_PER_MS) {
-        peer_end(p, API_END_MEDIA_TIMEOUT, NULL, NULL);
-        return true;
+        link_close(p->link); /* the next fill sends the close_notify, the next check ends p */
+        p->timed_out = true;
+        p->ending = true;
+        p->owes_link = true;
+        router_owe(p->router, p);
+        return false;
     }
     int64_t idle = now_us - p->heard_us;
     if (idle > (int64_t)c->limits.end_timeout_ms * US_PER_MS) {

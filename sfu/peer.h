@@ -37,6 +37,7 @@ struct peer {
     bool live; /* publisher: media has come */
     bool silent;
     bool ending;
+    bool timed_out; /* ending for want of media */
     int64_t created_us, up_us, heard_us;
     uint32_t estimate_bps;  /* viewer's REMB */
     uint64_t addr_keys[8];  /* keys in router->addrs, to take out at the end */

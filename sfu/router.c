@@ -321,8 +321,7 @@ void router_pass_on(struct router *r, int owner, const struct path *from, const 
         r->n.drop_link++;
         return;
     }
-    if (!r->p.to_worker[owner] ||
-        !record_put_datagram(r->p.to_worker[owner], from, buf, len)) {
+    if (!r->p.to_worker[owner] || !record_put_datagram(r->p.to_worker[owner], from, buf, len)) {
         r->n.drop_ring++;
         return;
     }

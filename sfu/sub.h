@@ -78,7 +78,8 @@ struct sub {
     uint16_t nack_queue[SUB_NACK_QUEUE];
     uint8_t nack_n;
     struct sub_resend resends[SUB_RESENDS];
-    uint64_t rtx_bytes; /* within the present second */
+    int64_t rtx_tokens;    /* bytes that may be sent again now; by sub_send.c */
+    int64_t rtx_filled_us; /* when tokens were last added */
     /* counted */
     uint64_t packets, bytes; /* media sent, headers included */
     uint64_t octets;         /* payload only, for SR */

@@ -18,7 +18,15 @@
 /* What is older than this when its turn comes is not sent any more: a new entry point is awaited.
  */
 #define BEHIND_US (3 * US_PER_S)
-#define OSN_LEN   2 /* original sequence number, RFC 4588 4 */
+/* Repair may take this share of what the viewer is sent, so that NACKs of what was never lost cost
+ * little. What was not used is saved up for so long, since losses come in bursts; packets of key
+ * frames may use as much again in advance. */
+#define REPAIR_PERCENT   15
+#define REPAIR_SAVED_MS  250 /* of the whole rate */
+#define REPAIR_BYTES_MIN 16000
+#define REPAIR_BPS_MIN   256000
+#define REPAIR_HEAD      40 /* RTP header, extensions, OSN and tag, about */
+#define OSN_LEN          2  /* original sequence number, RFC 4588 4 */
 /* All that travels on, each with the longer head, MID, the block's head and its padding. */
 #define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 2 + API_MID_MAX + 4 + 3)
 
@@ -231,9 +239,29 @@ static const struct sub_segment *segment_of(const struct sub *s, uint64_t number
     return NULL;
 }
 
+/* Takes the packet's length out of the viewer's share for repair. Returns false if it is used up.
+ */
+static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_us)
+{
+    int64_t bytes_per_s = MAX(s->bitrate_bps, (uint32_t)REPAIR_BPS_MIN) / 8;
+    int64_t most = MAX(bytes_per_s * REPAIR_SAVED_MS / 1000, (int64_t)REPAIR_BYTES_MIN);
+    int64_t since_us = MIN(now_us - s->rtx_filled_us, (int64_t)(10 * US_PER_S));
+    int64_t least = slot->desc.flags & DESC_KEYFRAME ? -most : 0;
+    int64_t cost = slot->payload_len + REPAIR_HEAD;
+    s->rtx_tokens += since_us * bytes_per_s * REPAIR_PERCENT / 100 / US_PER_S;
+    s->rtx_tokens = MIN(s->rtx_tokens, most);
+    s->rtx_filled_us = now_us;
+    if (s->rtx_tokens - cost < least) {
+        s->peer->router->n.tx_rtx_refused++;
+        return false;
+    }
+    s->rtx_tokens -= cost;
+    return true;
+}
+
 /* Answers one NACK entry: as RTX, or byte-identical where the viewer has no RTX and the profile
  * allows it (architecture §3). */
-static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b)
+static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t now_us)
 {
     struct out_packet o = {.number = seq_unwrap(s->last_out, seq16)};
     o.seg = segment_of(s, o.number);
@@ -246,13 +274,17 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b)
         return true;
     }
     o.slot = history_find(&e->hist, o.seg->dt, (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0)));
-    if (!o.slot || !s->nack[o.slot->codec]) {
-        /* Not here yet: it is forwarded when the publisher has repaired it, and may be asked for
-         * again then. */
+    if (!o.slot || !s->nack[o.slot->codec] || (e == s->enc && o.slot->arrival >= s->cursor)) {
+        /* Not here yet, or only just: it is forwarded when the publisher has repaired it, and may
+         * be asked for again then. */
         s->resends[seq16 % SUB_RESENDS].count = 0;
         return true;
     }
     bool rtx = s->rtx_pt[o.slot->codec] && s->rtx_ss;
+    if (!may_repair(s, o.slot, now_us)) {
+        s->resends[seq16 % SUB_RESENDS].count = 0; /* later, perhaps */
+        return true;
+    }
     if (!compose(s, &o, rtx, out)) {
         return true;
     }
@@ -300,7 +332,7 @@ static bool is_behind(const struct sub *s, int64_t now_us)
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
 {
     while (s->nack_n) {
-        if (!resend(s, s->nack_queue[s->nack_n - 1], b)) {
+        if (!resend(s, s->nack_queue[s->nack_n - 1], b, now_us)) {
             return false;
         }
         s->nack_n--;

@@ -188,6 +188,7 @@ static const struct row rows[] = {
     {"rx_fir", "rtcp_feedback", "dir=\"in\",type=\"fir\"", NULL},
     {"tx_pli", "rtcp_feedback", "dir=\"out\",type=\"pli\"", NULL},
     {"tx_rtx_packets", "rtx_packets", "result=\"sent\"", "Retransmissions."},
+    {"tx_rtx_refused", "rtx_packets", "result=\"refused\"", NULL},
     {"sessions_added", "media_sessions_added", "", "Sessions that workers created."},
     {"sessions_ended", "media_sessions_ended", "", "Sessions that workers ended."},
 };

@@ -61,6 +61,13 @@ function set(state) {
   if (state === 'idle') veil(...words.idle);
 }
 
+function askForToken(error) {
+  if ($('token').value) veil('This token is not accepted', error.message);
+  else veil('A token is needed', `This server lets in only those who have one. Type it under Access, then press ${WORDS[body.dataset.mode].go} again.`);
+  $('token').closest('details').open = true;
+  $('token').focus();
+}
+
 /** What the session reports, on the stage. */
 function onstate(state, error) {
   set(state);
@@ -78,8 +85,8 @@ function onstate(state, error) {
     veil('Reconnecting', 'The connection was lost. This page keeps trying by itself.', { thin: true });
   } else if (state === 'error') {
     end();
-    veil(error.status === 401 || error.status === 403 ? 'A token is needed' : 'That did not work', error.message);
-    if (error.status === 401 || error.status === 403) $('token').closest('details').open = true;
+    if (error.status === 401 || error.status === 403) askForToken(error);
+    else veil('That did not work', error.message);
   }
 }
 
@@ -232,7 +239,7 @@ const meter = new Meter($('chart'), (s) => {
     row.append(dt, dd);
     return row;
   }));
-  $('address').textContent = s.address ? `to ${s.address}` : '';
+  $('address').textContent = s.address ? `${publishing ? 'to' : 'from'} ${s.address}` : '';
   const t = Math.floor((Date.now() - since) / 1000);
   $('live-time').textContent = `${t >= 3600 ? `${Math.floor(t / 3600)}:` : ''}${String(Math.floor(t / 60) % 60).padStart(t >= 3600 ? 2 : 1, '0')}:${String(t % 60).padStart(2, '0')}`;
 });

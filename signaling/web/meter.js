@@ -29,7 +29,7 @@ export async function sample(pc) {
     frames: sum(video, out.length ? 'framesEncoded' : 'framesDecoded'),
     layers: video.filter((s) => s.rid && s.framesPerSecond > 0).length,
     limited: big.qualityLimitationReason && big.qualityLimitationReason !== 'none' ? big.qualityLimitationReason : '',
-    address: remote.address ? `${remote.protocol} ${remote.address}:${remote.port}` : '',
+    address: remote.address ? `${remote.protocol} ${remote.address.includes(':') ? `[${remote.address}]` : remote.address}:${remote.port}` : '',
   };
 }
 

@@ -195,7 +195,7 @@
     return {
       states, frames: frames.length, good: good.length, back, longestGap: Math.round(gap), firstAt: Math.round(good[0]?.at ?? -1), firstId: good[0]?.id ?? 0, lastId: good.at(-1)?.id ?? 0,
       delayP50: delays[Math.floor(delays.length / 2)] ?? -1, width: good.at(-1)?.w ?? 0,
-      audioEnergy: audio.totalAudioEnergy ?? 0, audioLevel: heard.level, audioHz: heard.hz[0], rightHz: heard.hz[1], audioPackets: audio.packetsReceived ?? 0, concealed: audio.concealedSamples ?? 0, samples: audio.totalSamplesReceived ?? 0,
+      audioEnergy: audio.totalAudioEnergy ?? 0, audioLevel: heard.level, audioHz: heard.hz[0], rightHz: heard.hz[1], audioPackets: audio.packetsReceived ?? 0, audioBytes: audio.bytesReceived ?? 0, concealed: audio.concealedSamples ?? 0, samples: audio.totalSamplesReceived ?? 0,
       codec: stats.find((s) => s.id === video.codecId)?.mimeType ?? '', audioCodec: stats.find((s) => s.id === audio.codecId)?.mimeType ?? '',
       decoded: video.framesDecoded ?? 0, dropped: video.framesDropped ?? 0, keys: video.keyFramesDecoded ?? 0,
       lost: video.packetsLost ?? 0, nacks: video.nackCount ?? 0, now: Math.round(since()),

@@ -42,8 +42,8 @@ const open = async (browser, origin, hash = '') => {
 const folder = makeFolder('config'), file = join(folder.path, 'sluice.json');
 writeFileSync(file, JSON.stringify({ auth: { tokens: [{ token: 'studio-9d1f7a2c44e0b1a6', name: 'studio', pattern: '*', publish: true, play: true }] } }), { mode: 0o600 });
 const server = await startServer(), guarded = await startServer({ args: ['--config', file] });
-const browser = await startChromium(['--host-resolver-rules=MAP sluice.test 127.0.0.1']);
-const shy = await startChromium([], { without: ['--use-fake-ui-for-media-stream'] });
+const browser = await startChromium(['--hide-scrollbars', '--host-resolver-rules=MAP sluice.test 127.0.0.1']);
+const shy = await startChromium(['--hide-scrollbars'], { without: ['--use-fake-ui-for-media-stream'] });
 try {
   const publisher = await open(browser, server.origin, '#publish/studio');
   await shoot(publisher, '1-publish-idle');

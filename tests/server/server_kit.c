@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,8 +117,12 @@ static void exec_server(const struct server *s, const char *const *sets)
     snprintf(http, sizeof(http), "http.listen=127.0.0.1:%u", s->http_port);
     snprintf(admin, sizeof(admin), "admin.listen=127.0.0.1:%u", s->admin_port);
     snprintf(media, sizeof(media), "media.listen=[::]:%u", s->media_port);
-    const char *own[] = {http, admin, media, "media.announce=127.0.0.1,::1",
-                         "http.posts_per_ip_per_s=100000", "http.max_connections_per_ip=1024"};
+    const char *own[] = {http,
+                         admin,
+                         media,
+                         "media.announce=127.0.0.1,::1",
+                         "http.posts_per_ip_per_s=100000",
+                         "http.max_connections_per_ip=1024"};
     argv[n++] = s->binary;
     argv[n++] = "--insecure-dev";
     argv[n++] = "--log-format";
@@ -141,7 +147,11 @@ static void spawn(struct server *s, const char *const *sets)
     s->http_port = free_port();
     s->admin_port = free_port();
     s->media_port = free_port();
+    if (s->log_fd >= 0) {
+        close(s->log_fd); /* of a server that has been stopped */
+    }
     s->log_fd = memfd_create("server log", MFD_CLOEXEC);
+    (void)fcntl(s->log_fd, F_SETFL, O_APPEND); /* two streams write to it */
     fflush(stdout);
     pid_t parent = getpid();
     s->pid = fork();
@@ -159,9 +169,10 @@ static void spawn(struct server *s, const char *const *sets)
 
 static char *read_log(const struct server *s, size_t *ret_len)
 {
-    off_t size = s->log_fd >= 0 ? lseek(s->log_fd, 0, SEEK_END) : 0;
-    char *text = calloc(1, (size_t)size + 1);
-    ssize_t n = text ? pread(s->log_fd, text, (size_t)size, 0) : 0;
+    struct stat st = {.st_size = 0};
+    (void)fstat(s->log_fd, &st);
+    char *text = calloc(1, (size_t)st.st_size + 1);
+    ssize_t n = text ? pread(s->log_fd, text, (size_t)st.st_size, 0) : 0;
 
     *ret_len = n > 0 ? (size_t)n : 0;
     return text;
@@ -230,8 +241,6 @@ void server_start(struct server *s, const char *const *sets)
         }
         print_log(s);
         (void)server_stop(s); /* another program may have taken a port: once more */
-        close(s->log_fd);
-        s->log_fd = -1;
     }
     give_up("%s does not start", s->binary);
 }
@@ -567,8 +576,7 @@ int server_http(struct server *s, bool admin, const char *method, const char *pa
     };
 
     *ret = (struct server_reply){.retry_after_s = -1};
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", admin ? s->admin_port : s->http_port,
-             path);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", admin ? s->admin_port : s->http_port, path);
     struct peer_http *h = peer_http_start(s->loop, &rq, HTTP_TIMEOUT_US, on_reply, &w);
     if (h && !peer_loop_run(s->loop, HTTP_TIMEOUT_US + 1000000, reply_done, &w)) {
         peer_http_cancel(h);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* server_kit.h - starts the built server as a process of its own and looks at it from outside: HTTP,
- * admin API, metrics, log, memory, descriptors. Media goes through tests/peer. One server and one
- * loop per test program; a helper that waits lets the loop turn meanwhile, so that all peers of the
- * program live on. */
+/* server_kit.h - starts the built server as a process of its own and looks at it from outside:
+ * HTTP, admin API, metrics, log, memory, descriptors. Media goes through tests/peer. One server and
+ * one loop per test program; a helper that waits lets the loop turn meanwhile, so that all peers of
+ * the program live on. */
 #ifndef TESTS_SERVER_SERVER_KIT_H
 #define TESTS_SERVER_SERVER_KIT_H
 

@@ -123,10 +123,8 @@ struct comeback {
 };
 
 static const struct comeback comebacks[] = {
-    {"vanished", VANISHES, 1, 1},
-    {"deleted", DELETES, 1, 1},
-    {"taken-over", IS_TAKEN_OVER, 1, 1},
-    {"back-with-layers", DELETES, 1, 3},
+    {"vanished", VANISHES, 1, 1},           {"deleted", DELETES, 1, 1},
+    {"taken-over", IS_TAKEN_OVER, 1, 1},    {"back-with-layers", DELETES, 1, 3},
     {"back-without-layers", DELETES, 3, 1},
 };
 
@@ -178,8 +176,8 @@ static void test_comeback(const struct comeback *c)
     if (c->way == IS_TAKEN_OVER) {
         check(server_wait_state(&server, first, PEER_CLOSED, SERVER_PATIENCE_MS),
               "%s: the first publisher is closed", c->name);
-        check(server_ended(&server, "publish", "taken_over") >= 1,
-              "%s: and counted as taken over", c->name);
+        check(server_ended(&server, "publish", "taken_over") >= 1, "%s: and counted as taken over",
+              c->name);
     }
     server_free_peers(&server, v, FEW);
     peer_free(first);

@@ -152,8 +152,8 @@ int main(int argc, char **argv)
             half_kb = server_rss_kb(&server);
         }
     }
-    check(bad == 0, "every one of %d viewers joined, played and left (%u did not)",
-          BATCHES * BATCH, bad);
+    check(bad == 0, "every one of %d viewers joined, played and left (%u did not)", BATCHES * BATCH,
+          bad);
     wait_empty();
     check(server_sessions_now(&server) == 1, "the admin API lists the publisher only");
     int64_t rss_kb = server_rss_kb(&server);

@@ -81,9 +81,7 @@ static const struct row rows[] = {
      .pub = {.srtp = GCM},
      .viewer = {.srtp = GCM},
      .want = PEER_PROFILE_GCM_128},
-    {.name = "gcm-256-or-128",
-     .codec = PEER_VP8,
-     .viewer = {.srtp = GCM_256 ":" GCM}},
+    {.name = "gcm-256-or-128", .codec = PEER_VP8, .viewer = {.srtp = GCM_256 ":" GCM}},
     {.name = "cm",
      .codec = PEER_VP8,
      .pub = {.srtp = CM},
@@ -135,7 +133,8 @@ static struct peer *start(const struct row *r, bool publisher)
     m.ipv6 = d->ipv6;
     m.trickle = d->trickle;
     m.quirks = d->quirks;
-    /* What a publisher lost before a key frame is not asked for any more: none, where all counts. */
+    /* What a publisher lost before a key frame is not asked for any more: none, where all counts.
+     */
     m.keyframe_ms = r->pub.loss > 0 ? 60000 : 1000;
     m.video_kbps = SERVER_SCALED(300, 150);
     snprintf(stream, sizeof(stream), "%s", r->name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_forged.c - a hundred thousand forged datagrams on the media port, from strangers and with the
- * victims' own addresses, ufrags and SSRCs: a running viewer loses nothing, no session changes,
+/* test_forged.c - a hundred thousand forged datagrams on the media port, from strangers and with
+ * the victims' own addresses, ufrags and SSRCs: a running viewer loses nothing, no session changes,
  * every drop has its name, and nobody is answered. */
 #include "tests/peer/peer_internal.h"
 #include "tests/server/server_kit.h"
@@ -105,9 +105,10 @@ static size_t stun_cut(const struct peer *v, uint8_t *out)
 /* The first flight of a client as any scanner sends it. */
 static size_t client_hello(const struct peer *v, uint8_t *out)
 {
-    static const uint8_t head[] = {22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 54 + 0, /* record */
-                                   1,  0,    0,    42, 0, 0, 0, 0, 0, 0, 0, 42, /* handshake */
-                                   0xfe, 0xfd};
+    static const uint8_t head[] = {22,     0xfe, 0xff, 0,  0, 0, 0, 0, 0, 0, 0, 0,
+                                   54 + 0,                                          /* record */
+                                   1,      0,    0,    42, 0, 0, 0, 0, 0, 0, 0, 42, /* handshake */
+                                   0xfe,   0xfd};
     static const uint8_t tail[] = {0, 0, 0, 2, 0xc0, 0x2b, 1, 0};
 
     (void)v;
@@ -301,8 +302,8 @@ static unsigned flood(unsigned ret_sent[N_FORGERIES])
 /* What must not change about the sessions, as text. */
 static void describe(char *out, size_t cap)
 {
-    static const char *const names[] = {"id",     "role",   "stream",    "state", "codecs",
-                                        "link",   "remote", "transport", "srtp"};
+    static const char *const names[] = {"id",   "role",   "stream",    "state", "codecs",
+                                        "link", "remote", "transport", "srtp"};
     cJSON *l = server_sessions(&server);
     size_t at = 0;
 
@@ -392,8 +393,7 @@ static void test_flood(void)
     check_silence();
     check(peer_stats(victims[1])->stun_errors == stun_errors, "the viewer got no STUN error");
     rss_kb = server_rss_kb(&server) - rss_kb;
-    check(SERVER_SANITIZED || rss_kb <= RSS_GROWTH_KB, "memory grew by %lld kB",
-          (long long)rss_kb);
+    check(SERVER_SANITIZED || rss_kb <= RSS_GROWTH_KB, "memory grew by %lld kB", (long long)rss_kb);
     free(before);
     free(after);
 }

@@ -158,9 +158,9 @@ static void quiet_end(struct quiet *q)
         return;
     }
     int64_t left_ms = q->moved_ms + CONSENT_MS - server_now_ms();
-    check(server_until(&server, (left_ms > 0 ? left_ms : 0) + SERVER_PATIENCE_MS / 3, quiet_done,
-                       q),
-          "quiet: both play on after the next consent check");
+    check(
+        server_until(&server, (left_ms > 0 ? left_ms : 0) + SERVER_PATIENCE_MS / 3, quiet_done, q),
+        "quiet: both play on after the next consent check");
     check(peer_faults(q->a.viewer) == 0 && peer_faults(q->b.viewer) == 0,
           "quiet: nothing is wrong");
     struct peer *all[] = {q->a.viewer, q->b.viewer, q->a.pub, q->b.pub};
