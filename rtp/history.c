@@ -68,6 +68,7 @@ int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max
             memcpy(bytes + (s->pos & (n_bytes - 1)), from, (size_t)s->ext_len + s->payload_len);
         }
     }
+    h->valid_from = h->write_pos - (h->n_bytes - HISTORY_PACKET_MAX);
     free(h->bytes); /* lint: allow BANNED the old ring */
     h->bytes = bytes;
     h->n_bytes = n_bytes;
@@ -200,7 +201,7 @@ const struct hist_slot *history_find(const struct history *h, unsigned dt, uint1
 const uint8_t *history_bytes(const struct history *h, const struct hist_slot *s)
 {
     /* The spare bytes at the ring's end are overwritten only together with its last packet. */
-    if (h->write_pos - s->pos > h->n_bytes - HISTORY_PACKET_MAX) {
+    if (s->pos < h->valid_from || h->write_pos - s->pos > h->n_bytes - HISTORY_PACKET_MAX) {
         return NULL;
     }
     return h->bytes + (s->pos & (h->n_bytes - 1));

@@ -49,6 +49,7 @@ struct history {
     uint16_t next_rank[DT_MAX];
     uint8_t *bytes;
     uint32_t n_bytes;       /* a power of two */
+    uint64_t valid_from;    /* bytes before this position did not survive history_fit */
     uint64_t write_pos;     /* never wraps */
     uint64_t entry_arrival; /* arrival number + 1 of the latest packet with DESC_ENTRY; 0 = none
                                since the start */

@@ -116,8 +116,7 @@ struct api_cmd {
         } source;
         struct {
             uint8_t mline; /* m-line index of the viewer's answer */
-            int8_t layer;  /* index into the publisher's layers, ordered by size, 0 = smallest; -1
-                              automatic */
+            int8_t layer;  /* index in the order of the publisher's a=simulcast; -1: automatic */
             char rid[API_RID_MAX]; /* or by rid; "" = use layer */
         } layer;
         struct {

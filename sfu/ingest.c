@@ -11,6 +11,8 @@
 
 /* The cap allows bursts: key frames come at many times the mean rate. */
 #define CAP_BURST_US (2 * US_PER_S)
+/* How long an SSRC that a source has left cannot come back. */
+#define LEFT_US (2 * US_PER_S)
 /* What a REMB never goes below, and what it may say where no cap is set. */
 #define REMB_FLOOR_BPS 150000
 #define REMB_CAP_BPS   50000000
@@ -38,7 +40,7 @@ static void bind_ssrc(struct ingest *in, uint32_t ssrc, struct source *src, bool
 
 /* Tracks, layers and announced SSRCs of one media section. */
 static bool add_mline(struct ingest *in, struct stream *st, const struct api_mline *ml,
-                      uint8_t index)
+                      uint8_t index, uint64_t publisher)
 {
     uint8_t layers = MAX(ml->n_rids, (uint8_t)1);
     struct track *t = track_open(st, index, ml->kind, layers);
@@ -48,6 +50,7 @@ static bool add_mline(struct ingest *in, struct stream *st, const struct api_mli
     t->best = -1;
     for (uint8_t i = 0; i < layers; i++) {
         memcpy(t->rids[i], ml->rids[i], sizeof(t->rids[i]));
+        t->enc[i].publisher = publisher;
         encoding_restart(&t->enc[i]);
         add_source(in, &t->enc[i], ml);
     }
@@ -79,7 +82,7 @@ struct ingest *ingest_new(struct peer *p, int64_t now_us)
     uint8_t next[2] = {[MEDIA_AUDIO] = 0, [MEDIA_VIDEO] = 1};
     for (uint8_t i = 0; ok && i < p->session->n_mlines; i++) {
         const struct api_mline *ml = &p->session->mlines[i];
-        ok = add_mline(in, p->stream, ml, next[ml->kind]);
+        ok = add_mline(in, p->stream, ml, next[ml->kind], p->id);
         next[ml->kind] = (uint8_t)(next[ml->kind] + 2);
     }
     if (!ok) {
@@ -197,32 +200,64 @@ static const struct api_mline *section_of(const struct peer *p, const struct rtp
     return !named && matches == 1 ? by_pt : NULL; /* an unknown MID drops the packet */
 }
 
-/* The stream has gone over to a new SSRC (Firefox after a=inactive, a restarted encoder). */
-static void rebind(struct ingest *in, struct source *src)
+static void unbind(struct ingest *in, struct binding *b)
 {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < in->n_bindings; i++) {
-        if (in->bindings[i].src != src) {
-            in->bindings[kept++] = in->bindings[i];
+    *b = in->bindings[--in->n_bindings];
+    in->last = NULL;
+}
+
+/* The stream has gone over to a new SSRC (Firefox after a=inactive, a restarted encoder). Packets
+ * of the old one that are still under way must not take it back: its binding stays for a while, to
+ * nothing. */
+static void rebind(struct ingest *in, struct source *src, int64_t now_us)
+{
+    for (unsigned i = 0; i < in->n_bindings;) {
+        struct binding *b = &in->bindings[i];
+        if (b->src == src && b->rtx) {
+            unbind(in, b);
+            continue;
         }
+        if (b->src == src) {
+            b->src = NULL;
+            b->left_us = now_us;
+        }
+        i++;
     }
-    in->n_bindings = kept;
     in->last = NULL;
     nack_init(&src->nack);
     encoding_restart(src->enc);
 }
 
-struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt)
+/* Announced, but not the stream that is served: a legacy SIM group is taken as its first SSRC
+ * (SIM-12). */
+static bool is_spare(const struct api_mline *ml, uint32_t ssrc)
+{
+    for (unsigned i = 1; i < ml->n_ssrcs; i++) {
+        if (ml->ssrcs[i] == ssrc || ml->rtx_ssrcs[i] == ssrc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt,
+                            int64_t now_us)
 {
     struct ingest *in = p->ingest;
     struct binding *b = find(in, hdr->ssrc);
-    if (b) {
+    if (b && b->src) {
         return b;
+    }
+    if (b && now_us - b->left_us < LEFT_US) {
+        return NULL;
+    }
+    if (b) {
+        unbind(in, b);
     }
     struct ext_set set = {0};
     const struct api_mline *ml = section_of(p, hdr, pkt, &set);
     int role = ml ? pt_role(ml, hdr->pt) : 0;
-    if (!role) {
+    if (!role || is_spare(ml, hdr->ssrc)) {
         return NULL;
     }
     struct source *src = layer_of(in, ml, &set);
@@ -233,7 +268,7 @@ struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const 
         return NULL;
     }
     if (role == 1 && src->ssrc) {
-        rebind(in, src);
+        rebind(in, src, now_us);
     }
     bind_ssrc(in, hdr->ssrc, src, role == 2);
     return find(in, hdr->ssrc);
@@ -259,7 +294,7 @@ bool ingest_admit(struct peer *p, size_t len, int64_t now_us)
 void ingest_on_bye(struct peer *p, uint32_t ssrc)
 {
     struct binding *b = find(p->ingest, ssrc);
-    if (b && !b->rtx) {
+    if (b && b->src && !b->rtx) {
         b->src->enc->last_packet_us =
             INT64_MIN / 2; /* dead at the next tick: viewers go to a sibling */
     }

@@ -32,6 +32,7 @@ struct source {
 };
 
 struct binding {
+    int64_t left_us; /* src NULL: when the source went over to another SSRC */
     uint32_t ssrc;
     bool rtx;
     struct source *src;
@@ -57,7 +58,8 @@ void ingest_free(struct ingest *in);
 
 /* The binding of a packet, making one if MID, RID, SSRC line or payload type say so; NULL: unknown.
  */
-struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt);
+struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt,
+                            int64_t now_us);
 /* True if len bytes more stay below the publisher's cap. */
 bool ingest_admit(struct peer *p, size_t len, int64_t now_us);
 /* A BYE for ssrc. */

@@ -38,9 +38,11 @@ struct peer *router_peer_by_addr(const struct router *r, const struct addr *a)
 static void forget_addr(struct peer *p, unsigned slot)
 {
     struct router *r = p->router;
-    table_remove(&r->addrs, p->addr_keys[slot], p);
-    if (r->p.owners) {
-        owner_remove(r->p.owners, &p->addrs[slot], r->p.worker);
+    if (table_get(&r->addrs, p->addr_keys[slot]) == p) { /* else it is another session's by now */
+        table_remove(&r->addrs, p->addr_keys[slot], p);
+        if (r->p.owners) {
+            owner_remove(r->p.owners, &p->addrs[slot], r->p.worker);
+        }
     }
     p->addr_keys[slot] = 0;
 }
@@ -248,14 +250,21 @@ void peer_on_up(struct peer *p, struct seal *seal, int64_t now_us)
     router_owe(r, p);
 }
 
+/* An event that says no more than its kind. */
+static void tell(struct peer *p, enum api_ev_kind kind)
+{
+    struct router *r = p->router;
+    struct api_event ev = {.kind = kind, .worker = r->p.worker, .id = p->id};
+    r->p.ports.event(&ev, r->p.ports.ctx);
+}
+
 void peer_on_media(struct peer *p, int64_t now_us)
 {
     p->heard_us = now_us;
     if (!p->live || p->silent) {
         p->live = true;
         p->silent = false;
-        struct api_event ev = {.kind = API_EV_LIVE, .worker = p->router->p.worker, .id = p->id};
-        p->router->p.ports.event(&ev, p->router->p.ports.ctx);
+        tell(p, API_EV_LIVE);
     }
 }
 
@@ -284,7 +293,10 @@ void peer_drain_link(struct peer *p, int64_t now_us)
     int64_t heard = link_last_heard(p->link);
     if (heard > p->heard_us) {
         p->heard_us = heard;
-        p->silent = p->silent && p->ingest; /* a publisher comes back with its media */
+        if (p->silent && !p->ingest) { /* a publisher comes back with its media */
+            p->silent = false;
+            tell(p, API_EV_LIVE);
+        }
     }
     p->owes_link = true;
     router_owe(p->router, p);
@@ -369,8 +381,7 @@ bool peer_check(struct peer *p, int64_t now_us)
     }
     if (!p->silent && idle > (int64_t)c->limits.gone_timeout_ms * US_PER_MS) {
         p->silent = true;
-        struct api_event ev = {.kind = API_EV_SILENT, .worker = p->router->p.worker, .id = p->id};
-        p->router->p.ports.event(&ev, p->router->p.ports.ctx);
+        tell(p, API_EV_SILENT);
     }
     return false;
 }

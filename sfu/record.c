@@ -15,6 +15,8 @@ static void fill_head(struct record *h, enum record_kind kind, const struct enco
         .n_layers = t->n_enc,
         .media = t->kind,
         .stream = t->stream->id,
+        .publisher = e->publisher,
+        .epoch = e->epoch,
         .deaf = e->keys.deaf,
     };
     memcpy(h->rid, t->rids[e->index], sizeof(h->rid));

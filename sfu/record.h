@@ -22,6 +22,8 @@ struct record {
     uint8_t track, layer, n_layers;
     enum media_kind media;
     uint64_t stream;
+    uint64_t publisher;
+    uint32_t epoch;
     bool deaf; /* the source ignores key frame requests */
     char rid[API_RID_MAX];
 };

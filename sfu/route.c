@@ -138,6 +138,9 @@ static uint64_t account(struct router *r, struct source *src, const struct api_c
                                    codec_info(codec->id)->clock_hz, now_us);
     } else if (src->stats.any) {
         seq = seq_unwrap(src->stats.highest, hdr->seq16);
+        if (seq > src->stats.highest) {
+            return 0; /* nobody can have asked for it */
+        }
     }
     if (seq && codec->nack && nack_on_seq(&src->nack, seq, now_us) == -ERANGE) {
         router_want_key(r, src->enc, now_us); /* too much is missing to ask for it piece by piece */
@@ -206,7 +209,11 @@ void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, i
         r->n.drop_viewer_media++;
         return;
     }
-    struct binding *b = ingest_bind(p, &hdr, pkt);
+    if (p->stream->local != p) {
+        r->n.drop_late++; /* another has taken over; this session is about to end */
+        return;
+    }
+    struct binding *b = ingest_bind(p, &hdr, pkt, now_us);
     if (!b) {
         r->n.drop_unknown_ssrc++;
         return;

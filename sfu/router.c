@@ -12,6 +12,7 @@
 #include "sfu/ring.h"
 #include "sfu/sub.h"
 
+#define REPLICA_QUIET_US (2 * US_PER_S)
 #define SUB_CHECK_SLICES 10 /* a viewer's choice of layer is looked at ten times a second */
 
 int router_init(struct router *r, const struct router_params *p)
@@ -353,7 +354,18 @@ static struct encoding *record_encoding(struct router *r, const struct record *r
             }
         }
     }
-    return &t->enc[rec->layer];
+    struct encoding *e = &t->enc[rec->layer];
+    if (rec->publisher < e->publisher ||
+        (rec->publisher == e->publisher && rec->epoch < e->epoch)) {
+        return NULL; /* still under way from a source that has been replaced */
+    }
+    if (rec->publisher != e->publisher || rec->epoch != e->epoch) {
+        encoding_restart(e);
+        e->publisher = rec->publisher;
+        e->epoch = rec->epoch;
+        t->best = t->best == (int8_t)e->index ? -1 : t->best;
+    }
+    return e;
 }
 
 static void on_packet_record(struct router *r, const struct record_packet *rec)
@@ -407,14 +419,9 @@ void router_on_ring(struct router *r, struct ring *from, int64_t now_us)
         case RECORD_REPORT:
             on_report_record(r, rec);
             break;
-        case RECORD_RESTART: {
-            struct encoding *e = record_encoding(r, rec);
-            if (e) {
-                encoding_restart(e);
-                e->track->best = -1;
-            }
+        case RECORD_RESTART:
+            (void)record_encoding(r, rec); /* its epoch says it */
             break;
-        }
         case RECORD_DATAGRAM:
             on_datagram_record(r, rec, now_us);
             break;
@@ -474,11 +481,29 @@ static void tick_slice(struct router *r, unsigned slice, int64_t now_us, bool se
     }
 }
 
+/* Says again that a stream is wanted when nothing comes: the first word may have met a full
+ * mailbox. */
+static void ask_again(struct router *r, struct stream *s, int64_t now_us)
+{
+    int64_t newest = INT64_MIN / 2;
+    for (unsigned i = 0; i < s->n_tracks; i++) {
+        for (unsigned k = 0; s->tracks[i] && k < s->tracks[i]->n_enc; k++) {
+            newest = MAX(newest, s->tracks[i]->enc[k].last_packet_us);
+        }
+    }
+    if (s->asked && now_us - newest > REPLICA_QUIET_US) {
+        settle_replica(r, s, true);
+    }
+}
+
 static void tick_streams(struct router *r, int64_t now_us, bool second)
 {
     TABLE_EACH(e, &r->streams)
     {
         struct stream *s = e->value;
+        if (second) {
+            ask_again(r, s, now_us);
+        }
         for (unsigned i = 0; i < s->n_tracks; i++) {
             if (s->tracks[i]) {
                 track_tick(s->tracks[i], now_us);
@@ -513,10 +538,11 @@ static void tick_links(struct router *r, int64_t now_us)
 
 void router_tick(struct router *r, int64_t now_us)
 {
-    if (now_us < r->next_tick_us) {
+    /* Timers come a little early or late: the rate is what counts. */
+    if (now_us < r->next_tick_us - ROUTER_TICK_US / 2) {
         return;
     }
-    r->next_tick_us = now_us + ROUTER_TICK_US;
+    r->next_tick_us = MAX(r->next_tick_us + ROUTER_TICK_US, now_us);
     r->slice = (r->slice + 1) % ROUTER_WHEEL;
     tick_links(r, now_us);
     if (r->slice % SUB_CHECK_SLICES == 0) {

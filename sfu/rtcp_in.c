@@ -110,7 +110,7 @@ static bool on_sr(struct in *in, const struct rtcp_packet *pkt)
     if (rtcp_sr_read(pkt, &rep)) {
         return false;
     }
-    if (rep.is_sr && in->p->ingest) {
+    if (rep.is_sr && in->p->ingest && in->p->stream->local == in->p) {
         on_sender_info(in, rep.ssrc, &rep.sender);
     }
     for (unsigned i = 0; i < rep.n_blocks; i++) {
@@ -123,7 +123,7 @@ static bool on_bye(struct in *in, const struct rtcp_packet *pkt)
 {
     uint32_t ssrcs[RTCP_FB_BYE_MAX];
     int n = rtcp_fb_bye_read(pkt, ssrcs, RTCP_FB_BYE_MAX);
-    for (int i = 0; i < n && in->p->ingest; i++) {
+    for (int i = 0; i < n && in->p->ingest && in->p->stream->local == in->p; i++) {
         ingest_on_bye(in->p, ssrcs[i]);
     }
     return n >= 0;

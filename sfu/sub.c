@@ -65,14 +65,20 @@ void sub_attach(struct sub *s, struct track *t, int64_t now_us)
     sub_choose(s, now_us);
 }
 
+static bool is_alive(const struct encoding *e, int64_t now_us)
+{
+    return e->open && now_us - e->last_packet_us <= TRACK_LAYER_DEAD_US;
+}
+
 /* The encoding it should get now; NULL while nothing flows. */
-static struct encoding *pick(const struct sub *s)
+static struct encoding *pick(const struct sub *s, int64_t now_us)
 {
     struct track *t = s->track;
     if (!t || t->best < 0) {
         return NULL;
     }
-    if (s->fixed_layer >= 0 && s->fixed_layer < (int8_t)t->n_enc && t->enc[s->fixed_layer].open) {
+    if (s->fixed_layer >= 0 && s->fixed_layer < (int8_t)t->n_enc &&
+        is_alive(&t->enc[s->fixed_layer], now_us)) {
         return &t->enc[s->fixed_layer];
     }
     struct encoding *e = &t->enc[t->best];
@@ -80,7 +86,7 @@ static struct encoding *pick(const struct sub *s)
         struct encoding *lower = NULL;
         for (unsigned i = 0; i < t->n_enc; i++) {
             struct encoding *c = &t->enc[i];
-            if (c->open && c->bitrate_bps > 0 && c->bitrate_bps < e->bitrate_bps &&
+            if (is_alive(c, now_us) && c->bitrate_bps > 0 && c->bitrate_bps < e->bitrate_bps &&
                 (!lower || c->bitrate_bps > lower->bitrate_bps)) {
                 lower = c;
             }
@@ -107,7 +113,7 @@ static uint64_t acceptable_entry(const struct encoding *e, int64_t now_us)
 
 void sub_choose(struct sub *s, int64_t now_us)
 {
-    struct encoding *e = pick(s);
+    struct encoding *e = pick(s, now_us);
     bool restarted = s->enc && s->live && s->seg_count && s->enc->open &&
                      s->enc->hist.resets != s->seg[s->seg_top].resets;
     if (restarted) {
@@ -129,7 +135,7 @@ void sub_choose(struct sub *s, int64_t now_us)
         s->want_after = e->hist.arrivals ? e->hist.arrivals - 1 : 0;
         return;
     }
-    s->want_after = acceptable_entry(e, now_us);
+    s->want_after = s->live ? e->hist.arrivals : acceptable_entry(e, now_us);
     if (e->hist.entry_arrival <= s->want_after) {
         router_want_key(s->peer->router, e, now_us);
     }

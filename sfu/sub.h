@@ -51,7 +51,9 @@ struct sub {
     bool live;             /* packets flow; false: waiting for an entry point */
     bool started;          /* something has been sent, ever */
     uint64_t want_after;   /* accept entry points with a larger arrival number */
-    uint64_t cursor;       /* next arrival number to look at */
+    uint64_t
+        caught_up;   /* arrivals when the present segment began: a replay up to here may be old */
+    uint64_t cursor; /* next arrival number to look at */
     /* numbers */
     struct sub_segment seg[SUB_SEGMENTS]; /* ring; the newest is seg[seg_top] */
     uint8_t seg_top;

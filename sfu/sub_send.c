@@ -73,6 +73,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     s->seg_count = MIN(s->seg_count + 1, SUB_SEGMENTS);
     s->last_out = g->out0 - 1;
     s->last_rank = (uint16_t)(g->rank0 - 1);
+    s->caught_up = e->hist.arrivals;
     s->enc = e;
     s->want = NULL;
     s->live = true;
@@ -326,7 +327,8 @@ static bool is_behind(const struct sub *s, int64_t now_us)
         return false;
     }
     const struct hist_slot *slot = history_arrived(h, s->cursor);
-    return h->arrivals - s->cursor > h->n_slots || (slot && now_us - slot->arrival_us > BEHIND_US);
+    return h->arrivals - s->cursor > h->n_slots ||
+           (s->cursor >= s->caught_up && slot && now_us - slot->arrival_us > BEHIND_US);
 }
 
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)

@@ -12,10 +12,6 @@
 #define AUDIO_BYTES     (64u << 10)
 #define AUDIO_BYTES_MAX (512u << 10)
 
-/* A camera layer is dead after this silence while a sibling flows (media-brain: 250 ms or four
- * frames; a margin for slow cameras). */
-#define LAYER_DEAD_US (1000 * US_PER_MS)
-
 struct track *track_open(struct stream *s, uint8_t index, enum media_kind kind, uint8_t n_enc)
 {
     if (index >= TRACKS_MAX || n_enc > API_LAYERS_MAX) {
@@ -116,7 +112,14 @@ void encoding_restart(struct encoding *e)
 {
     if (e->open) {
         history_reset(&e->hist);
+        describe_fini(&e->desc);
+        if (describe_init(&e->desc, e->codec)) {
+            encoding_close(e);
+        }
     }
+    e->epoch++;
+    e->last_packet_us = INT64_MIN / 2;
+    e->bitrate_bps = 0;
     e->has_sr = false;
     e->width = 0;
     e->height = 0;
@@ -154,7 +157,7 @@ void track_tick(struct track *t, int64_t now_us)
             continue;
         }
         encoding_tick(e);
-        if (now_us - e->last_packet_us > LAYER_DEAD_US) {
+        if (now_us - e->last_packet_us > TRACK_LAYER_DEAD_US) {
             continue;
         }
         /* Layers are ordered by what they weigh, never by name: OBS calls the largest one "0". The

@@ -13,7 +13,10 @@
 
 #define TRACKS_MAX 8 /* accepted media sections of one publisher */
 
-#define ENCODING_FRAMES 16 /* frames under way at once, for late packets */
+/* A layer is dead after this silence while a sibling flows (media-brain: 250 ms or four frames; a
+ * margin for slow cameras). */
+#define TRACK_LAYER_DEAD_US (1000 * US_PER_MS)
+#define ENCODING_FRAMES     16 /* frames under way at once, for late packets */
 
 struct router;
 struct peer;
@@ -21,8 +24,11 @@ struct peer;
 /* One layer of a track: one SSRC of the publisher. */
 struct encoding {
     struct track *track;
-    uint8_t index;       /* in track->enc: the order of a=simulcast */
-    bool open;           /* a packet has come; history and describe are allocated */
+    uint8_t index;      /* in track->enc: the order of a=simulcast */
+    uint64_t publisher; /* whose packets are stored, */
+    uint32_t epoch; /* and how often its numbering began anew: counted at the source, followed by
+                       replicas */
+    bool open;      /* a packet has come; history and describe are allocated */
     enum codec_id codec; /* of the latest packet that is not RED */
     struct history hist;
     struct describe desc;   /* publisher's worker only */

@@ -44,6 +44,7 @@ void tx_commit(struct tx_batch *b, uint64_t owner, const struct path *to, size_t
         run = &b->runs[i];
         b->paths[i] = *to;
         b->owner[i] = owner;
+        b->gso[i] = gso;
         *run = (struct udp_run){
             .to = &b->paths[i], .buf = b->buf + b->len, .seg_len = (uint16_t)len, .gso_off = !gso};
     }

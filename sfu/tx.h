@@ -19,6 +19,7 @@ struct tx_batch {
     struct udp_run runs[UDP_TX_RUNS];
     struct path paths[UDP_TX_RUNS]; /* runs[i].to: a copy, since a session may end while its runs
                                        wait for the socket */
+    bool gso[UDP_TX_RUNS];          /* the run may be segmented, as far as its peer is known */
     uint64_t owner[UDP_TX_RUNS];    /* session of each run */
     bool open;                      /* the last run may grow */
     uint32_t packets;

@@ -2,6 +2,7 @@
 #include "sfu/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -20,6 +21,9 @@
  * under load. */
 #define RX_BATCHES   4
 #define IDLE_TICK_MS 500
+/* At the end a full socket is waited for, so that close_notify leaves. */
+#define STOP_TRIES   20
+#define STOP_WAIT_MS 10
 
 /* ---- ways out of the router ---- */
 
@@ -70,7 +74,7 @@ static bool send_batch(struct worker *w)
         int n = end - w->batch_sent;
         int done = udp_send(w->udp, &b->runs[w->batch_sent], n);
         for (int i = w->batch_sent; i < w->batch_sent + done; i++) {
-            if (b->runs[i].gso_off && b->runs[i].len > b->runs[i].seg_len) {
+            if (b->gso[i] && b->runs[i].gso_off) {
                 struct peer *p = router_peer(&w->router, b->owner[i]);
                 if (p) {
                     p->gso_off = true; /* this path does not take segments */
@@ -129,9 +133,9 @@ void worker_on_datagram(struct worker *w, const struct path *from, uint8_t *buf,
     const char *ufrag;
     size_t n;
     if (demux_classify(buf, len) != DEMUX_STUN) {
-        if (!router_peer_by_addr(&w->router, &from->remote)) {
-            owner = owner_find(w->all->owners, &from->remote);
-        }
+        /* The shared table first: an address may have moved to another worker's session. */
+        int known = w->all->n > 1 ? owner_find(w->all->owners, &from->remote) : OWNER_NONE;
+        owner = known == OWNER_NONE ? w->index : known;
     } else if (owner_peek_ufrag(buf, len, &ufrag, &n) == 0) {
         owner = owner_of_ufrag(ufrag, n);
     }
@@ -166,7 +170,10 @@ static void stop(struct worker *w, int64_t now_us)
     while (w->router.n_peers) {
         unsigned before = w->router.n_peers;
         router_end_some(&w->router, API_END_SHUTDOWN, &w->batch, UDP_TX_RUNS / 2);
-        (void)send_batch(w);
+        for (int tries = 0; !send_batch(w) && tries < STOP_TRIES; tries++) {
+            struct pollfd room = {.fd = udp_fd(w->udp), .events = POLLOUT};
+            (void)poll(&room, 1, STOP_WAIT_MS); /* the last words of a thread: it may wait */
+        }
         tx_clear(&w->batch);
         w->batch_sent = 0;
         assert(w->router.n_peers < before);
@@ -236,7 +243,10 @@ static void on_udp(uv_poll_t *handle, int status, int events)
     struct worker *w = handle->data;
     thread_assert_media();
     int64_t now_us = turn(w);
-    (void)status;
+    if (status < 0) { /* libuv has stopped watching */
+        w->udp_events = 0;
+        watch_udp(w, UV_READABLE);
+    }
     take_commands(w, now_us);
     if (events & UV_READABLE) {
         for (int batch = 0; batch < RX_BATCHES; batch++) {
@@ -293,6 +303,7 @@ static void on_timer(uv_timer_t *handle)
     router_tick(&w->router, now_us);
     if (w->router.slice % (ROUTER_WHEEL / 4) == 0 || !w->router.n_peers) {
         publish_counters(w);
+        worker_tcp_resume(w);
         pace(w);
         atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
     }

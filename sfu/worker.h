@@ -46,6 +46,7 @@ struct worker {
     uint64_t next_conn;
     int listen_fd; /* worker 0: ICE-TCP listener, -1 */
     uv_poll_t listen_poll;
+    bool listen_paused; /* after an error; tried again four times a second */
     unsigned n_conns;
     bool stopping;
     _Atomic bool stop_asked; /* by MAIN, which then wakes the loop */
@@ -66,6 +67,8 @@ void worker_fini(struct worker *w);
 
 /* tcp part, worker_tcp.c */
 int worker_tcp_listen(struct worker *w, const struct addr *bind) MUST_CHECK;
+/* Listens again after a pause. */
+void worker_tcp_resume(struct worker *w);
 void worker_tcp_adopt(struct worker *w, struct tcp_conn *conn);
 void worker_tcp_send(struct worker *w, const struct udp_run *run);
 void worker_tcp_close_all(struct worker *w);

@@ -20,7 +20,7 @@ struct worker_conn {
     struct tcp_conn *tcp;
     uint64_t id;
     uv_poll_t poll;
-    uv_timer_t deadline; /* runs until a session claims the connection */
+    uv_timer_t deadline; /* looks now and then whether a session has the connection */
     int handles;         /* uv handles not yet closed */
     bool owned;          /* the owner is known to be this worker */
     bool closing;
@@ -57,6 +57,7 @@ static void drop_conn(struct worker_conn *c)
     struct peer *p = router_peer_by_addr(&w->router, &tcp_conn_path(c->tcp)->remote);
     if (p && p->link) {
         link_on_conn_closed(p->link, c->id);
+        peer_drain_link(p, clock_now_us());
     }
     close_handles(c);
 }
@@ -173,7 +174,7 @@ void worker_tcp_adopt(struct worker *w, struct tcp_conn *tcp)
     c->poll.data = c;
     uv_timer_init(&w->loop, &c->deadline);
     c->deadline.data = c;
-    uv_timer_start(&c->deadline, on_deadline, CONN_WAIT_MS, 0);
+    uv_timer_start(&c->deadline, on_deadline, CONN_WAIT_MS, CONN_WAIT_MS);
     if (take_frames(c, clock_now_us())) { /* bytes that travelled with it */
         watch(c);
     }
@@ -184,12 +185,26 @@ static void on_listen(uv_poll_t *handle, int status, int events)
     struct worker *w = handle->data;
     (void)events;
     struct path path;
-    for (int fd = status < 0 ? -1 : tcp_accept(w->listen_fd, &path); fd >= 0;
-         fd = tcp_accept(w->listen_fd, &path)) {
+    int fd = status < 0 ? status : tcp_accept(w->listen_fd, &path);
+    while (fd >= 0) {
         struct tcp_conn *tcp = tcp_conn_new(fd, &path);
         if (tcp) {
             worker_tcp_adopt(w, tcp);
         }
+        fd = tcp_accept(w->listen_fd, &path);
+    }
+    if (fd !=
+        -EAGAIN) { /* no descriptors left, most likely: worker_tcp_resume goes on in a moment */
+        uv_poll_stop(handle);
+        w->listen_paused = true;
+    }
+}
+
+void worker_tcp_resume(struct worker *w)
+{
+    if (w->listen_paused) {
+        w->listen_paused = false;
+        uv_poll_start(&w->listen_poll, UV_READABLE, on_listen);
     }
 }
 

@@ -9,7 +9,7 @@
 
 /* Incoming SSRCs allowed to a section: media and RTX of each layer, and a few more, because
  * Chromium probes and Firefox renumbers. */
-#define SSRCS_PER_LINE_MIN 8
+#define SSRCS_PER_LINE_MIN 32
 
 /* RFC 9725 4.4.2: one MediaStream, at most one track a kind; 4.4.3: no section is refused alone. */
 static int accept_sections(struct negotiate_plan *plan)

@@ -126,3 +126,26 @@ Test(history, a_jump_starts_anew_and_viewers_can_tell)
     cr_expect_eq(h.arrivals, 3, "arrival numbers go on");
     history_fini(&h);
 }
+
+Test(history, growing_brings_nothing_back_that_was_overwritten)
+{
+    struct history h = make(1 << 16);
+    unsigned here[2] = {0};
+    for (uint64_t seq = 1; seq <= 900; seq++) {
+        cr_assert_eq(put(&h, seq, 1, 0, 1000, 0), 0);
+    }
+    for (int grown = 0; grown < 2; grown++) {
+        for (uint64_t n = 0; n < h.arrivals; n++) {
+            const struct hist_slot *s = history_arrived(&h, n);
+            const uint8_t *b = s ? history_bytes(&h, s) : NULL;
+            here[grown] += b != NULL;
+            for (unsigned i = 0; b && i < s->payload_len; i++) {
+                cr_assert_eq(b[i], (uint8_t)s->seq, "packet %lu", s->seq);
+            }
+        }
+        cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 20), 0);
+    }
+    cr_expect_gt(here[0], 50);
+    cr_expect_eq(here[1], here[0]);
+    history_fini(&h);
+}

@@ -537,7 +537,7 @@ Test(negotiate, publish_session_says_what_the_plane_needs)
     cr_assert_eq(s->link.role, DTLS_SERVER);
     cr_assert_eq(s->link.fingerprints[0].digest[31], 0x8e);
     cr_assert(!s->link.only_cm && !s->link.data_channel);
-    cr_assert_eq(s->link.max_ssrcs, 16);
+    cr_assert_eq(s->link.max_ssrcs, 64);
     const struct api_mline *v = &s->mlines[1];
     cr_assert_eq(v->n_ssrcs, 1);
     cr_assert(v->ssrcs[0] == 21 && v->rtx_ssrcs[0] == 22);

@@ -719,5 +719,5 @@ int64_t server_wait_metric_down(struct server *s, const char *name, int64_t want
 
 void server_settle(struct server *s)
 {
-    server_run(s, SERVER_SCALED(1500, 3000));
+    server_run(s, SERVER_SCALED(1700, 3000));
 }

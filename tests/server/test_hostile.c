@@ -184,7 +184,10 @@ static void test_broken_rtp(void)
         }
         server_run(&server, 5);
     }
-    server_settle(&server);
+    for (size_t c = 0; c < 3; c++) {
+        (void)wait_rise(counters[c], before[c], want[c]);
+    }
+    server_settle(&server); /* no more than that either */
     for (size_t c = 0; c < 3; c++) {
         int64_t rise = server_metric(&server, counters[c]) - before[c];
         check(rise == want[c], "%s rose by %lld (%lld)", counters[c], (long long)rise,
@@ -216,9 +219,11 @@ static void test_unknown_ssrcs(void)
             server_run(&server, 10);
         }
     }
+    int64_t a_before = a;
+    a = wait_rise(unbound, a_before, 1);
+    b = wait_rise(refused, b, SSRCS - a);
     server_settle(&server);
-    a = server_metric(&server, unbound) - a;
-    b = server_metric(&server, refused) - b;
+    a = server_metric(&server, unbound) - a_before;
     check(a + b == SSRCS, "%d foreign SSRCs are dropped (%lld bound to nothing, %lld refused)",
           SSRCS, (long long)a, (long long)b);
     check(b > SSRCS / 2, "few of them were kept in mind");
@@ -306,6 +311,7 @@ static void test_broken_rtcp(void)
         }
         server_run(&server, 5);
     }
+    (void)wait_rise(name, before, want);
     server_settle(&server);
     int64_t rise = server_metric(&server, name) - before;
     check(any == (int64_t)(N_RTCPS * EACH), "%zu kinds of strange RTCP were sent", N_RTCPS);

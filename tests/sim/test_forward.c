@@ -84,17 +84,20 @@ Test(forward, loss_on_both_sides_is_repaired)
 Test(forward, a_publisher_that_returns_continues_the_stream)
 {
     /* worker of the first publisher, of the second, of the viewer */
-    static const int rows[][3] = {{0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 0}};
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        struct sim *s = sim_new(100 + i, SECOND);
-        struct sim_publisher *p = sim_publish(s, rows[i][0], 9, 1, 1000, 90000);
+    static const int rows[][3] = {{0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {0, 0, 1}};
+    static const uint16_t seqs[] = {40000, 1000, 19000, 20010};
+    for (unsigned n = 0; n < ARRAY_LEN(rows) * ARRAY_LEN(seqs); n++) {
+        unsigned i = n / ARRAY_LEN(seqs), k = n % ARRAY_LEN(seqs);
+        struct sim *s = sim_new(100 + n, SECOND);
+        struct sim_publisher *p = sim_publish(s, rows[i][0], 9, 1, 20000, 90000);
         struct sim_viewer *v = sim_view(s, rows[i][2], 9, true);
         sim_run(s, 3 * SECOND);
         uint64_t before = v->video.packets;
         cr_expect_gt(before, 80);
         sim_unpublish(s, p);
         sim_run(s, 2 * SECOND);
-        sim_publish(s, rows[i][1], 9, i % 2 ? 1 : 3, 40000, 7);
+        /* numbers above and below those of the first */
+        sim_publish(s, rows[i][1], 9, i % 2 ? 1 : 3, seqs[k], 7);
         sim_run(s, 5 * SECOND);
         expect_clean(s, v, "returned");
         cr_expect_gt(v->video.packets, before + 120, "row %u: %lu then %lu", i, before,
@@ -247,5 +250,94 @@ Test(forward, red_reaches_those_who_can_read_it_and_others_get_opus)
         cr_expect_geq(all[i]->audio.packets, 140);
         expect_clean(s, all[i], "red");
     }
+    sim_free(s);
+}
+
+Test(forward, a_new_ssrc_is_followed_here_and_by_replicas)
+{
+    struct sim *s = sim_new(100, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 9, 1, 40000, 90000);
+    struct sim_viewer *near = sim_view(s, 0, 9, true), *far = sim_view(s, 1, 9, true);
+    sim_run(s, 3 * SECOND);
+    uint64_t a = near->video.packets, b = far->video.packets;
+    p->layer[0].ssrc += 50;
+    p->layer[0].seq = 1000;
+    p->layer[0].key_wanted = true;
+    sim_run(s, 5 * SECOND);
+    cr_expect_geq(near->video.packets, a + 145, "%lu, then %lu", a, near->video.packets);
+    cr_expect_geq(far->video.packets, b + 145, "%lu, then %lu", b, far->video.packets);
+    expect_clean(s, near, "new ssrc");
+    expect_clean(s, far, "new ssrc");
+    sim_free(s);
+}
+
+Test(forward, a_joiner_of_a_deaf_source_gets_what_the_history_holds_once, .timeout = 60)
+{
+    struct sim *s = sim_new(100, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 9, 1, 40000, 90000);
+    p->ignores_pli = true;
+    sim_run(s, 2 * SECOND);
+    sim_view(s, 0, 9, true);
+    sim_run(s, 12 * SECOND); /* found out to be deaf */
+    p->layer[0].key_wanted = true;
+    sim_run(s, 4 * SECOND);
+    struct sim_viewer *late = sim_view(s, 0, 9, true);
+    sim_run(s, SECOND);
+    /* the key frame of four seconds ago, and all since */
+    cr_expect_geq(late->video.packets, 145);
+    cr_expect_leq(late->video.packets, 160, "%lu", late->video.packets);
+    expect_clean(s, late, "deaf");
+    sim_free(s);
+}
+
+Test(forward, a_straggler_of_the_publisher_before_does_not_spoil_the_next)
+{
+    for (int straggles = 0; straggles < 2; straggles++) {
+        struct sim *s = sim_new(100, SECOND);
+        struct sim_publisher *old = sim_publish(s, 0, 9, 1, 40000, 90000);
+        struct sim_viewer *v = sim_view(s, 0, 9, true);
+        sim_run(s, 3 * SECOND);
+        uint64_t before = v->video.packets;
+        struct sim_publisher *next = sim_publish(s, 0, 9, 1, 1000, 7);
+        next->next_frame_us += 200000;
+        next->next_audio_us += 200000;
+        if (straggles) {
+            sim_run(s, 40 * US_PER_MS);
+        }
+        peer_end(old->peer, API_END_TAKEN_OVER, NULL, NULL);
+        old->peer = NULL;
+        sim_run(s, 10 * SECOND);
+        cr_expect_geq(v->video.packets, before + 280, "%d: %lu, then %lu", straggles, before,
+                      v->video.packets);
+        expect_clean(s, v, "taken over");
+        sim_free(s);
+    }
+}
+
+Test(forward, a_layer_switch_does_not_go_back_in_time_and_outlives_the_layer)
+{
+    struct sim *s = sim_new(5, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 3, 3, 100, 5000);
+    struct sim_viewer *v = sim_view(s, 0, 3, true);
+    sim_run(s, 4 * SECOND);
+    p->layer[0].key_wanted = true; /* by another viewer's wish */
+    sim_run(s, 350 * US_PER_MS);
+    struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id};
+    c.u.layer.mline = 1;
+    c.u.layer.layer = 0;
+    uint64_t frame = v->video.last_frame_id;
+    uint32_t ts = v->video.top_ts;
+    router_on_cmd(v->r, &c, s->now_us);
+    sim_run(s, SECOND);
+    cr_expect_eq(v->video.layer, 0);
+    cr_expect_geq(v->video.last_frame_id, frame + 25);
+    cr_expect_leq((int32_t)(v->video.top_ts - ts), 95000, "%u ticks in a second",
+                  v->video.top_ts - ts);
+    uint64_t before = v->video.packets;
+    p->layer[0].paused = true;
+    sim_run(s, 5 * SECOND);
+    cr_expect_eq(v->video.layer, 2, "the layer it asked for has gone");
+    cr_expect_geq(v->video.packets, before + 300);
+    expect_clean(s, v, "switch");
     sim_free(s);
 }
