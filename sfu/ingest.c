@@ -240,20 +240,11 @@ static bool is_spare(const struct api_mline *ml, uint32_t ssrc)
     return false;
 }
 
-struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt,
-                            int64_t now_us)
+/* A packet of an SSRC that is not bound yet. */
+static struct binding *bind_new(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt,
+                                int64_t now_us)
 {
     struct ingest *in = p->ingest;
-    struct binding *b = find(in, hdr->ssrc);
-    if (b && b->src) {
-        return b;
-    }
-    if (b && now_us - b->left_us < LEFT_US) {
-        return NULL;
-    }
-    if (b) {
-        unbind(in, b);
-    }
     struct ext_set set = {0};
     const struct api_mline *ml = section_of(p, hdr, pkt, &set);
     int role = ml ? pt_role(ml, hdr->pt) : 0;
@@ -272,6 +263,22 @@ struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const 
     }
     bind_ssrc(in, hdr->ssrc, src, role == 2);
     return find(in, hdr->ssrc);
+}
+
+struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const uint8_t *pkt,
+                            int64_t now_us)
+{
+    struct binding *b = find(p->ingest, hdr->ssrc);
+    if (b && b->src) {
+        return b;
+    }
+    if (b && now_us - b->left_us < LEFT_US) {
+        return NULL;
+    }
+    if (b) {
+        unbind(p->ingest, b);
+    }
+    return bind_new(p, hdr, pkt, now_us);
 }
 
 bool ingest_admit(struct peer *p, size_t len, int64_t now_us)

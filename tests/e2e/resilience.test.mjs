@@ -72,9 +72,8 @@ test('publisher killed, another comes under its name: the same viewer plays on',
   await publish(browser, { stream: 'return', codec: 'VP8', base: 1_000_000 });
   await viewer.bringToFront(); // a page behind another shows one frame a second
   const live = await mark(viewer);
-  const found = (f) => f.good && f.id > 1_000_000;
-  await viewer.waitForFunction(`window.watched.seen.some(${found})`, null, { timeout: 15000 });
-  const first = await viewer.evaluate(`window.watched.seen.find(${found}).at`);
+  await viewer.waitForFunction(() => window.watched.seen.some((f) => f.good && f.id > 1_000_000), null, { timeout: 15000 });
+  const first = await viewer.evaluate(() => window.watched.seen.find((f) => f.good && f.id > 1_000_000).at);
   t.diagnostic(`the first frame of the new publisher ${Math.round(first - live)} ms after it was live`);
   assert.ok(first - live < 3000, `frames came ${Math.round(first - live)} ms after the publisher was back`);
   await sleep(3000);
@@ -84,41 +83,72 @@ test('publisher killed, another comes under its name: the same viewer plays on',
   assert.ok(!seen.states.includes('reconnecting'), seen.states.join(', '));
 });
 
-test("viewer's address changes while it plays: it plays on", async (t) => {
-  // A relay between viewer and server; its far socket is replaced, as a NAT does that has forgotten a mapping.
+/** A relay between a viewer and the server. renew() gives it another far address, as a NAT does that forgot a mapping; while deaf, nothing comes back. */
+async function startRelay() {
   const near = createSocket('udp4').bind(0, '127.0.0.1');
   await once(near, 'listening');
-  let viewerPort, far, sockets = 0;
-  const renew = () => {
-    far?.close();
-    far = createSocket('udp4');
-    far.on('message', (data) => near.send(data, viewerPort, '127.0.0.1'));
-    sockets++;
+  let viewerPort, far;
+  const relay = {
+    deaf: false,
+    renew() {
+      far?.close();
+      far = createSocket('udp4');
+      far.on('message', (data) => relay.deaf || near.send(data, viewerPort, '127.0.0.1'));
+    },
+    close() {
+      near.close();
+      far.close();
+    },
+    /** What makes a page take this way: for publishFrom and watchFrom. */
+    way: [(port) => window.rewriteAnswers((sdp) => sdp.replace(/a=candidate:.*\r\n/g, '')
+      .replaceAll('a=end-of-candidates', `a=candidate:1 1 udp 2130706431 127.0.0.1 ${port} typ host\r\na=end-of-candidates`)), near.address().port],
   };
-  renew();
   near.on('message', (data, from) => {
     viewerPort = from.port;
     far.send(data, server.ports.media, '127.0.0.1');
   });
+  relay.renew();
+  return relay;
+}
+
+test("viewer's address changes while it plays: it plays on", async (t) => {
+  const relay = await startRelay();
   try {
     await publish(browser, { stream: 'roam', codec: 'VP8' });
-    const viewer = await watch({ stream: 'roam' }, [(port) => window.rewriteAnswers((sdp) => sdp.replace(/a=candidate:.*\r\n/g, '')
-      .replaceAll('a=end-of-candidates', `a=candidate:1 1 udp 2130706431 127.0.0.1 ${port} typ host\r\na=end-of-candidates`)), near.address().port]);
+    const viewer = await watch({ stream: 'roam' }, relay.way);
     const address = async () => (await server.sessions()).find((s) => s.role === 'play' && s.stream.startsWith('roam')).remote;
     const before = await address();
-    renew();
+    relay.renew();
     const changed = await mark(viewer);
     await until(async () => await address() !== before, 10000, 'the server follows');
-    await sleep(5000);
+    await sleep(6000);
     const seen = await since(viewer, changed + 100);
     t.diagnostic(`from ${before} to ${await address()}, the first frame ${seen.firstAt - Math.round(changed)} ms after the change`);
-    assert.ok(seen.firstAt - changed < 3500, `frames came ${seen.firstAt - changed} ms after the change`);
+    assert.ok(seen.firstAt - changed < 5000, `frames came ${seen.firstAt - changed} ms after the change`);
     assertSeen(t, seen, { frames: 60, delay: 400, hz: 1000, first: Infinity });
     assert.deepEqual(seen.states, ['connecting', 'live']);
-    assert.equal(sockets, 2);
   } finally {
-    near.close();
-    far.close();
+    relay.close();
+  }
+});
+
+test('nothing arrives for two seconds: the picture is back at once', async (t) => {
+  const relay = await startRelay();
+  try {
+    await publish(browser, { stream: 'gap', codec: 'VP8' });
+    const viewer = await watch({ stream: 'gap' }, relay.way);
+    relay.deaf = true;
+    await sleep(2000);
+    relay.deaf = false;
+    const over = await mark(viewer);
+    await sleep(4000);
+    const seen = await since(viewer, over + 1000);
+    t.diagnostic(`the first frame ${(await since(viewer, over)).firstAt - Math.round(over)} ms after it was over`);
+    // The first second is for the repair; then all is as before.
+    assertSeen(t, seen, { frames: 70, delay: 400, hz: 1000, first: Infinity });
+    assert.deepEqual(seen.states, ['connecting', 'live']);
+  } finally {
+    relay.close();
   }
 });
 
