@@ -91,6 +91,8 @@ struct sub {
     /* told by the viewer */
     uint32_t lost, fraction_lost_q8, jitter_us, rtt_us;
     int64_t wishes_since_us; /* key frame wishes are counted from here */
+    int64_t refused_us;      /* how long the share of repair would take for what a turn refused */
+    int64_t gave_up_us;      /* when repair last gave way to a key frame */
     uint32_t wishes;
     int64_t last_sr_us;
     uint32_t sr_lsr;                     /* middle bits of the NTP time of the last SR sent */

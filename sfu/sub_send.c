@@ -18,6 +18,9 @@
 /* What is older than this when its turn comes is not sent any more: a new entry point is awaited.
  */
 #define BEHIND_US (3 * US_PER_S)
+/* What would have to wait so long for its share of repair is a reason for a key frame, so often. */
+#define HOPELESS_US    (300 * US_PER_MS)
+#define GAVE_UP_GAP_US US_PER_S
 /* Repair may take this share of what the viewer is sent, so that NACKs of what was never lost cost
  * little. What was not used is saved up for so long, since losses come in bursts; packets of key
  * frames may use as much again in advance. */
@@ -254,6 +257,7 @@ static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_
     s->rtx_filled_us = now_us;
     if (s->rtx_tokens - cost < least) {
         s->peer->router->n.tx_rtx_refused++;
+        s->refused_us += cost * US_PER_S * 100 / (bytes_per_s * REPAIR_PERCENT);
         return false;
     }
     s->rtx_tokens -= cost;
@@ -331,13 +335,29 @@ static bool is_behind(const struct sub *s, int64_t now_us)
            (s->cursor >= s->caught_up && slot && now_us - slot->arrival_us > BEHIND_US);
 }
 
-bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
+/* Answers what was asked for again. A viewer that misses more than its share for repair covers soon
+ * would ask on in vain, and freeze for seconds before it asked for a key frame: it gets that at
+ * once. Returns false when b is full. */
+static bool repair(struct sub *s, struct tx_batch *b, int64_t now_us)
 {
+    s->refused_us = 0;
     while (s->nack_n) {
         if (!resend(s, s->nack_queue[s->nack_n - 1], b, now_us)) {
             return false;
         }
         s->nack_n--;
+    }
+    if (s->refused_us > HOPELESS_US && s->live && now_us - s->gave_up_us > GAVE_UP_GAP_US) {
+        s->gave_up_us = now_us;
+        router_want_key(s->peer->router, s->enc, now_us);
+    }
+    return true;
+}
+
+bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
+{
+    if (!repair(s, b, now_us)) {
+        return false;
     }
     if (s->live && is_behind(s, now_us)) {
         s->live = false;

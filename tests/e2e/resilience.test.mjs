@@ -83,31 +83,36 @@ test('publisher killed, another comes under its name: the same viewer plays on',
   assert.ok(!seen.states.includes('reconnecting'), seen.states.join(', '));
 });
 
-/** A relay between a viewer and the server. renew() gives it another far address, as a NAT does that forgot a mapping; while deaf, nothing comes back. */
+/**
+ * A relay between a viewer and the server. As a NAT it has an address of its own towards the server for each of the viewer's (a browser probes from all of its interfaces);
+ * renew() forgets them all. While deaf, nothing comes back.
+ */
 async function startRelay() {
-  const near = createSocket('udp4').bind(0, '127.0.0.1');
+  const near = createSocket('udp4').bind(0, '127.0.0.1'), far = new Map();
   await once(near, 'listening');
-  let viewerPort, far;
   const relay = {
     deaf: false,
     renew() {
-      far?.close();
-      far = createSocket('udp4');
-      far.on('message', (data) => relay.deaf || near.send(data, viewerPort, '127.0.0.1'));
+      far.forEach((socket) => socket.close());
+      far.clear();
     },
     close() {
+      relay.renew();
       near.close();
-      far.close();
     },
     /** What makes a page take this way: for publishFrom and watchFrom. */
     way: [(port) => window.rewriteAnswers((sdp) => sdp.replace(/a=candidate:.*\r\n/g, '')
       .replaceAll('a=end-of-candidates', `a=candidate:1 1 udp 2130706431 127.0.0.1 ${port} typ host\r\na=end-of-candidates`)), near.address().port],
   };
   near.on('message', (data, from) => {
-    viewerPort = from.port;
-    far.send(data, server.ports.media, '127.0.0.1');
+    let socket = far.get(from.port);
+    if (!socket) {
+      socket = createSocket('udp4');
+      socket.on('message', (back) => relay.deaf || near.send(back, from.port, from.address));
+      far.set(from.port, socket);
+    }
+    socket.send(data, server.ports.media, '127.0.0.1');
   });
-  relay.renew();
   return relay;
 }
 
@@ -124,7 +129,7 @@ test("viewer's address changes while it plays: it plays on", async (t) => {
     await sleep(6000);
     const seen = await since(viewer, changed + 100);
     t.diagnostic(`from ${before} to ${await address()}, the first frame ${seen.firstAt - Math.round(changed)} ms after the change`);
-    assert.ok(seen.firstAt - changed < 5000, `frames came ${seen.firstAt - changed} ms after the change`);
+    assert.ok(seen.firstAt - changed < 3500, `frames came ${seen.firstAt - changed} ms after the change`);
     assertSeen(t, seen, { frames: 60, delay: 400, hz: 1000, first: Infinity });
     assert.deepEqual(seen.states, ['connecting', 'live']);
   } finally {
@@ -132,7 +137,7 @@ test("viewer's address changes while it plays: it plays on", async (t) => {
   }
 });
 
-test('nothing arrives for two seconds: the picture is back at once', async (t) => {
+test('nothing arrives for two seconds: the picture is back soon after', async (t) => {
   const relay = await startRelay();
   try {
     await publish(browser, { stream: 'gap', codec: 'VP8' });
@@ -142,10 +147,11 @@ test('nothing arrives for two seconds: the picture is back at once', async (t) =
     relay.deaf = false;
     const over = await mark(viewer);
     await sleep(4000);
-    const seen = await since(viewer, over + 1000);
-    t.diagnostic(`the first frame ${(await since(viewer, over)).firstAt - Math.round(over)} ms after it was over`);
-    // The first second is for the repair; then all is as before.
-    assertSeen(t, seen, { frames: 70, delay: 400, hz: 1000, first: Infinity });
+    const took = (await since(viewer, over)).firstAt - Math.round(over);
+    t.diagnostic(`the first frame ${took} ms after it was over`);
+    assert.ok(took < 1500, `the first frame came after ${took} ms`);
+    const seen = await since(viewer, over + 2000); // then all is as before
+    assertSeen(t, seen, { frames: 45, delay: 400, hz: 1000, first: Infinity });
     assert.deepEqual(seen.states, ['connecting', 'live']);
   } finally {
     relay.close();

@@ -132,8 +132,8 @@ int main(int argc, char **argv)
 {
     static const char *const sets[] = {
         "media.workers=2",
-        SERVER_SANITIZED ? "limits.gone_timeout_ms=4000" : "limits.gone_timeout_ms=2000",
-        SERVER_SANITIZED ? "limits.end_timeout_ms=8000" : "limits.end_timeout_ms=3000",
+        SERVER_SANITIZED ? "limits.gone_timeout_ms=4000" : "limits.gone_timeout_ms=1500",
+        SERVER_SANITIZED ? "limits.end_timeout_ms=8000" : "limits.end_timeout_ms=2500",
         NULL,
     };
     unsigned bad = 0;

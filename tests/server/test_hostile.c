@@ -14,7 +14,7 @@
 #define CAP_KBPS   2000
 #define STORMERS   8
 #define STORM_MS   5000
-#define PLIS_MS    3000
+#define PLIS_MS    2000
 #define DROPPED(w) "sluice_dropped_packets_total{reason=\"" w "\"}"
 #define PLI_PER_S  4
 #define RTP_HEAD   12
@@ -219,11 +219,12 @@ static void test_unknown_ssrcs(void)
             server_run(&server, 10);
         }
     }
-    int64_t a_before = a;
-    a = wait_rise(unbound, a_before, 1);
-    b = wait_rise(refused, b, SSRCS - a);
-    server_settle(&server);
-    a = server_metric(&server, unbound) - a_before;
+    int64_t a_before = a, b_before = b, end_ms = server_now_ms() + SERVER_PATIENCE_MS;
+    do {
+        server_run(&server, 100);
+        a = server_metric(&server, unbound) - a_before;
+        b = server_metric(&server, refused) - b_before;
+    } while (a + b < SSRCS && server_now_ms() < end_ms);
     check(a + b == SSRCS, "%d foreign SSRCs are dropped (%lld bound to nothing, %lld refused)",
           SSRCS, (long long)a, (long long)b);
     check(b > SSRCS / 2, "few of them were kept in mind");
@@ -343,7 +344,7 @@ static void storm_nacks(struct peer *p)
     static struct peer_rng rng = {.state = 7};
     const struct peer_rx *x = video_of(p);
 
-    for (int k = 0; k < 10; k++) {
+    for (int k = 0; x && k < 10; k++) {
         uint16_t seqs[64];
         uint16_t at = (uint16_t)(x->highest - 64 - peer_rng_next(&rng) % 336);
         struct peer_rtcp_out o = {.len = 0};
@@ -391,10 +392,11 @@ static void test_nacks_and_cap(void)
     const char *refused = "sluice_rtx_packets_total{result=\"refused\"}";
     struct meter e, c, h;
 
+    check(server_wait_more(&server, &evil, 1, 60) == 0 && video_of(evil), "there is a picture");
     int64_t nacks_before = server_metric(&server, nacks);
     int64_t refused_before = server_metric(&server, refused);
     int64_t rate_before = server_metric(&server, DROPPED("rate"));
-    run_storm(evil, 2500); /* what was saved up for repair, and for bursts, is spent */
+    run_storm(evil, 2200); /* what was saved up for repair, and for bursts, is spent */
     meter_start(&e, evil);
     meter_start(&c, calm);
     meter_start(&h, heavy_viewer);
@@ -413,7 +415,8 @@ static void test_nacks_and_cap(void)
     check(wait_rise(refused, refused_before, 1000) >= 1000, "refusals are counted");
     check(wait_rise(nacks, nacks_before, 1000) >= 1000, "the NACKs are counted");
     check(peer_faults(evil) == 0, "nothing wrong was sent");
-    check(server_flawless(calm, "calm viewer"), "a calm viewer of the stream lost nothing");
+    check(peer_faults(calm) == 0 && peer_stats(calm)->lost == 0,
+          "a calm viewer of the stream lost nothing");
     int64_t kbps = took_ms ? (int64_t)h.bytes * 8 / took_ms : 0;
     check(kbps > 0 && kbps <= CAP_KBPS * 115 / 100,
           "a publisher of %d kbit/s is cut to its cap of %d (%lld)", 4 * CAP_KBPS, CAP_KBPS,
@@ -446,7 +449,8 @@ static void test_pli_storm(void)
     check(got >= 1 && got <= most, "of %u requests the publisher sees %llu (at most %llu)", asked,
           (unsigned long long)got, (unsigned long long)most);
     for (int i = 0; i < STORMERS; i++) {
-        check(server_flawless(evil[i], "stormer"), "stormer %d gets whole media", i);
+        check(peer_faults(evil[i]) == 0 && peer_stats(evil[i])->lost == 0,
+              "stormer %d gets whole media", i);
     }
     server_free_peers(&server, evil, STORMERS);
 }
@@ -466,7 +470,7 @@ int main(int argc, char **argv)
     test_nacks_and_cap();
     test_pli_storm();
     peer_set_paused(good_pub, true);
-    server_run(&server, SERVER_SCALED(800, 3000));
+    server_drain(&server, &good_viewer, 1);
     check(server_flawless(good_viewer, "neighbour"), "the neighbour has lost nothing all the time");
     check(peer_faults(good_pub) == 0, "its publisher was told nothing wrong");
     server_free_peers(&server, &good_viewer, 1);
