@@ -6,7 +6,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$PWD/build-image
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 server=''
 container=''
 
@@ -38,7 +37,7 @@ trap cleanup EXIT
 mkdir -p "$work"
 if [ ! -e "$work/base.done" ]; then
     rm -rf "$work/base"
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" "$mirror" \
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
         >"$work/debootstrap.log" 2>&1 || { tail "$work/debootstrap.log"; exit 1; }
     # The packages come from where this machine gets its own.
     for list in /etc/apt/sources.list.d/debian.sources /etc/apt/apt.conf.d/*proxy*; do
