@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// marker.js - runs inside a page: publishes frames that carry a painted counter and clock, and reads them back out of the viewer's pixels. Row 1 holds 24 bits of frame
-// number and 8 bits of checksum; row 2 holds 32 bits of milliseconds. 32 cells a row, white is 1.
+// marker.js - runs inside a page: publishes frames that carry a painted counter and clock, and reads them back out of the viewer's pixels. Row 1 holds 20 bits of frame
+// number and 12 bits of its hash; row 2 holds 32 bits of milliseconds. 32 cells a row, white is 1.
 (() => {
   const CELLS = 32, ROW = 24 / 360; // of the height
-  const check = (n) => (n ^ (n >> 8) ^ (n >> 16) ^ 0x5a) & 255;
+  const hash = (n) => Math.imul(n, 0x9e3779b1) >>> 20;
   const nowMs = () => Math.floor(performance.timeOrigin + performance.now()) % 2 ** 32;
 
   function paint(g, n) {
@@ -14,7 +14,7 @@
     g.beginPath();
     g.arc(width / 2 + 0.3 * width * Math.sin(n / 15), 0.58 * height, 0.14 * height, 0, 7);
     g.fill();
-    [((n & 0xffffff) * 256 + check(n & 0xffffff)) >>> 0, nowMs()].forEach((bits, y) => {
+    [((n & 0xfffff) * 4096 + hash(n & 0xfffff)) >>> 0, nowMs()].forEach((bits, y) => {
       for (let i = 0; i < CELLS; i++) {
         g.fillStyle = (bits >>> (CELLS - 1 - i)) & 1 ? '#fff' : '#000';
         g.fillRect(i * width / CELLS, y * row, width / CELLS, row);
@@ -95,7 +95,7 @@
   window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies = [1000], fps = 30, kinds = 'av', base = 0, audioCodec, microphone, token }) => {
     const { Session } = await import('/client.js');
     const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = simulcast || svc ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360
+    [canvas.width, canvas.height] = simulcast || svc || codec === 'AV1' ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360, and its AV1 smears small cells
     const g = canvas.getContext('2d');
     let n = base;
     setInterval(() => paint(g, ++n), 1000 / fps);
@@ -145,8 +145,8 @@
         canvas.height = Math.ceil(2 * rowHeight);
         g.drawImage(el, 0, 0, w, h);
         const { data } = g.getImageData(0, 0, w, canvas.height);
-        const bits = read(data, w, 0, rowHeight), id = bits >>> 8;
-        const good = (bits & 255) === check(id);
+        const bits = read(data, w, 0, rowHeight), id = bits >>> 12;
+        const good = (bits & 4095) === hash(id);
         seen.push({ id, good, at: performance.now() - begun, delay: (nowMs() - read(data, w, 1, rowHeight)) | 0, w, h });
       }
       el.requestVideoFrameCallback(onframe);

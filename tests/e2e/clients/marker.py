@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """marker.py - the painted counter of ../marker.js for viewers and clips in Python, and what a viewer has seen.
 
-Row 1 holds 24 bits of frame number and 8 bits of checksum, row 2 the low 32 bits of the milliseconds; 32 cells a row, each row 24 lines of 360, white is 1."""
+Row 1 holds 20 bits of frame number and 12 bits of its hash, row 2 the low 32 bits of the milliseconds; 32 cells a row, each row 24 lines of 360, white is 1."""
 import json
 import math
 import time
@@ -12,8 +12,8 @@ CELLS = 32
 ROW_OF_HEIGHT = 24 / 360
 
 
-def check(number):
-    return (number ^ (number >> 8) ^ (number >> 16) ^ 0x5A) & 255
+def hash_of(number):
+    return (number * 0x9E3779B1 & 0xFFFFFFFF) >> 20
 
 
 def now_ms():
@@ -21,22 +21,22 @@ def now_ms():
 
 
 def read(luma):
-    """Number, clock and whether the checksum holds, from a picture's luma: an array of lines."""
+    """Number, clock and whether the hash holds, from a picture's luma: an array of lines."""
     height, width = luma.shape
     columns = ((numpy.arange(CELLS) + 0.5) * width / CELLS).astype(int)
     rows = []
     for row in (0, 1):
         bits = luma[int((row + 0.5) * height * ROW_OF_HEIGHT), columns] > 125
         rows.append(int("".join("1" if b else "0" for b in bits), 2))
-    number = rows[0] >> 8
-    return number, rows[1], (rows[0] & 255) == check(number)
+    number = rows[0] >> 12
+    return number, rows[1], (rows[0] & 4095) == hash_of(number)
 
 
 def paint(luma, number, clock):
-    """Draws both rows into luma: an array of lines."""
+    """Draws the rows into luma: an array of lines."""
     height, width = luma.shape
     row_height = round(height * ROW_OF_HEIGHT)
-    for row, bits in enumerate(((number & 0xFFFFFF) << 8 | check(number & 0xFFFFFF), clock)):
+    for row, bits in enumerate(((number & 0xFFFFF) << 12 | hash_of(number & 0xFFFFF), clock)):
         cells = numpy.array([235 if bits >> (CELLS - 1 - i) & 1 else 16 for i in range(CELLS)], numpy.uint8)
         luma[row * row_height:(row + 1) * row_height] = numpy.repeat(cells, width // CELLS)
 
