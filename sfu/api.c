@@ -35,6 +35,8 @@ void api_cmd_fini(struct api_cmd *c)
         break;
     case API_CMD_SESSION_END:
     case API_CMD_STREAM_SOURCE:
+    case API_CMD_SLOT:
+    case API_CMD_STREAM_ALIAS:
     case API_CMD_LAYER:
     case API_CMD_QUERY:
     case API_CMD_REPLICA:

@@ -61,7 +61,8 @@ struct api_mline {
 struct api_session {
     uint64_t id;
     enum api_role role;
-    uint64_t stream;           /* published into, or played from */
+    uint64_t stream;           /* published into, or played from by all sections; play: 0 = each
+                                  section waits for API_CMD_SLOT */
     char label[64];            /* "room/participant", for logs and the sessions listing */
     struct link_params link;   /* link.cert is the process's */
     char cname[API_CNAME_MAX]; /* play: of our SDES and of a=ssrc lines; the same for audio and
@@ -76,6 +77,8 @@ enum api_cmd_kind {
     API_CMD_SESSION_END,
     API_CMD_SESSION_ICE,   /* a new generation of credentials */
     API_CMD_STREAM_SOURCE, /* a stream's publisher has come, moved or gone; sent to every worker */
+    API_CMD_SLOT,          /* a viewer's section goes over to another stream */
+    API_CMD_STREAM_ALIAS,  /* an id that stands for a stream, and for which; sent to every worker */
     API_CMD_LAYER,         /* a viewer asks for a layer */
     API_CMD_QUERY,         /* answer with API_EV_STATS */
     API_CMD_TCP_CONN,      /* between workers: a TCP connection for its owner */
@@ -115,6 +118,13 @@ struct api_cmd {
             uint64_t publisher; /* its session id, 0 */
         } source;
         struct {
+            uint8_t mline;   /* m-line index of the viewer's answer */
+            uint64_t stream; /* or alias, played from now on; 0: nothing */
+        } slot;
+        struct {
+            uint64_t target; /* 0: nothing, and the alias may be forgotten. Not an alias itself */
+        } alias;
+        struct {
             uint8_t mline; /* m-line index of the viewer's answer */
             int8_t layer;  /* index in the order of the publisher's a=simulcast; -1: automatic */
             char rid[API_RID_MAX]; /* or by rid; "" = use layer */
@@ -146,6 +156,7 @@ struct api_track_stats {
     enum media_kind kind;
     enum codec_id codec;
     char mid[API_MID_MAX];
+    uint64_t stream;       /* published into, or played from now; 0 = none */
     char rid[API_RID_MAX]; /* publish: of this layer; play: of the layer being sent */
     uint32_t ssrc;
     uint64_t packets, bytes; /* received from a publisher, sent to a viewer; RTP payload and header,

@@ -66,7 +66,7 @@ static void add_addr(struct peer *p, const struct addr *a)
     p->addrs[slot] = *a;
 }
 
-/* Viewers: one sub per section, attached to what the stream has already. */
+/* Viewers: one sub per section, playing what the session says, or nothing yet. */
 static bool add_subs(struct peer *p, int64_t now_us)
 {
     const struct api_session *s = p->session;
@@ -80,28 +80,16 @@ static bool add_subs(struct peer *p, int64_t now_us)
         /* Without RTX a resend must be byte-identical: the MID is left to the SDP's a=ssrc lines.
          */
         p->subs[i].mid_done = s->link.only_cm;
+        follow_play(&p->subs[i], s->stream, now_us);
     }
-    p->stream->viewers++;
-    peer_attach(p, now_us);
     return true;
-}
-
-void peer_attach(struct peer *p, int64_t now_us)
-{
-    for (unsigned i = 0; i < p->n_subs; i++) {
-        struct track *t = stream_track(p->stream, p->subs[i].ml->kind);
-        if (t) {
-            sub_attach(&p->subs[i], t, now_us);
-        }
-    }
 }
 
 static bool start(struct peer *p, int64_t now_us)
 {
     struct router *r = p->router;
     const struct api_session *s = p->session;
-    p->stream = router_stream(r, s->stream, true);
-    if (!p->stream || table_put(&r->peers, p->id, p)) {
+    if (table_put(&r->peers, p->id, p)) {
         return false;
     }
     if (s->link.creds.local_ufrag[0]) { /* the simulator has no links */
@@ -114,7 +102,8 @@ static bool start(struct peer *p, int64_t now_us)
     if (s->role == API_PLAY) {
         return add_subs(p, now_us);
     }
-    p->ingest = ingest_new(p, now_us);
+    p->stream = router_stream(r, s->stream, true);
+    p->ingest = p->stream ? ingest_new(p, now_us) : NULL;
     if (p->ingest) {
         p->stream->local = p;
         router_restart_stream(r, p->stream, now_us);
@@ -171,14 +160,13 @@ static void unlink_peer(struct peer *p)
     const char *ufrag = p->session->link.creds.local_ufrag;
     table_remove(&r->ufrags, ufrag_key(r, ufrag, strlen(ufrag)), p);
     for (unsigned i = 0; i < p->n_subs; i++) {
-        sub_detach(&p->subs[i]);
+        follow_end(&p->subs[i]);
     }
     if (p->stream) {
-        p->stream->viewers -= p->subs != NULL;
         if (p->stream->local == p) {
             p->stream->local = NULL;
         }
-        router_drop_stream_if_idle(r, p->stream);
+        router_settle_stream(r, p->stream);
     }
 }
 

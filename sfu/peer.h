@@ -23,7 +23,7 @@ struct peer {
     struct path path;            /* where packets go; meaningful with has_path */
     bool has_path;
     bool gso_off;          /* the kernel refused a segmented run to this peer */
-    struct stream *stream; /* published into, or played from */
+    struct stream *stream; /* publisher: published into */
     struct ingest *ingest; /* publisher: owned */
     unsigned n_subs;
     struct sub *subs;    /* viewer: owned, one per media section */
@@ -55,8 +55,6 @@ struct peer *peer_new(struct router *r, struct api_session *session, int64_t now
 void peer_end(struct peer *p, enum api_reason reason, const char *detail, struct tx_batch *b);
 /* The link has come up: keys are there. The simulator calls it with a seal of its own. */
 void peer_on_up(struct peer *p, struct seal *seal, int64_t now_us);
-/* Subscribes a viewer to the tracks that its stream has now. */
-void peer_attach(struct peer *p, int64_t now_us);
 /* A STUN packet came from this path: if it proved the path, what comes from there later is p's. */
 void peer_on_stun(struct peer *p, const struct path *from);
 /* A new generation of ICE credentials. Returns 0 or -ENOMEM: the old one stays. */

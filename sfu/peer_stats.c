@@ -14,6 +14,7 @@ static void source_stats(const struct source *src, struct api_track_stats *t)
     t->codec = e->codec;
     memcpy(t->mid, src->ml->mid, sizeof(t->mid));
     memcpy(t->rid, e->track->rids[e->index], sizeof(t->rid));
+    t->stream = e->track->stream->id;
     t->ssrc = src->ssrc;
     t->packets = src->packets;
     t->bytes = src->bytes;
@@ -37,6 +38,7 @@ static void sub_stats(const struct sub *s, struct api_track_stats *t)
         t->width = s->enc->width;
         t->height = s->enc->height;
     }
+    t->stream = s->follow.stream ? s->follow.stream->id : 0;
     t->ssrc = s->ml->ssrcs[0];
     t->packets = s->packets;
     t->bytes = s->bytes;

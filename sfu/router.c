@@ -27,6 +27,7 @@ int router_init(struct router *r, const struct router_params *p)
     list_init(&r->dirty);
     list_init(&r->pending);
     list_init(&r->publishers);
+    list_init(&r->leaving);
     list_init(&r->connecting);
     for (int i = 0; i < ROUTER_WHEEL; i++) {
         list_init(&r->wheel[i]);
@@ -93,6 +94,8 @@ struct stream *router_stream(struct router *r, uint64_t id, bool create)
     }
     s->id = id;
     s->source_worker = -1;
+    list_init(&s->followers);
+    list_init(&s->players);
     if (table_put(&r->streams, id, s)) {
         free(s);
         return NULL;
@@ -105,7 +108,7 @@ struct stream *router_stream(struct router *r, uint64_t id, bool create)
 static void settle_replica(struct router *r, struct stream *s, bool asked_anew)
 {
     bool remote = s->source_worker >= 0 && s->source_worker != r->p.worker;
-    bool want = remote && s->viewers > 0;
+    bool want = remote && !list_empty(&s->players);
     if (remote && (want != s->asked || (want && asked_anew))) {
         struct api_cmd cmd = {.kind = API_CMD_REPLICA, .id = s->id};
         cmd.u.replica.from = r->p.worker;
@@ -115,10 +118,11 @@ static void settle_replica(struct router *r, struct stream *s, bool asked_anew)
     s->asked = want;
 }
 
-void router_drop_stream_if_idle(struct router *r, struct stream *s)
+void router_settle_stream(struct router *r, struct stream *s)
 {
     settle_replica(r, s, false);
-    if (s->viewers == 0 && !s->local && s->source_worker < 0) {
+    if (list_empty(&s->players) && list_empty(&s->followers) && !s->target && !s->local &&
+        s->source_worker < 0) {
         table_remove(&r->streams, s->id, s);
         stream_free(s);
     }
@@ -137,13 +141,7 @@ void router_restart_stream(struct router *r, struct stream *s, int64_t now_us)
             }
         }
     }
-    TABLE_EACH(e, &r->peers)
-    {
-        struct peer *p = e->value;
-        if (p->stream == s && p->subs) {
-            peer_attach(p, now_us);
-        }
-    }
+    follow_attach(s, now_us);
 }
 
 void router_want_key(struct router *r, struct encoding *e, int64_t now_us)
@@ -182,7 +180,7 @@ static void on_source(struct router *r, uint64_t id, int worker, uint64_t publis
         s->asked = false;
     }
     settle_replica(r, s, anew);
-    router_drop_stream_if_idle(r, s);
+    router_settle_stream(r, s);
 }
 
 static void on_replica(struct router *r, uint64_t id, int from, bool want, int64_t now_us)
@@ -204,7 +202,17 @@ static void on_replica(struct router *r, uint64_t id, int from, bool want, int64
             }
         }
     }
-    router_drop_stream_if_idle(r, s);
+    router_settle_stream(r, s);
+}
+
+static void on_slot(struct router *r, const struct api_cmd *cmd, int64_t now_us)
+{
+    struct peer *p = router_peer(r, cmd->id);
+    for (unsigned i = 0; p && i < p->n_subs; i++) {
+        if (p->subs[i].ml->index == cmd->u.slot.mline) {
+            follow_play(&p->subs[i], cmd->u.slot.stream, now_us);
+        }
+    }
 }
 
 static void on_layer(struct router *r, const struct api_cmd *cmd, int64_t now_us)
@@ -254,11 +262,8 @@ void router_on_cmd(struct router *r, struct api_cmd *cmd, int64_t now_us)
     struct peer *p;
     switch (cmd->kind) {
     case API_CMD_SESSION_ADD:
-        p = peer_new(r, cmd->u.session, now_us);
+        (void)peer_new(r, cmd->u.session, now_us); /* tells MAIN itself when it fails */
         cmd->u.session = NULL;
-        if (p && p->subs) {
-            settle_replica(r, p->stream, false);
-        }
         break;
     case API_CMD_SESSION_ICE:
         p = router_peer(r, cmd->id);
@@ -271,6 +276,12 @@ void router_on_cmd(struct router *r, struct api_cmd *cmd, int64_t now_us)
         break;
     case API_CMD_REPLICA:
         on_replica(r, cmd->id, cmd->u.replica.from, cmd->u.replica.want, now_us);
+        break;
+    case API_CMD_SLOT:
+        on_slot(r, cmd, now_us);
+        break;
+    case API_CMD_STREAM_ALIAS:
+        follow_alias(r, cmd->id, cmd->u.alias.target, now_us);
         break;
     case API_CMD_LAYER:
         on_layer(r, cmd, now_us);
@@ -334,7 +345,7 @@ void router_pass_on(struct router *r, int owner, const struct path *from, const 
 static struct encoding *record_encoding(struct router *r, const struct record *rec)
 {
     struct stream *s = router_stream(r, rec->stream, false);
-    if (!s || s->local || !s->viewers) {
+    if (!s || s->local || list_empty(&s->players)) {
         return NULL; /* nobody here watches any more, or the publisher has come here */
     }
     struct track *t = s->tracks[rec->track];
@@ -346,13 +357,7 @@ static struct encoding *record_encoding(struct router *r, const struct record *r
     memcpy(t->rids[rec->layer], rec->rid, sizeof(rec->rid));
     t->enc[rec->layer].keys.deaf = rec->deaf;
     if (is_new) {
-        TABLE_EACH(e, &r->peers)
-        {
-            struct peer *p = e->value;
-            if (p->stream == s && p->subs) {
-                peer_attach(p, 0);
-            }
-        }
+        follow_attach(s, 0);
     }
     struct encoding *e = &t->enc[rec->layer];
     if (rec->publisher < e->publisher ||
@@ -545,6 +550,7 @@ void router_tick(struct router *r, int64_t now_us)
     r->next_tick_us = MAX(r->next_tick_us + ROUTER_TICK_US, now_us);
     r->slice = (r->slice + 1) % ROUTER_WHEEL;
     tick_links(r, now_us);
+    follow_tick(r, now_us);
     if (r->slice % SUB_CHECK_SLICES == 0) {
         tick_streams(r, now_us, r->slice == 0);
     }

@@ -51,6 +51,7 @@ struct router {
     struct list pending;             /* struct peer.pending: something is owed */
     struct list wheel[ROUTER_WHEEL]; /* struct peer.wheel */
     struct list publishers;          /* struct peer.kin */
+    struct list leaving;             /* struct sub.follow.leaving */
     struct list connecting; /* struct peer.kin of peers whose link is not up: DTLS timers */
     unsigned n_peers;
     int64_t next_tick_us;
@@ -109,7 +110,9 @@ struct peer *router_peer_by_addr(const struct router *r, const struct addr *a);
 struct stream *router_stream(struct router *r, uint64_t id, bool create);
 /* The stream's publisher is new: replicas and viewers are told, histories are forgotten. */
 void router_restart_stream(struct router *r, struct stream *s, int64_t now_us);
-void router_drop_stream_if_idle(struct router *r, struct stream *s);
+/* Somebody has begun or ceased to play s: asks its worker for packets or to stop. s is gone
+ * afterwards when nobody needs it. */
+void router_settle_stream(struct router *r, struct stream *s);
 uint64_t router_random(struct router *r);
 /* p owes something: the next router_fill visits it. */
 void router_owe(struct router *r, struct peer *p);

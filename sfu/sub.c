@@ -10,6 +10,10 @@
 /* A viewer that joins is given the last key frame at once when it is at most this old; everything
  * since then follows in one burst. */
 #define REPLAY_US (400 * US_PER_MS)
+/* How much earlier than the last packet sent the first of another stream may have come. */
+#define OVERLAP_US (50 * US_PER_MS)
+/* How old the first audio packet sent may be: Opus with DTX sends one in 400 ms. */
+#define AUDIO_FRESH_US (100 * US_PER_MS)
 /* Loss above this for LOSS_BAD_US steps one layer down; below LOSS_GOOD for LOSS_GOOD_US steps up
  * again. Q8. */
 #define LOSS_BAD     26 /* 10 % */
@@ -25,6 +29,7 @@ void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, ui
 {
     memset(s, 0, sizeof(*s));
     list_init(&s->node);
+    follow_init(&s->follow);
     s->peer = viewer;
     s->ml = ml;
     s->fixed_layer = -1;
@@ -52,6 +57,9 @@ void sub_detach(struct sub *s)
     s->enc = NULL;
     s->want = NULL;
     s->live = false;
+    s->fixed_layer = -1;
+    s->cap = 0;
+    s->seg_count = 0; /* they name layers of the track that is left */
 }
 
 void sub_attach(struct sub *s, struct track *t, int64_t now_us)
@@ -99,13 +107,17 @@ static struct encoding *pick(const struct sub *s, int64_t now_us)
     return e;
 }
 
-/* From which arrival number on an entry point of e is good enough for s. */
-static uint64_t acceptable_entry(const struct encoding *e, int64_t now_us)
+/* From which arrival number on an entry point of e is good enough for s. One from before the last
+ * packet sent (of another stream) would move all later timestamps ahead of the clock. */
+static uint64_t acceptable_entry(const struct sub *s, const struct encoding *e, int64_t now_us)
 {
     uint64_t entry = e->hist.entry_arrival;
     const struct hist_slot *slot = entry ? history_arrived(&e->hist, entry - 1) : NULL;
-    if (slot && history_bytes(&e->hist, slot) &&
-        (now_us - slot->arrival_us <= REPLAY_US || e->keys.deaf)) {
+    if (!slot || !history_bytes(&e->hist, slot)) {
+        return e->hist.arrivals;
+    }
+    bool overlaps = s->started && slot->arrival_us + OVERLAP_US < s->last_arrival_us;
+    if ((now_us - slot->arrival_us <= REPLAY_US && !overlaps) || e->keys.deaf) {
         return entry - 1; /* entry_arrival > this: start there */
     }
     return e->hist.arrivals;
@@ -131,11 +143,13 @@ void sub_choose(struct sub *s, int64_t now_us)
     }
     s->want = e;
     if (e->track->kind == MEDIA_AUDIO) {
-        /* Any packet will do: the newest, or the next one. */
-        s->want_after = e->hist.arrivals ? e->hist.arrivals - 1 : 0;
+        /* Any packet will do: the newest if it is not a leftover (a replica that was given up for a
+         * while), else the next one. */
+        bool fresh = e->hist.arrivals && now_us - e->last_packet_us <= AUDIO_FRESH_US;
+        s->want_after = e->hist.arrivals - fresh;
         return;
     }
-    s->want_after = s->live ? e->hist.arrivals : acceptable_entry(e, now_us);
+    s->want_after = s->live ? e->hist.arrivals : acceptable_entry(s, e, now_us);
     if (e->hist.entry_arrival <= s->want_after) {
         router_want_key(s->peer->router, e, now_us);
     }
@@ -195,7 +209,7 @@ bool sub_owes(const struct sub *s)
     if (s->want && s->want->open && s->want->hist.entry_arrival > s->want_after) {
         return true;
     }
-    return s->live && s->enc->hist.arrivals > s->cursor;
+    return s->live && s->enc->hist.arrivals > s->cursor && !sub_is_held(s);
 }
 
 bool sub_report(struct sub *s, int64_t now_us, int64_t wall_us, struct rtcp_sender_info *ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sub.h - one media section of a viewer: which encoding of which track it gets, and how that
  * becomes one continuous RTP stream. Sequence number, timestamp and picture ids go on over layer
- * switches, lost publishers and returning ones. Role MEDIA. */
+ * switches, lost publishers and returning ones, and other streams (follow.h). Role MEDIA. */
 #ifndef SFU_SUB_H
 #define SFU_SUB_H
 
@@ -9,6 +9,7 @@
 #include "rtp/list.h"
 #include "rtp/rtcp_sr.h"
 #include "sfu/api.h"
+#include "sfu/follow.h"
 #include "sfu/track.h"
 
 struct tx_batch;
@@ -42,6 +43,7 @@ struct sub_resend {
 struct sub {
     struct list node; /* in track->subs */
     struct peer *peer;
+    struct follow follow; /* which stream it plays */
     const struct api_mline *ml;
     struct track *track;   /* NULL while the stream has no such track */
     struct encoding *enc;  /* being sent; NULL before the first */
@@ -67,6 +69,7 @@ struct sub {
     uint8_t last_tl0_out;
     uint8_t last_key_out;
     bool last_was_end;
+    int64_t ahead_us;   /* how far timestamps run ahead of the clock: what splices had to add */
     uint64_t publisher; /* whose packets were last sent */
     /* sending */
     struct seal_stream *ss;
@@ -101,14 +104,19 @@ struct sub {
 
 /* Binds a sub to its viewer's section; random: for the first numbers. */
 void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, uint64_t random);
-/* Takes the sub out of its track; harmless without one. */
+/* Takes the sub out of its track; harmless without one. What was sent cannot be asked for again. */
 void sub_detach(struct sub *s);
-/* Attaches it to a track of the stream it plays. */
+/* Attaches it to a track. */
 void sub_attach(struct sub *s, struct track *t, int64_t now_us);
 /* Looks again at which encoding it should get (layers came, went, changed rate; the viewer asked).
  */
 void sub_choose(struct sub *s, int64_t now_us);
 
+/* True while a sub that is to leave its stream has sent a frame to its end, and sends no more. */
+static inline bool sub_is_held(const struct sub *s)
+{
+    return !list_empty(&s->follow.leaving) && s->last_was_end;
+}
 /* True when packets or resends are owed. */
 bool sub_owes(const struct sub *s);
 /* Seals what is owed into b, at most max packets. Returns false when b was full before all was

@@ -48,7 +48,7 @@ static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
             gap = by_clock;
         }
     }
-    return MAX(gap, (int64_t)SPLICE_MIN_US);
+    return gap;
 }
 
 /* Goes over to encoding e, whose stored packet slot is the first to be sent: everything that a
@@ -58,7 +58,11 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
     uint32_t ts_out = s->last_ts_out;
     if (s->started) {
-        ts_out += (uint32_t)(splice_gap_us(s, e, slot) * e->track->clock_hz / US_PER_S);
+        /* What had to be added to keep time going forward is taken back from later gaps. */
+        int64_t gap_us = splice_gap_us(s, e, slot);
+        int64_t used_us = MAX(gap_us - s->ahead_us, (int64_t)SPLICE_MIN_US);
+        s->ahead_us += used_us - gap_us;
+        ts_out += (uint32_t)(used_us * e->track->clock_hz / US_PER_S);
     }
     *g = (struct sub_segment){
         /* A frame that was cut off leaves one number out, so that the receiver does not take it for
@@ -367,7 +371,7 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
     }
     const struct router *r = s->peer->router;
     switch_if_due(s);
-    while (s->live && s->cursor < s->enc->hist.arrivals && max-- > 0) {
+    while (s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals && max-- > 0) {
         const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
         if (slot && r->congested && now_us - slot->arrival_us > ROUTER_STALE_US) {
             s->peer->router->n.drop_stale++;

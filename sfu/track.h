@@ -71,7 +71,9 @@ struct stream {
     int source_worker;     /* of the publisher, -1: nobody publishes */
     uint64_t publisher;    /* its session id, 0 */
     struct peer *local;    /* the publisher, if it is on this worker */
-    unsigned viewers;      /* peers on this worker that play it */
+    uint64_t target;       /* not 0: an alias, and what it stands for (follow.h) */
+    struct list followers; /* struct sub.follow.by_name */
+    struct list players;   /* struct sub.follow.by_stream: viewers on this worker */
     uint64_t wanted_by;    /* publisher's worker: bit w set: worker w has viewers */
     bool asked;            /* replica: the publisher's worker has been asked for packets */
     bool has_clock;        /* ntp_offset_us is valid */

@@ -201,6 +201,8 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     case API_CMD_SESSION_ADD:
     case API_CMD_SESSION_ICE:
     case API_CMD_STREAM_SOURCE:
+    case API_CMD_SLOT:
+    case API_CMD_STREAM_ALIAS:
     case API_CMD_LAYER:
     case API_CMD_QUERY:
     case API_CMD_REPLICA:

@@ -268,6 +268,23 @@ void sim_unpublish(struct sim *s, struct sim_publisher *p)
     announce(s, p->stream, -1, 0);
 }
 
+void sim_slot(struct sim *s, struct sim_viewer *v, uint8_t mline, uint64_t stream)
+{
+    struct api_cmd c = {.kind = API_CMD_SLOT, .id = v->id};
+    c.u.slot.mline = mline;
+    c.u.slot.stream = stream;
+    router_on_cmd(v->r, &c, s->now_us);
+}
+
+void sim_alias(struct sim *s, uint64_t id, uint64_t target)
+{
+    for (int w = 0; w < SIM_WORKERS; w++) {
+        struct api_cmd c = {.kind = API_CMD_STREAM_ALIAS, .id = id};
+        c.u.alias.target = target;
+        post(s, w, c);
+    }
+}
+
 /* ---- publishers ---- */
 
 static void to_router(struct sim *s, struct sim_publisher *p, const uint8_t *pkt, size_t len)

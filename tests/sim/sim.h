@@ -108,13 +108,18 @@ double sim_random(struct sim *s); /* 0..1 */
  * first sequence numbers; ts0: timestamps. */
 struct sim_publisher *sim_publish(struct sim *s, int worker, uint64_t stream, int n_layers,
                                   uint16_t seq0, uint32_t ts0);
-/* A viewer of stream on worker; rtx: negotiated. */
+/* A viewer of stream on worker, 0: of nothing yet; rtx: negotiated. */
 struct sim_viewer *sim_view(struct sim *s, int worker, uint64_t stream, bool rtx);
 /* The same, with RED negotiated; opus_pt: the viewer's payload type for Opus. */
 struct sim_viewer *sim_view_red(struct sim *s, int worker, uint64_t stream, uint8_t opus_pt);
 void sim_leave(struct sim *s, struct sim_viewer *v);
 /* The publisher goes; the stream stays. */
 void sim_unpublish(struct sim *s, struct sim_publisher *p);
+
+/* The viewer's section goes over to a stream or alias; 0: nothing. */
+void sim_slot(struct sim *s, struct sim_viewer *v, uint8_t mline, uint64_t stream);
+/* id stands for target on both workers. */
+void sim_alias(struct sim *s, uint64_t id, uint64_t target);
 
 /* Runs for us microseconds of virtual time. */
 void sim_run(struct sim *s, int64_t us);
