@@ -27,7 +27,9 @@ enum phase {
 
 /* Counters of a viewer at the start of the measured phase. */
 struct viewer {
+    struct load *load;
     struct peer *peer;
+    uint64_t bytes_seen; /* of its counter, when a packet was last traced */
     bool storm;
     struct peer_stats before;
 };
@@ -41,6 +43,7 @@ struct load {
     unsigned n_viewers; /* started so far */
     enum phase phase;
     struct load_results results;
+    FILE *trace;
     /* the running batch of joins, or of departures */
     struct peer_timer timer;
     unsigned target;
@@ -50,11 +53,27 @@ struct load {
     unsigned leaving;
 };
 
+/* What came since the last line, nearly always one datagram: bench/floor sends the same again. */
+static void trace_packet(struct load *l, struct viewer *v, const struct peer_packet *pkt)
+{
+    uint64_t bytes = peer_stats(v->peer)->bytes;
+
+    if (l->phase == PHASE_MEASURED) {
+        fprintf(l->trace, "%lld %u %llu\n", (long long)(pkt->at_ns / 1000),
+                (unsigned)(v - l->viewers), (unsigned long long)(bytes - v->bytes_seen));
+    }
+    v->bytes_seen = bytes;
+}
+
 static void on_packet(void *ctx, struct peer *p, const struct peer_packet *pkt)
 {
-    struct load *l = ctx;
+    struct viewer *v = ctx;
+    struct load *l = v->load;
 
     (void)p;
+    if (l->trace) {
+        trace_packet(l, v, pkt);
+    }
     if (!pkt->embed || pkt->retransmitted) {
         return;
     }
@@ -76,6 +95,8 @@ static void common_params(const struct load_options *o, struct peer_params *m)
     m->rtx = o->rtx;
     m->nack = o->nack;
     m->twcc = o->twcc;
+    m->twcc_ms = o->twcc_ms;
+    m->twcc_anyway = o->twcc_anyway;
     m->ipv6 = o->ipv6;
     m->fast = o->fast;
     m->srtp = o->srtp;
@@ -126,7 +147,7 @@ static struct peer *start_viewer(struct load *l, unsigned i, bool storm)
     m.verify_sparse = i % o->verify_every != 0;
     if (!storm) {
         m.events.on_packet = on_packet;
-        m.events.ctx = l;
+        m.events.ctx = &l->viewers[i];
     }
     struct peer *p = peer_new(l->loop, l->identity, &m);
     if (!p) {
@@ -167,6 +188,7 @@ static void on_join_timer(void *ctx)
 
     while (l->n_viewers < l->target && l->n_viewers - l->batch_first < (unsigned)due) {
         struct viewer *v = &l->viewers[l->n_viewers];
+        v->load = l;
         v->storm = l->phase == PHASE_STORM;
         v->peer = start_viewer(l, l->n_viewers, v->storm);
         l->n_viewers++;
@@ -462,6 +484,9 @@ static void free_all(struct load *l)
     }
     free(l->viewers);
     free(l->publishers);
+    if (l->trace) {
+        fclose(l->trace);
+    }
     peer_identity_free(l->identity);
     peer_loop_free(l->loop);
     free(l);
@@ -480,6 +505,11 @@ int main(int argc, char **argv)
     l->identity = peer_identity_new();
     l->publishers = calloc(l->options.publishers + 1, sizeof(*l->publishers));
     l->viewers = calloc(l->options.viewers + l->options.storm + 1, sizeof(*l->viewers));
+    if (l->options.trace && !(l->trace = fopen(l->options.trace, "we"))) {
+        fprintf(stderr, "sluice-load: cannot write %s\n", l->options.trace);
+        free_all(l);
+        return 2;
+    }
     if (!l->loop || !l->identity || !l->publishers || !l->viewers) {
         fprintf(stderr, "sluice-load: out of memory or descriptors\n");
         free_all(l);

@@ -28,6 +28,8 @@ static const char usage[] =
     "  --storm-rate N           their joins per second, default 200\n"
     "  --loss P                 each viewer drops this share of incoming media, 0..1\n"
     "  --no-rtx --no-nack --no-twcc\n"
+    "  --twcc-ms MS             interval of transport-wide feedback, default 100\n"
+    "  --twcc-anyway            feedback even where the server writes no transport-wide numbers\n"
     "  --profile NAME           gcm (default, AES-CM second), gcm256, cm\n"
     "  --fast                   AES-GCM by OpenSSL's EVP instead of libsrtp2\n"
     "  --verify all|sample:N    decrypt all packets of each, or of each N-th viewer; the others\n"
@@ -37,6 +39,8 @@ static const char usage[] =
     "  --ipv6\n"
     "  --seed N                 of media and losses, default 1\n"
     "  --stay                   end without DELETE\n"
+    "  --trace FILE             each media datagram of the measured phase as a line \"us viewer "
+    "bytes\"\n"
     "  --pid N                  server process: CPU and memory are read from /proc\n"
     "  --json FILE              results for programs, - = standard output\n";
 
@@ -64,6 +68,8 @@ enum option_id {
     OPT_NO_RTX,
     OPT_NO_NACK,
     OPT_NO_TWCC,
+    OPT_TWCC_MS,
+    OPT_TWCC_ANYWAY,
     OPT_PROFILE,
     OPT_FAST,
     OPT_VERIFY,
@@ -72,6 +78,7 @@ enum option_id {
     OPT_IPV6,
     OPT_SEED,
     OPT_STAY,
+    OPT_TRACE,
     OPT_PID,
     OPT_JSON,
     OPT_HELP,
@@ -101,6 +108,8 @@ static const struct option long_options[] = {
     {"no-rtx", 0, NULL, OPT_NO_RTX},
     {"no-nack", 0, NULL, OPT_NO_NACK},
     {"no-twcc", 0, NULL, OPT_NO_TWCC},
+    {"twcc-ms", 1, NULL, OPT_TWCC_MS},
+    {"twcc-anyway", 0, NULL, OPT_TWCC_ANYWAY},
     {"profile", 1, NULL, OPT_PROFILE},
     {"fast", 0, NULL, OPT_FAST},
     {"verify", 1, NULL, OPT_VERIFY},
@@ -109,6 +118,7 @@ static const struct option long_options[] = {
     {"ipv6", 0, NULL, OPT_IPV6},
     {"seed", 1, NULL, OPT_SEED},
     {"stay", 0, NULL, OPT_STAY},
+    {"trace", 1, NULL, OPT_TRACE},
     {"pid", 1, NULL, OPT_PID},
     {"json", 1, NULL, OPT_JSON},
     {"help", 0, NULL, OPT_HELP},
@@ -197,6 +207,9 @@ static bool flag(int id, struct load_options *o)
     case OPT_NO_TWCC:
         o->twcc = false;
         return true;
+    case OPT_TWCC_ANYWAY:
+        o->twcc_anyway = true;
+        return true;
     case OPT_FAST:
         o->fast = true;
         return true;
@@ -225,6 +238,9 @@ static bool text_option(int id, struct load_options *o)
         return true;
     case OPT_TOKEN:
         o->token = optarg;
+        return true;
+    case OPT_TRACE:
+        o->trace = optarg;
         return true;
     case OPT_JSON:
         o->json = optarg;
@@ -261,6 +277,8 @@ static bool number_option(int id, struct load_options *o)
         return number(optarg, PEER_LAYERS_MAX, &o->layers) && o->layers;
     case OPT_TEMPORAL:
         return number(optarg, 3, &o->temporal) && o->temporal;
+    case OPT_TWCC_MS:
+        return number(optarg, 10000, &o->twcc_ms) && o->twcc_ms;
     case OPT_DURATION:
         return real(optarg, 0.1, 86400, &o->duration_s);
     case OPT_SETTLE:
@@ -303,6 +321,7 @@ static void defaults(struct load_options *o)
         .rtx = true,
         .nack = true,
         .twcc = true,
+        .twcc_ms = 100,
         .duration_s = 10,
         .settle_s = 2,
         .ramp = 50,

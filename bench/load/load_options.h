@@ -16,6 +16,8 @@ struct load_options {
     enum peer_codec codec;
     bool audio_only, no_audio;
     bool rtx, nack, twcc, ipv6, fast, gro;
+    bool twcc_anyway; /* feedback where nothing asks for it */
+    unsigned twcc_ms;
     const char *srtp;
     double duration_s, settle_s;
     double ramp;           /* joins per second */
@@ -28,6 +30,7 @@ struct load_options {
     uint64_t seed;
     pid_t pid; /* server; 0 = none */
     const char *json;
+    const char *trace; /* file for what every viewer got, and when; NULL = none */
 };
 
 /* Fills ret from argv. Returns 0; 1 when help was printed; -EINVAL after a message on stderr. */

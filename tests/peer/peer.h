@@ -126,8 +126,9 @@ struct peer_params {
     unsigned keyframe_ms; /* own keyframe interval; 0 = on request only */
     unsigned audio_pps;
     unsigned audio_bytes;
-    unsigned twcc_ms;        /* feedback interval as a viewer */
-    int rcvbuf_bytes;        /* 0 = the system's default */
+    unsigned twcc_ms; /* feedback interval as a viewer */
+    bool twcc_anyway; /* feedback even where the sender writes no numbers: it counts packets */
+    int rcvbuf_bytes; /* 0 = the system's default */
     int64_t join_timeout_us; /* POST to DTLS up */
     struct peer_events events;
 };

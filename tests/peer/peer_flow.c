@@ -354,8 +354,19 @@ static void check_extensions(struct peer *p, const struct peer_rtp *r, const str
         p->stats.faults[PEER_FAULT_MID]++;
     }
     e = peer_rtp_ext(r, ids[PEER_EXT_TWCC]);
-    if (e && e->len == 2 && p->twcc_ok && p->params.twcc) {
+    bool numbered = e && e->len == 2;
+    if (!p->twcc_ok || !p->params.twcc) {
+        return;
+    }
+    if (numbered && !p->twcc_numbered) {
+        p->twcc_numbered = true;
+        p->twcc_started = false; /* our own count means nothing any more */
+        p->twcc.n = 0;
+    }
+    if (numbered) {
         peer_feedback_twcc(p, peer_get16(e->data), at_ns);
+    } else if (p->params.twcc_anyway && !p->twcc_numbered) {
+        peer_feedback_twcc(p, p->twcc_own_number++, at_ns);
     }
 }
 

@@ -94,7 +94,9 @@ struct peer {
     struct peer_timer audio_timer, video_timer, report_timer, feedback_timer;
     struct peer_twcc twcc;
     bool twcc_started;
-    int64_t twcc_due_us; /* INT64_MAX = nothing pending */
+    bool twcc_numbered;       /* the sender has written a transport-wide number */
+    uint16_t twcc_own_number; /* twcc_anyway */
+    int64_t twcc_due_us;      /* INT64_MAX = nothing pending */
     uint8_t fir_nr;
 };
 
