@@ -116,6 +116,8 @@ char *conf_print(const struct conf *c)
 
 static const char usage_head[] =
     "usage: sluice [flags]\n"
+    "       sluice doctor [flags]     check this machine and the server on it\n"
+    "       sluice doctor URL         check a server from outside (--token T, --stream S)\n"
     "\n"
     "  --config FILE             read settings from FILE (JSON with comments)\n"
     "  --set SECTION.KEY=VALUE   set one setting; lists with commas\n"

@@ -7,7 +7,7 @@
  * it insists on FINGERPRINT or ignores it, it compares 20 bytes of a MESSAGE-INTEGRITY of any
  * length, and it pads attributes with spaces (SEC-37).
  *
- * lite.c is the only file that includes libnice's headers. */
+ * lite.c and caller.c are the only files that include libnice's headers. */
 #ifndef ICE_LITE_H
 #define ICE_LITE_H
 

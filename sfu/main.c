@@ -15,6 +15,7 @@
 #include "ice/cert.h"
 #include "ice/seal.h"
 #include "sfu/api.h"
+#include "sfu/doctor.h"
 #include "signaling/signaling.h"
 
 #define EXIT_UNAVAILABLE 69 /* EX_UNAVAILABLE: a port is taken, memory is short */
@@ -244,6 +245,7 @@ static int serve(struct app *app)
         r = start(app);
         if (r == 0) {
             watch_signals(app);
+            doctor_warn(app->conf);
             greet(app);
             uv_run(&app->loop, UV_RUN_DEFAULT);
         }
@@ -281,6 +283,9 @@ int main(int argc, char **argv)
     struct conf_request req = {0};
     struct conf_error err = {0};
     int code = EXIT_FAILURE;
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
+        return doctor_main(argc, argv, environ);
+    }
     app.argc = argc;
     app.argv = argv;
     app.first = calloc(1, sizeof(*app.first));

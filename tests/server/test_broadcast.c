@@ -44,7 +44,8 @@ static void check_workers(unsigned expected)
     }
     check(n == expected, "the admin API lists %u sessions (%u)", expected, n);
     check(up == expected, "all of them are up (%u)", up);
-    check(on[0] >= CROWD / 4 && on[1] >= CROWD / 4, "viewers are on both workers (%u and %u)",
+    /* A room's home worker may serve 32 more than the other. */
+    check(on[0] >= CROWD / 6 && on[1] >= CROWD / 6, "viewers are on both workers (%u and %u)",
           on[0], on[1]);
     cJSON_Delete(l);
 }
