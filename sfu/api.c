@@ -37,6 +37,7 @@ void api_cmd_fini(struct api_cmd *c)
     case API_CMD_STREAM_SOURCE:
     case API_CMD_SLOT:
     case API_CMD_STREAM_ALIAS:
+    case API_CMD_LEVELS:
     case API_CMD_LAYER:
     case API_CMD_QUERY:
     case API_CMD_REPLICA:
@@ -60,7 +61,13 @@ void api_event_fini(struct api_event *e)
         e->u.stats.sessions = NULL;
         e->u.stats.n = 0;
         break;
+    case API_EV_LEVELS:
+        free(e->u.levels.levels);
+        e->u.levels.levels = NULL;
+        e->u.levels.n = 0;
+        break;
     case API_EV_UP:
+    case API_EV_TRACKS:
     case API_EV_LIVE:
     case API_EV_SILENT:
         break;

@@ -14,6 +14,7 @@
 #include "rtp/base.h"
 #include "rtp/codec.h"
 #include "rtp/ext.h"
+#include "rtp/speaker.h"
 
 #define API_MLINES_MAX 64
 #define API_CODECS_MAX 8
@@ -80,7 +81,8 @@ enum api_cmd_kind {
     API_CMD_SLOT,          /* a viewer's section goes over to another stream */
     API_CMD_STREAM_ALIAS,  /* an id that stands for a stream, and for which; sent to every worker */
     API_CMD_LAYER,         /* a viewer asks for a layer */
-    API_CMD_QUERY,         /* answer with API_EV_STATS */
+    API_CMD_QUERY,         /* answer with API_EV_STATS: session id, or 0 for all */
+    API_CMD_LEVELS,        /* tell who speaks: stream id; to its publisher's worker */
     API_CMD_TCP_CONN,      /* between workers: a TCP connection for its owner */
     API_CMD_REPLICA,       /* between workers: "send me stream" or "stop" */
     API_CMD_FEEDBACK,      /* between workers: a keyframe is wanted */
@@ -132,6 +134,9 @@ struct api_cmd {
         struct {
             uint64_t token; /* echoed in the answer */
         } query;
+        struct {
+            bool want;
+        } levels;
         struct tcp_conn *conn; /* TCP_CONN; owned by the message */
         struct {
             int from; /* worker that asks */
@@ -149,6 +154,16 @@ enum api_ev_kind {
     API_EV_SILENT, /* publisher: nothing authenticated for gone_timeout */
     API_EV_ENDED,
     API_EV_STATS,
+    API_EV_LEVELS, /* who speaks, of the streams named by API_CMD_LEVELS; those that are silent and
+                      were so the last time are left out */
+    API_EV_TRACKS, /* publisher: a kind has begun or ceased to flow; at first all count as flowing
+                    */
+};
+
+/* One stream in API_EV_LEVELS. */
+struct api_level {
+    uint64_t stream;
+    struct speaker_window window;
 };
 
 /* One session's numbers at one moment. */
@@ -203,6 +218,13 @@ struct api_event {
             unsigned n;
             struct api_session_stats **sessions; /* owned by the message, each and the array */
         } stats;
+        struct {
+            unsigned n;
+            struct api_level *levels; /* owned by the message */
+        } levels;
+        struct {
+            bool audio, video;
+        } tracks;
         struct {
             char remote[ADDR_TEXT_MAX];
             enum srtp_profile profile;

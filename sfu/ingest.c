@@ -82,6 +82,7 @@ struct ingest *ingest_new(struct peer *p, int64_t now_us)
     uint8_t next[2] = {[MEDIA_AUDIO] = 0, [MEDIA_VIDEO] = 1};
     for (uint8_t i = 0; ok && i < p->session->n_mlines; i++) {
         const struct api_mline *ml = &p->session->mlines[i];
+        p->flows |= 1U << ml->kind;
         ok = add_mline(in, p->stream, ml, next[ml->kind], p->id);
         next[ml->kind] = (uint8_t)(next[ml->kind] + 2);
     }

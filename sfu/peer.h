@@ -34,7 +34,8 @@ struct peer {
     bool owes_report; /* viewer: SR and SDES; publisher: feedback */
     bool owes_link;   /* STUN answers, DTLS flights */
     bool up;
-    bool live; /* publisher: media has come */
+    bool live;      /* publisher: media has come */
+    unsigned flows; /* publisher: bit k: media of kind k flows, as MAIN was told */
     bool silent;
     bool ending;
     bool timed_out; /* ending for want of media */

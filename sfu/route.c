@@ -10,6 +10,7 @@
 #include "rtp/header.h"
 #include "rtp/seq.h"
 #include "sfu/ingest.h"
+#include "sfu/levels.h"
 #include "sfu/peer.h"
 #include "sfu/record.h"
 #include "sfu/ring.h"
@@ -189,6 +190,9 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
     };
     if (!route_store(r, e, &stored)) {
         return;
+    }
+    if (set->e[EXT_AUDIO_LEVEL].len == 1) {
+        levels_on_packet(e->track, *set->e[EXT_AUDIO_LEVEL].data, now_us);
     }
     if (e->track->kind == MEDIA_VIDEO && (desc.flags & DESC_ENTRY)) {
         r->n.keyframes++;

@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "rtp/demux.h"
 #include "sfu/ingest.h"
+#include "sfu/levels.h"
 #include "sfu/record.h"
 #include "sfu/ring.h"
 #include "sfu/sub.h"
@@ -28,6 +29,7 @@ int router_init(struct router *r, const struct router_params *p)
     list_init(&r->pending);
     list_init(&r->publishers);
     list_init(&r->leaving);
+    list_init(&r->levelled);
     list_init(&r->connecting);
     for (int i = 0; i < ROUTER_WHEEL; i++) {
         list_init(&r->wheel[i]);
@@ -96,6 +98,7 @@ struct stream *router_stream(struct router *r, uint64_t id, bool create)
     s->source_worker = -1;
     list_init(&s->followers);
     list_init(&s->players);
+    list_init(&s->levelled);
     if (table_put(&r->streams, id, s)) {
         free(s);
         return NULL;
@@ -124,6 +127,7 @@ void router_settle_stream(struct router *r, struct stream *s)
     if (list_empty(&s->players) && list_empty(&s->followers) && !s->target && !s->local &&
         s->source_worker < 0) {
         table_remove(&r->streams, s->id, s);
+        list_remove(&s->levelled);
         stream_free(s);
     }
 }
@@ -233,10 +237,21 @@ static void on_layer(struct router *r, const struct api_cmd *cmd, int64_t now_us
     }
 }
 
-static void on_query(struct router *r, uint64_t token, int64_t now_us)
+/* session: 0 = all. */
+static void on_query(struct router *r, uint64_t session, uint64_t token, int64_t now_us)
 {
-    struct api_event ev = {.kind = API_EV_STATS, .worker = r->p.worker};
+    struct api_event ev = {.kind = API_EV_STATS, .worker = r->p.worker, .id = session};
     ev.u.stats.token = token;
+    if (session) {
+        struct peer *p = router_peer(r, session);
+        ev.u.stats.sessions = calloc(1, sizeof(*ev.u.stats.sessions));
+        if (p && ev.u.stats.sessions) {
+            ev.u.stats.sessions[0] = peer_stats(p, now_us);
+            ev.u.stats.n = ev.u.stats.sessions[0] != NULL;
+        }
+        r->p.ports.event(&ev, r->p.ports.ctx);
+        return;
+    }
     ev.u.stats.sessions = calloc(r->n_peers ? r->n_peers : 1, sizeof(*ev.u.stats.sessions));
     TABLE_EACH(e, &r->peers)
     {
@@ -287,7 +302,10 @@ void router_on_cmd(struct router *r, struct api_cmd *cmd, int64_t now_us)
         on_layer(r, cmd, now_us);
         break;
     case API_CMD_QUERY:
-        on_query(r, cmd->u.query.token, now_us);
+        on_query(r, cmd->id, cmd->u.query.token, now_us);
+        break;
+    case API_CMD_LEVELS:
+        levels_want(r, cmd->id, cmd->u.levels.want);
         break;
     case API_CMD_FEEDBACK:
         on_feedback(r, cmd, now_us);
@@ -551,6 +569,7 @@ void router_tick(struct router *r, int64_t now_us)
     r->slice = (r->slice + 1) % ROUTER_WHEEL;
     tick_links(r, now_us);
     follow_tick(r, now_us);
+    levels_tick(r, now_us);
     if (r->slice % SUB_CHECK_SLICES == 0) {
         tick_streams(r, now_us, r->slice == 0);
     }

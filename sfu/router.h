@@ -52,8 +52,10 @@ struct router {
     struct list wheel[ROUTER_WHEEL]; /* struct peer.wheel */
     struct list publishers;          /* struct peer.kin */
     struct list leaving;             /* struct sub.follow.leaving */
+    struct list levelled;            /* struct stream.levelled */
     struct list connecting; /* struct peer.kin of peers whose link is not up: DTLS timers */
     unsigned n_peers;
+    int64_t levels_us, flows_us; /* when MAIN was last told (levels.c) */
     int64_t next_tick_us;
     unsigned slice;
     int64_t wall_offset_us; /* wall clock minus monotonic, told by the loop */

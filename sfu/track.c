@@ -29,6 +29,7 @@ struct track *track_open(struct stream *s, uint8_t index, enum media_kind kind, 
         t->best = -1;
         list_init(&t->subs);
         list_init(&t->dirty);
+        speaker_init(&t->speaker);
         for (uint8_t i = 0; i < API_LAYERS_MAX; i++) {
             t->enc[i].track = t;
             t->enc[i].index = i;

@@ -61,9 +61,10 @@ struct track {
     struct encoding enc[API_LAYERS_MAX];
     char rids[API_LAYERS_MAX][API_RID_MAX]; /* "" without simulcast */
     int8_t best; /* index of the encoding that automatic viewers should get; -1: none is live */
-    struct list subs;  /* struct sub.node */
-    struct list dirty; /* router->dirty */
-    bool changed;      /* in this turn a first packet or an entry point came */
+    struct list subs;       /* struct sub.node */
+    struct list dirty;      /* router->dirty */
+    bool changed;           /* in this turn a first packet or an entry point came */
+    struct speaker speaker; /* publisher's worker, audio: while the stream is levelled */
 };
 
 struct stream {
@@ -74,6 +75,8 @@ struct stream {
     uint64_t target;       /* not 0: an alias, and what it stands for (follow.h) */
     struct list followers; /* struct sub.follow.by_name */
     struct list players;   /* struct sub.follow.by_stream: viewers on this worker */
+    struct list levelled;  /* router->levelled: MAIN wants to know who speaks */
+    bool was_loud;         /* in the last digest */
     uint64_t wanted_by;    /* publisher's worker: bit w set: worker w has viewers */
     bool asked;            /* replica: the publisher's worker has been asked for packets */
     bool has_clock;        /* ntp_offset_us is valid */

@@ -202,6 +202,7 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     case API_CMD_SESSION_ICE:
     case API_CMD_STREAM_SOURCE:
     case API_CMD_SLOT:
+    case API_CMD_LEVELS:
     case API_CMD_STREAM_ALIAS:
     case API_CMD_LAYER:
     case API_CMD_QUERY:

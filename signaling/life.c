@@ -184,6 +184,8 @@ void life_on_event(struct signaling *s, const struct api_event *ev)
         on_ended(s, r, ev);
         break;
     case API_EV_STATS:
+    case API_EV_LEVELS:
+    case API_EV_TRACKS:
         break;
     }
 }

@@ -40,6 +40,17 @@ static void on_event(struct api_event *ev, void *ctx)
     if (ev->kind == API_EV_ENDED) {
         s->last_reason = ev->u.ended.reason;
     }
+    for (unsigned i = 0; ev->kind == API_EV_LEVELS && i < ev->u.levels.n; i++) {
+        s->level = ev->u.levels.levels[i];
+    }
+    if (ev->kind == API_EV_TRACKS) {
+        s->audio_flows = ev->u.tracks.audio;
+        s->video_flows = ev->u.tracks.video;
+    }
+    if (ev->kind == API_EV_STATS) {
+        s->query_n = ev->u.stats.n;
+        s->query_id = ev->u.stats.n ? ev->u.stats.sessions[0]->id : 0;
+    }
     api_event_fini(ev);
 }
 
@@ -127,6 +138,7 @@ static struct api_session *new_session(struct sim *s, enum api_role role, uint64
         a->mlines[i].ext.id[EXT_RID] = 10;
         a->mlines[i].ext.id[EXT_RRID] = 11;
         a->mlines[i].ext.id[EXT_TWCC] = 3;
+        a->mlines[i].ext.id[EXT_AUDIO_LEVEL] = i == 0 ? 5 : 0;
     }
     return a;
 }
@@ -285,6 +297,18 @@ void sim_alias(struct sim *s, uint64_t id, uint64_t target)
     }
 }
 
+void sim_want_levels(struct sim *s, int worker, uint64_t stream)
+{
+    struct api_cmd c = {.kind = API_CMD_LEVELS, .id = stream, .u.levels.want = true};
+    post(s, worker, c);
+}
+
+void sim_query(struct sim *s, int worker, uint64_t session)
+{
+    struct api_cmd c = {.kind = API_CMD_QUERY, .id = session};
+    post(s, worker, c);
+}
+
 /* ---- publishers ---- */
 
 static void to_router(struct sim *s, struct sim_publisher *p, const uint8_t *pkt, size_t len)
@@ -305,6 +329,9 @@ static size_t build(const struct sim_publisher *p, int layer, bool rtx, const st
     if (layer >= 0 && p->n_layers > 1) {
         ext[6] = (uint8_t)((rtx ? 11 : 10) << 4);
         ext[7] = (uint8_t)('a' + layer);
+    } else if (layer < 0 && p->level) {
+        ext[6] = 5 << 4;
+        ext[7] = p->level;
     }
     memcpy(e, ext, sizeof(ext));
     memcpy(e + sizeof(ext), payload, len);
@@ -451,12 +478,14 @@ static void publisher_step(struct sim *s, struct sim_publisher *p)
         return;
     }
     while (p->next_audio_us <= (uint64_t)s->now_us) {
-        send_audio(s, p);
+        if (!p->silent) {
+            send_audio(s, p);
+        }
         p->next_audio_us += AUDIO_US;
     }
     while (p->next_frame_us <= (uint64_t)s->now_us) {
         for (int i = 0; i < p->n_layers; i++) {
-            if (!p->layer[i].paused) {
+            if (!p->layer[i].paused && !p->blind) {
                 send_frame(s, p, i);
             }
         }

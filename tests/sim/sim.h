@@ -72,6 +72,8 @@ struct sim_publisher {
     bool red;     /* audio is sent as RFC 2198 with one redundant block */
     bool padding; /* a padding-only packet after every frame */
     bool ignores_pli;
+    uint8_t level;      /* audio: RFC 6464 byte sent with each packet, 0: none */
+    bool silent, blind; /* sends no audio, no video */
     bool answers_nacks;
     uint64_t plis, nacks, rtx_sent, twccs, key_frames;
     uint64_t next_frame_us, next_audio_us;
@@ -90,7 +92,11 @@ struct sim {
     struct sim_publisher *publishers[SIM_PUBLISHERS_MAX];
     int n_publishers;
     uint64_t next_id;
-    uint64_t events[5]; /* by enum api_ev_kind */
+    uint64_t events[API_EV_TRACKS + 1]; /* by enum api_ev_kind */
+    struct api_level level;             /* of the latest API_EV_LEVELS with a loud stream */
+    bool audio_flows, video_flows;      /* of the latest API_EV_TRACKS */
+    uint64_t query_id;                  /* the session in the latest API_EV_STATS */
+    unsigned query_n;                   /* and how many it told of */
     enum api_reason last_reason;
     struct {
         int worker;
@@ -120,6 +126,11 @@ void sim_unpublish(struct sim *s, struct sim_publisher *p);
 void sim_slot(struct sim *s, struct sim_viewer *v, uint8_t mline, uint64_t stream);
 /* id stands for target on both workers. */
 void sim_alias(struct sim *s, uint64_t id, uint64_t target);
+
+/* Begins to tell the levels of a stream. */
+void sim_want_levels(struct sim *s, int worker, uint64_t stream);
+/* Asks worker for the numbers of a session, 0: of all. */
+void sim_query(struct sim *s, int worker, uint64_t session);
 
 /* Runs for us microseconds of virtual time. */
 void sim_run(struct sim *s, int64_t us);
