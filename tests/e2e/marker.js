@@ -91,15 +91,22 @@
     };
   };
 
-  /** kinds: 'av', 'a' or 'v'. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
-  window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies = [1000], fps = 30, kinds = 'av', base = 0, audioCodec, microphone, token }) => {
-    const { Session } = await import('/client.js');
+  /** A picture with the counter, and a tone: what a camera and a microphone give. base: the first frame's number. */
+  window.markedMedia = async ({ size = [640, 360], frequencies = [1000], fps = 30, base = 0, microphone } = {}) => {
     const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = simulcast || svc || codec === 'AV1' ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360, and its AV1 smears small cells
+    [canvas.width, canvas.height] = size;
     const g = canvas.getContext('2d');
     let n = base;
     setInterval(() => paint(g, ++n), 1000 / fps);
-    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequencies), media = new MediaStream([audio, video]);
+    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequencies);
+    return { video, audio, media: new MediaStream([audio, video]), frame: () => n };
+  };
+
+  /** kinds: 'av', 'a' or 'v'. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
+  window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies, fps, kinds = 'av', base, audioCodec, microphone, token }) => {
+    const { Session } = await import('/client.js');
+    const size = simulcast || svc || codec === 'AV1' ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360, and its AV1 smears small cells
+    const { video, audio, media, frame } = await window.markedMedia({ size, frequencies, fps, base, microphone });
     const states = [];
     const session = new Session({
       url: new URL(`/whip/${stream}`, location.href).href, token,
@@ -124,21 +131,15 @@
       },
     });
     session.start();
-    window.published = { session, states, frame: () => n };
+    window.published = { session, states, frame };
     for (let i = 0; i < 150 && states.at(-1) !== 'live'; i++) await new Promise((r) => setTimeout(r, 100));
     return states;
   };
 
-  window.watchMarked = async ({ stream, kinds = 'av', audioCodec, descriptor, token }) => {
-    const { Session } = await import('/client.js');
-    const el = document.createElement('video');
-    el.playsInline = true;
-    document.body.append(el);
-    const media = new MediaStream(), states = [], seen = [];
-    el.srcObject = media;
-    const heard = { level: 0, hz: [0, 0] };
+  /** Reads the counter off every frame that a video element shows, into the list that it gives. */
+  function follow(el, begun) {
+    const seen = [];
     const canvas = document.createElement('canvas'), g = canvas.getContext('2d', { willReadFrequently: true });
-    const begun = performance.now();
     const onframe = () => {
       const w = canvas.width = el.videoWidth, h = el.videoHeight, rowHeight = ROW * h;
       if (w) {
@@ -152,6 +153,30 @@
       el.requestVideoFrameCallback(onframe);
     };
     el.requestVideoFrameCallback(onframe);
+    return seen;
+  }
+
+  /** Follows a video element that another player fills. pc(): its RTCPeerConnection. */
+  window.followElement = (el, pc) => {
+    const begun = performance.now(), heard = { level: 0, hz: [0, 0] };
+    window.watched = { session: { get pc() { return pc(); }, stop() {} }, states: [], seen: follow(el, begun), heard, since: () => performance.now() - begun };
+    const timer = setInterval(() => {
+      const track = el.srcObject?.getAudioTracks()[0];
+      if (!track) return;
+      clearInterval(timer);
+      listen(track, heard);
+    }, 50);
+  };
+
+  window.watchMarked = async ({ stream, kinds = 'av', audioCodec, descriptor, token }) => {
+    const { Session } = await import('/client.js');
+    const el = document.createElement('video');
+    el.playsInline = true;
+    document.body.append(el);
+    const media = new MediaStream(), states = [];
+    el.srcObject = media;
+    const heard = { level: 0, hz: [0, 0] };
+    const begun = performance.now(), seen = follow(el, begun);
     const session = new Session({
       url: new URL(`/whep/${stream}`, location.href).href, token,
       onstate: (s, e) => states.push(e ? `${s}: ${e.message}` : s),

@@ -25,7 +25,10 @@ installed() {
 installed || npm ci --no-audit --no-fund || exit 1
 
 files=(quick.test.mjs resilience.test.mjs)
-[ "$size" = long ] && files+=(matrix.test.mjs)
+if [ "$size" = long ]; then
+    files+=(matrix.test.mjs webclients.test.mjs)
+    (cd webclients && { [ -e node_modules/.package-lock.json ] || npm ci --no-audit --no-fund; }) || exit 1
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

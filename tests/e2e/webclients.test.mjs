@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// webclients.test.mjs - the WHIP and WHEP libraries that web pages use, unchanged, from a page of another origin: each publishes or plays painted
+// frames, trickles as it does, and takes its leave. And WebRTC stacks for Node. Needs webclients/node_modules: npm ci there.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { after, before, test as plain } from 'node:test';
+import { assertSeen, freePort, here, makeFolder, marker, publishFrom, runClient, sleep, startChromium, startServer, until, watchFrom } from './lib.mjs';
+
+const TOKEN = 'let-them-in';
+let server, browser, site, bundle, folder;
+before(async () => {
+  folder = makeFolder('webclients');
+  const out = join(folder.path, 'players.js');
+  execFileSync(join(here, 'webclients/node_modules/.bin/esbuild'), [join(here, 'webclients/players.js'), '--bundle', '--format=iife', '--global-name=players', `--outfile=${out}`, '--log-level=error']);
+  bundle = readFileSync(out);
+  const port = await freePort();
+  site = createServer((request, response) => {
+    const script = request.url === '/players.js';
+    response.writeHead(200, { 'Content-Type': script ? 'text/javascript' : 'text/html' });
+    response.end(script ? bundle : '<!doctype html><title>another site</title><video autoplay playsinline></video><script src="/players.js"></script>');
+  }).listen(port, '127.0.0.1');
+  site.origin = `http://127.0.0.1:${port}`;
+  server = await startServer();
+  browser = await startChromium();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  site?.close();
+  folder?.remove();
+});
+
+const test = (name, run) => plain(name, async (t) => {
+  try {
+    await run(t);
+  } finally {
+    await browser.closePages();
+  }
+});
+
+/** A page of the other site, which records what it says over HTTP. */
+async function foreignPage() {
+  const page = await browser.context.newPage();
+  page.said = [];
+  page.on('response', (r) => page.said.push(`${r.request().method()} ${r.status()}`));
+  await page.goto(site.origin);
+  await page.evaluate(marker);
+  return page;
+}
+
+const seenBy = (page) => page.evaluate(() => window.watchedSoFar());
+const gone = (stream, role) => until(async () => !(await server.sessions()).some((s) => s.role === role && s.stream.startsWith(`${stream}/`)), 5000, `${role} of ${stream} has left`);
+const refused = (page) => page.said.filter((s) => / [45]\d\d$/.test(s));
+
+async function assertWatched(t, stream) {
+  const viewer = await watchFrom(browser, server, { stream });
+  await sleep(4000);
+  assertSeen(t, await seenBy(viewer), { frames: 60, delay: 800, hz: 1000 });
+}
+
+test('medooze: publishes with trickle, restarts ICE, says DELETE', async (t) => {
+  const page = await foreignPage(), stream = 'medooze';
+  await page.evaluate(async ([url, token]) => {
+    const { media } = await window.markedMedia();
+    window.pc = new RTCPeerConnection();
+    media.getTracks().forEach((track) => window.pc.addTransceiver(track, { direction: 'sendonly', streams: [media] }));
+    window.whip = new window.players.MedoozeWhip();
+    await window.whip.publish(window.pc, url, token);
+  }, [`${server.origin}/whip/${stream}`, TOKEN]);
+  await page.waitForFunction(() => window.pc.connectionState === 'connected', null, { timeout: 10000 });
+  await assertWatched(t, stream);
+  assert.ok(page.said.includes('PATCH 204'), page.said.join(', '));
+  const before_ = await page.evaluate(() => window.pc.localDescription.sdp.match(/ice-ufrag:(.*)/)[1]);
+  await page.evaluate(() => window.whip.restart());
+  await until(() => page.said.includes('PATCH 200'), 5000, 'the restart is answered');
+  await sleep(1500);
+  assert.equal(await page.evaluate(() => window.pc.connectionState), 'connected');
+  assert.notEqual(await page.evaluate(() => window.pc.localDescription.sdp.match(/ice-ufrag:(.*)/)[1]), before_);
+  await assertWatched(t, stream);
+  await page.evaluate(() => window.whip.stop());
+  await gone(stream, 'publish');
+  assert.deepEqual(refused(page), []);
+});
+
+test('medooze: plays with trickle, restarts ICE, says DELETE', async (t) => {
+  const page = await foreignPage(), stream = 'for-medooze';
+  await publishFrom(browser, server, { stream, codec: 'VP8' });
+  await page.evaluate(async (url) => {
+    const el = document.querySelector('video');
+    const pc = window.pc = new RTCPeerConnection();
+    el.srcObject = new MediaStream();
+    pc.ontrack = ({ track }) => el.srcObject.addTrack(track);
+    window.followElement(el, () => pc);
+    pc.addTransceiver('audio', { direction: 'recvonly' });
+    pc.addTransceiver('video', { direction: 'recvonly' });
+    window.whep = new window.players.MedoozeWhep();
+    await window.whep.view(pc, url);
+  }, `${server.origin}/whep/${stream}`);
+  await sleep(4000);
+  assertSeen(t, await seenBy(page), { frames: 60, delay: 800, hz: 1000 });
+  assert.ok(page.said.includes('PATCH 204'), `trickles without an ETag: ${page.said.join(', ')}`);
+  await page.evaluate(() => window.whep.restart());
+  await until(() => page.said.includes('PATCH 200'), 5000, 'the restart is answered');
+  const at = (await seenBy(page)).frames;
+  await sleep(2500);
+  assert.ok((await seenBy(page)).frames > at + 30, 'plays on after the restart');
+  await page.evaluate(() => window.whep.stop());
+  await gone(stream, 'play');
+  assert.deepEqual(refused(page), []);
+});
+
+test('Eyevinn: publishes with trickle, says DELETE', async (t) => {
+  const page = await foreignPage(), stream = 'eyevinn';
+  await page.evaluate(async (url) => {
+    const { media } = await window.markedMedia();
+    window.whip = new window.players.EyevinnWhip({ endpoint: url, opts: { iceServers: [] } });
+    await window.whip.setIceServersFromEndpoint();
+    await window.whip.ingest(media);
+  }, `${server.origin}/whip/${stream}`);
+  await assertWatched(t, stream);
+  assert.ok(page.said.includes('PATCH 204'), page.said.join(', '));
+  await page.evaluate(() => window.whip.destroy());
+  await gone(stream, 'publish');
+  assert.deepEqual(refused(page), []);
+});
+
+test('Eyevinn: plays', async (t) => {
+  const page = await foreignPage(), stream = 'for-eyevinn';
+  await publishFrom(browser, server, { stream, codec: 'VP8' });
+  await page.evaluate(async (url) => {
+    const el = document.querySelector('video');
+    window.player = new window.players.EyevinnPlayer({ video: el, type: 'whep', iceServers: [], detectTimeout: false });
+    window.followElement(el, () => window.player.peer);
+    await window.player.load(new URL(url));
+  }, `${server.origin}/whep/${stream}`);
+  await sleep(6000); // it gathers candidates for up to 2 s
+  assertSeen(t, await seenBy(page), { frames: 60, delay: 800, hz: 1000, first: 5000 });
+  assert.deepEqual(refused(page), []);
+});
+
+for (const library of ['wrtc', 'werift']) {
+  test(`${library} in Node plays`, async (t) => {
+    await publishFrom(browser, server, { stream: `for-${library}`, codec: 'VP8' });
+    const seen = await runClient(['node', join(here, 'webclients/peer.mjs'), library, 'play', `${server.origin}/whep/for-${library}`, '5']);
+    t.diagnostic(JSON.stringify(seen));
+    assert.equal(seen.deleted, 200);
+    if (library === 'werift') {
+      assert.ok(seen.audio > 150 && seen.video > 100, JSON.stringify(seen));
+      assert.ok(seen.audioGaps === 0 && seen.videoGaps === 0, JSON.stringify(seen));
+      return;
+    }
+    assert.ok(seen.frames > 90 && seen.good >= 0.95 * seen.frames && seen.back === 0, JSON.stringify(seen));
+    assert.ok(seen.audioLevel > 1000, JSON.stringify(seen));
+  });
+}
+
+test('wrtc in Node publishes', async (t) => {
+  const published = runClient(['node', join(here, 'webclients/peer.mjs'), 'wrtc', 'publish', `${server.origin}/whip/from-wrtc`, '9']);
+  published.catch(() => {}); // told below
+  await until(async () => (await server.sessions()).some((s) => s.stream.startsWith('from-wrtc/')), 10000, 'it publishes');
+  await sleep(1500);
+  await assertWatched(t, 'from-wrtc');
+  assert.equal((await published).deleted, 200);
+});
