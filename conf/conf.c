@@ -37,7 +37,7 @@ void conf_defaults(struct conf *c)
     for (size_t i = 0; i < conf_keys_count; i++) {
         const struct conf_key *k = &conf_keys[i];
         struct conf_keys_why why;
-        if (k->type != CONF_TYPE_TOKENS && k->type != CONF_TYPE_SERVERS) {
+        if (!conf_keys_is_objects(k)) {
             int rc = conf_keys_put_text(c, k, k->def, &why);
             assert(rc == 0);
             (void)rc;
@@ -49,7 +49,7 @@ void conf_defaults(struct conf *c)
 static int set_text(struct conf *c, const struct conf_key *k, const char *source, const char *text,
                     struct conf_error *ret_err)
 {
-    if (k->type == CONF_TYPE_TOKENS || k->type == CONF_TYPE_SERVERS) {
+    if (conf_keys_is_objects(k)) {
         const struct conf_json_text json = {source, text, strlen(text)};
         return conf_apply_list(c, k, &json, ret_err);
     }

@@ -36,6 +36,18 @@ struct conf_token {
                                    characters */
     bool publish;
     bool play;
+    bool data;     /* data channels; publishers have them anyway */
+    bool moderate; /* mute, remove, lock: in the rooms of pattern */
+    bool admin;    /* the admin API */
+};
+
+/* A key that JSON Web Tokens are verified with. Which members must be there depends on alg. */
+struct conf_auth_key {
+    char alg[8];                 /* HS256, RS256, ES256, EdDSA */
+    char kid[72];                /* empty: serves tokens of any kid */
+    char secret[CONF_STR_MAX];   /* HS256; "secret_file" reads it from a file */
+    char pem_file[CONF_STR_MAX]; /* public key or certificate */
+    char jwk_file[CONF_STR_MAX]; /* one JSON Web Key (RFC 7517) */
 };
 
 struct conf_ice_server {
@@ -96,6 +108,15 @@ struct conf {
     struct {
         int n_tokens;
         struct conf_token tokens[CONF_RULES_MAX];
+        int n_keys;
+        struct conf_auth_key keys[CONF_LIST_MAX];
+        char jwks_url[CONF_STR_MAX]; /* key set fetched and refreshed (RFC 7517 5) */
+        char issuer[CONF_STR_MAX];   /* iss must be this; empty: any */
+        char audience[CONF_STR_MAX]; /* aud must hold this; empty: tokens with aud are refused */
+        int leeway_s;
+        int max_lifetime_s;
+        bool end_on_expiry; /* a session ends when its token does */
+        int max_sessions_per_token;
     } auth;
     struct {
         int n;
@@ -139,6 +160,8 @@ void conf_defaults(struct conf *c);
 /* Checks that hold between keys (architecture §9: public address needs tokens and TLS, …). Returns
  * 0 or -EINVAL. */
 int conf_validate(const struct conf *c, struct conf_error *ret_err) MUST_CHECK;
+/* True when something says who may do what: tokens, keys of tokens. */
+bool conf_has_auth(const struct conf *c);
 /* The effective settings as JSON, secrets masked; free(3) it. */
 char *conf_print(const struct conf *c);
 /* The text of --help. */

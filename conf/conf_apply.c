@@ -33,9 +33,24 @@ struct member {
     }
 
 static const struct member token_members[] = {
-    MEMBER(conf_token, token, "token", false), MEMBER(conf_token, token, "token_file", true),
-    MEMBER(conf_token, name, "name", false),   MEMBER(conf_token, pattern, "pattern", false),
-    MEMBER_BOOL(conf_token, publish),          MEMBER_BOOL(conf_token, play),
+    MEMBER(conf_token, token, "token", false),
+    MEMBER(conf_token, token, "token_file", true),
+    MEMBER(conf_token, name, "name", false),
+    MEMBER(conf_token, pattern, "pattern", false),
+    MEMBER_BOOL(conf_token, publish),
+    MEMBER_BOOL(conf_token, play),
+    MEMBER_BOOL(conf_token, data),
+    MEMBER_BOOL(conf_token, moderate),
+    MEMBER_BOOL(conf_token, admin),
+};
+
+static const struct member key_members[] = {
+    MEMBER(conf_auth_key, alg, "alg", false),
+    MEMBER(conf_auth_key, kid, "kid", false),
+    MEMBER(conf_auth_key, secret, "secret", false),
+    MEMBER(conf_auth_key, secret, "secret_file", true),
+    MEMBER(conf_auth_key, pem_file, "pem_file", false),
+    MEMBER(conf_auth_key, jwk_file, "jwk_file", false),
 };
 
 static const struct member server_members[] = {
@@ -162,7 +177,7 @@ static int apply_member(const struct at *at, const cJSON *node, const struct mem
 
 static int refuse_member(struct at *at, const cJSON *node, const struct member *members, size_t n)
 {
-    const char *names[8];
+    const char *names[12];
     assert(n <= ARRAY_LEN(names));
     for (size_t i = 0; i < n; i++) {
         names[i] = members[i].name;
@@ -223,8 +238,8 @@ static int apply_token(struct at *at, const cJSON *node, struct conf *c, int i)
         return refuse(at, node,
                       "needs a name: it stands in logs, and decides who takes a stream over");
     }
-    if (!t->publish && !t->play) {
-        return refuse(at, node, "permits nothing: set publish or play");
+    if (!t->publish && !t->play && !t->moderate && !t->admin) {
+        return refuse(at, node, "permits nothing: set publish, play, moderate or admin");
     }
     if (!t->pattern[0]) {
         t->pattern[0] = '*';
@@ -265,11 +280,49 @@ static int apply_server(struct at *at, const cJSON *node, struct conf *c, int i)
     return 0;
 }
 
+/* What can be said of a key without reading it; signaling/auth.c does that. */
+static int apply_key(struct at *at, const cJSON *node, struct conf *c, int i)
+{
+    static const char *const algs[] = {"HS256", "RS256", "ES256", "EdDSA"};
+    struct conf_auth_key *k = &c->auth.keys[i];
+    memset(k, 0, sizeof(*k));
+    int rc = apply_object(at, node, key_members, ARRAY_LEN(key_members), k);
+    if (rc) {
+        return rc;
+    }
+    size_t a = 0;
+    while (a < ARRAY_LEN(algs) && strcmp(algs[a], k->alg) != 0) {
+        a++;
+    }
+    if (a == ARRAY_LEN(algs)) {
+        return refuse(at, node, "needs alg, one of HS256, RS256, ES256, EdDSA");
+    }
+    if ((k->secret[0] != '\0') + (k->pem_file[0] != '\0') + (k->jwk_file[0] != '\0') != 1) {
+        return refuse(at, node, "needs one of secret, secret_file, pem_file and jwk_file");
+    }
+    if (k->secret[0] && a != 0) {
+        return refuse(at, node, "a secret is for HS256; %s needs pem_file or jwk_file", k->alg);
+    }
+    if (k->pem_file[0] && a == 0) {
+        return refuse(at, node, "HS256 has a secret, not a public key");
+    }
+    if (strspn(k->kid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
+            strlen(k->kid) ||
+        strlen(k->kid) > 64) {
+        return refuse(at, node, "kid may have at most 64 letters, digits and ._-");
+    }
+    return 0;
+}
+
+typedef int(apply_fn)(struct at *at, const cJSON *node, struct conf *c, int i);
+
 static int apply_objects(struct at *at, const cJSON *node, struct conf *c, const struct conf_key *k)
 {
     bool tokens = k->type == CONF_TYPE_TOKENS;
+    bool keys = k->type == CONF_TYPE_KEYS;
     int max = tokens ? CONF_RULES_MAX : CONF_LIST_MAX;
-    int *count = tokens ? &c->auth.n_tokens : &c->ice_servers.n;
+    int *count = tokens ? &c->auth.n_tokens : keys ? &c->auth.n_keys : &c->ice_servers.n;
+    apply_fn *fn = tokens ? apply_token : keys ? apply_key : apply_server;
     if (!cJSON_IsArray(node)) {
         return refuse_type(at, node, "a list of objects");
     }
@@ -281,7 +334,7 @@ static int apply_objects(struct at *at, const cJSON *node, struct conf *c, const
         struct at inside = *at;
         size_t used = strlen(inside.path);
         snprintf(inside.path + used, sizeof(inside.path) - used, "[%d]", *count);
-        int rc = tokens ? apply_token(&inside, v, c, *count) : apply_server(&inside, v, c, *count);
+        int rc = fn(&inside, v, c, *count);
         if (rc) {
             return rc;
         }
@@ -338,6 +391,7 @@ static int apply_value(struct at *at, const cJSON *node, struct conf *c, const s
         return apply_strings(at, node, c, k);
     case CONF_TYPE_TOKENS:
     case CONF_TYPE_SERVERS:
+    case CONF_TYPE_KEYS:
         return apply_objects(at, node, c, k);
     }
     return rc ? refuse(at, node, "%s", why.text) : 0;

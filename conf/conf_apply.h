@@ -11,7 +11,7 @@
  * ("name:line: section.key: what"); -ENOMEM with ret_err. */
 int conf_apply_file(struct conf *c, const struct conf_json_text *text,
                     struct conf_error *ret_err) MUST_CHECK;
-/* One value of a TOKENS or SERVERS key, as JSON; replaces the list. Same returns. */
+/* The value of a key that is a list of objects, as JSON; replaces the list. Same returns. */
 int conf_apply_list(struct conf *c, const struct conf_key *k, const struct conf_json_text *text,
                     struct conf_error *ret_err) MUST_CHECK;
 /* Reads up to cap - 1 bytes of a file that must not hold more, and ends them with NUL. Returns 0;

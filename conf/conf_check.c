@@ -247,13 +247,62 @@ static int check_media(const struct conf *c, struct conf_error *ret_err)
     return 0;
 }
 
+/* "https://…", or "http://" of this machine: what is fetched there decides who comes in. */
+static bool is_safe_url(const char *text)
+{
+    static const char *const local[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    bool ok = strncmp(text, "https://", 8) == 0 && text[8] && text[8] != '/';
+    for (size_t i = 0; i < ARRAY_LEN(local); i++) {
+        size_t n = strlen(local[i]);
+        ok = ok || (strncmp(text, local[i], n) == 0 && (text[n] == ':' || text[n] == '/'));
+    }
+    size_t host = (size_t)(strstr(text, "://") ? strstr(text, "://") + 3 - text : 0);
+    return ok && !text[strcspn(text, " \"<>\\^`{|}#")] &&
+           !memchr(text + host, '@', strcspn(text + host, "/?"));
+}
+
+static int check_auth(const struct conf *c, struct conf_error *ret_err)
+{
+    if (c->auth.jwks_url[0] && !is_safe_url(c->auth.jwks_url)) {
+        return refuse(
+            ret_err,
+            "auth.jwks_url: \"%.120s\" must be an https:// URL without user and password, "
+            "or http:// on loopback",
+            c->auth.jwks_url);
+    }
+    for (int i = 0; i < c->auth.n_keys; i++) {
+        const struct conf_auth_key *k = &c->auth.keys[i];
+        for (int j = 0; j < i; j++) {
+            if (k->kid[0] && strcmp(k->kid, c->auth.keys[j].kid) == 0) {
+                return refuse(ret_err, "auth.keys[%d].kid: the same as that of auth.keys[%d]", i,
+                              j);
+            }
+        }
+        if (k->pem_file[0] && access(k->pem_file, R_OK) != 0) {
+            return refuse(ret_err, "auth.keys[%d].pem_file: %.200s: %s", i, k->pem_file,
+                          strerror(errno));
+        }
+        if (k->jwk_file[0] && access(k->jwk_file, R_OK) != 0) {
+            return refuse(ret_err, "auth.keys[%d].jwk_file: %.200s: %s", i, k->jwk_file,
+                          strerror(errno));
+        }
+    }
+    return 0;
+}
+
+bool conf_has_auth(const struct conf *c)
+{
+    return c->auth.n_tokens > 0 || c->auth.n_keys > 0 || c->auth.jwks_url[0];
+}
+
 /* A public address needs tokens and TLS, and the refusal names what is missing. */
 static int check_public(const struct conf *c, const struct ip *http, struct conf_error *ret_err)
 {
     if (c->insecure_dev) {
         return 0;
     }
-    if (c->tls.terminated_upstream && c->auth.n_tokens == 0) {
+    bool auth = conf_has_auth(c);
+    if (c->tls.terminated_upstream && !auth) {
         return refuse(ret_err, "auth.tokens: empty, but tls.terminated_upstream says that a proxy "
                                "lets others in; or start with --insecure-dev");
     }
@@ -261,14 +310,13 @@ static int check_public(const struct conf *c, const struct ip *http, struct conf
         return 0;
     }
     bool tls = c->tls.cert_file[0] || c->tls.self_signed || c->tls.terminated_upstream;
-    if (c->auth.n_tokens > 0 && tls) {
+    if (auth && tls) {
         return 0;
     }
     return refuse(ret_err,
                   "http.listen: %.60s can be reached from other machines: %s%s%s; or start with "
                   "--insecure-dev",
-                  c->http.listen, c->auth.n_tokens ? "" : "auth.tokens is empty",
-                  c->auth.n_tokens || tls ? "" : ", and ",
+                  c->http.listen, auth ? "" : "auth.tokens is empty", auth || tls ? "" : ", and ",
                   tls ? ""
                       : "one of tls.cert_file (with tls.key_file), tls.self_signed or "
                         "tls.terminated_upstream is missing");
@@ -281,6 +329,7 @@ int conf_validate(const struct conf *c, struct conf_error *ret_err)
     rc = rc ? rc : check_http(c, ret_err);
     rc = rc ? rc : check_tls(c, ret_err);
     rc = rc ? rc : check_media(c, ret_err);
+    rc = rc ? rc : check_auth(c, ret_err);
     if (rc == 0 && c->limits.gone_timeout_ms > c->limits.end_timeout_ms) {
         rc = refuse(ret_err, "limits.gone_timeout_ms: longer than limits.end_timeout_ms");
     }

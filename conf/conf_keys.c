@@ -97,9 +97,20 @@ const struct conf_key conf_keys[] = {
     INT(limits, drain_timeout_ms, 0, 86400000, "30000",
         "after SIGTERM: how long sessions may go on; 0: until the last one ends"),
 
-    {"auth", "tokens", CONF_TYPE_TOKENS, offsetof(struct conf, auth), sizeof(((struct conf *)0)->auth),
-        0, 0, NULL, "",
-        "bearer tokens: {token or token_file, name, pattern, publish, play}; empty: anyone may do all"},
+    {"auth", "tokens", CONF_TYPE_TOKENS, offsetof(struct conf, auth),
+        offsetof(struct conf, auth.n_keys) - offsetof(struct conf, auth), 0, 0, NULL, "",
+        "bearer tokens: {token or token_file, name, pattern, publish, play, data, moderate, admin}; without "
+        "any, and without auth.keys and auth.jwks_url, anyone may do all"},
+    {"auth", "keys", CONF_TYPE_KEYS, offsetof(struct conf, auth.n_keys),
+        offsetof(struct conf, auth.jwks_url) - offsetof(struct conf, auth.n_keys), 0, 0, NULL, "",
+        "keys of JSON Web Tokens: {alg, kid, and secret, secret_file, pem_file or jwk_file}"},
+    STR(auth, jwks_url, "", "where a set of further public keys is fetched from; https, or http on loopback"),
+    STR(auth, issuer, "", "iss of JSON Web Tokens must be this; empty: any"),
+    STR(auth, audience, "", "aud of JSON Web Tokens must hold this; empty: those that have one are refused"),
+    INT(auth, leeway_s, 0, 30, "10", "by how much the clock of who makes the tokens may differ"),
+    INT(auth, max_lifetime_s, 60, 31536000, "86400", "JSON Web Tokens that are good for longer are refused"),
+    BOOL(auth, end_on_expiry, "false", "sessions end when their token expires; else it is only asked for at the start"),
+    INT(auth, max_sessions_per_token, 1, 1000000, "20000", "sessions at a time of one token"),
 
     {"ice_servers", "servers", CONF_TYPE_SERVERS, offsetof(struct conf, ice_servers),
         sizeof(((struct conf *)0)->ice_servers), 0, 0, NULL, "",
@@ -375,10 +386,16 @@ int conf_keys_put_text(struct conf *c, const struct conf_key *k, const char *tex
         return 0;
     case CONF_TYPE_TOKENS:
     case CONF_TYPE_SERVERS:
+    case CONF_TYPE_KEYS:
         break;
     }
     assert(false && "lists of objects are read by conf_apply");
     return -EINVAL;
+}
+
+bool conf_keys_is_objects(const struct conf_key *k)
+{
+    return k->type == CONF_TYPE_TOKENS || k->type == CONF_TYPE_SERVERS || k->type == CONF_TYPE_KEYS;
 }
 
 const char *conf_keys_word(const struct conf *c, const struct conf_key *k, char out[16])

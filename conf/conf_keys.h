@@ -20,6 +20,7 @@ enum conf_type {
     CONF_TYPE_STRINGS, /* struct conf_strings */
     CONF_TYPE_TOKENS,  /* conf.auth, a list of objects */
     CONF_TYPE_SERVERS, /* conf.ice_servers, a list of objects */
+    CONF_TYPE_KEYS,    /* conf.auth.keys, a list of objects */
 };
 
 struct conf_key {
@@ -67,13 +68,16 @@ int conf_keys_add_str(struct conf *c, const struct conf_key *k, const char *text
                       struct conf_keys_why *ret_why) MUST_CHECK;
 /* Empties a list of strings. */
 void conf_keys_clear(struct conf *c, const struct conf_key *k);
-/* Sets any key but TOKENS and SERVERS from one text, as it stands in the environment: numbers in
+/* Sets any key but the lists of objects from one text, as it stands in the environment: numbers in
  * decimal, true or false, lists with commas. */
 int conf_keys_put_text(struct conf *c, const struct conf_key *k, const char *text,
                        struct conf_keys_why *ret_why) MUST_CHECK;
 /* Copies text if it fits and has no control characters. */
 int conf_keys_copy(char *out, size_t cap, const char *text,
                    struct conf_keys_why *ret_why) MUST_CHECK;
+
+/* True if k is a list of objects, which only JSON can say. */
+bool conf_keys_is_objects(const struct conf_key *k);
 
 /* The chosen word of a WORD or ENUM key. Static text, or inside c. */
 const char *conf_keys_word(const struct conf *c, const struct conf_key *k, char out[16]);

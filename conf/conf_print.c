@@ -52,7 +52,24 @@ static bool add_tokens(cJSON *section, const struct conf_key *k, const struct co
         cJSON *o = add_entry(list);
         ok = o && add_secret(o, "token", t->token) && add_str(o, "name", t->name) &&
              add_str(o, "pattern", t->pattern) && cJSON_AddBoolToObject(o, "publish", t->publish) &&
-             cJSON_AddBoolToObject(o, "play", t->play);
+             cJSON_AddBoolToObject(o, "play", t->play) &&
+             cJSON_AddBoolToObject(o, "data", t->data) &&
+             cJSON_AddBoolToObject(o, "moderate", t->moderate) &&
+             cJSON_AddBoolToObject(o, "admin", t->admin);
+    }
+    return ok;
+}
+
+static bool add_keys(cJSON *section, const struct conf_key *k, const struct conf *c)
+{
+    cJSON *list = cJSON_AddArrayToObject(section, k->name);
+    bool ok = list != NULL;
+    for (int i = 0; ok && i < c->auth.n_keys; i++) {
+        const struct conf_auth_key *a = &c->auth.keys[i];
+        cJSON *o = add_entry(list);
+        ok = o && add_str(o, "alg", a->alg) && add_str(o, "kid", a->kid) &&
+             add_secret(o, "secret", a->secret) && add_str(o, "pem_file", a->pem_file) &&
+             add_str(o, "jwk_file", a->jwk_file);
     }
     return ok;
 }
@@ -94,6 +111,8 @@ static bool add_key(cJSON *section, const struct conf_key *k, const struct conf 
         return add_tokens(section, k, c);
     case CONF_TYPE_SERVERS:
         return add_servers(section, k, c);
+    case CONF_TYPE_KEYS:
+        return add_keys(section, k, c);
     }
     return false;
 }

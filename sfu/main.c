@@ -282,6 +282,7 @@ int main(int argc, char **argv)
     static struct app app;
     struct conf_request req = {0};
     struct conf_error err = {0};
+    const char *what = "";
     int code = EXIT_FAILURE;
     if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
         return doctor_main(argc, argv, environ);
@@ -296,6 +297,9 @@ int main(int argc, char **argv)
     }
     if (conf_load(argc, argv, environ, app.first, &req, &err) < 0) {
         fprintf(stderr, "sluice: %s\n", err.text);
+        code = CONF_EXIT;
+    } else if (!req.help && !req.version && signaling_check(app.conf, &what) < 0) {
+        fprintf(stderr, "sluice: %s\n", what);
         code = CONF_EXIT;
     } else if (!answer_request(app.conf, &req, &code)) {
         code = serve(&app);

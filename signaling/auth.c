@@ -1,46 +1,152 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signaling/auth.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "conf/conf.h"
+#include "signaling/json.h"
+#include "signaling/jwt.h"
 
-#define TOKEN_MAX 4096
+struct auth {
+    const struct conf *conf;
+    struct jwt_key_set keys;
+    const struct jwt_key_set *fetched; /* NULL: none */
+    int n_tokens;
+    uint8_t (*digests)[SHA256_DIGEST_LENGTH]; /* of auth.tokens */
+};
 
-bool auth_required(const struct conf *c)
+/* ---- keys ---- */
+
+/* A key file as text with a terminator. NULL: it cannot be read, or is too long. */
+static char *read_file(const char *path, size_t *ret_len)
 {
-    return c->auth.n_tokens > 0;
+    char *text = malloc(JWT_KEY_FILE_MAX + 1);
+    FILE *f = text != NULL ? fopen(path, "rbe") : NULL;
+    size_t n = f != NULL ? fread(text, 1, JWT_KEY_FILE_MAX + 1, f) : 0;
+    bool ok = f != NULL && ferror(f) == 0 && n <= JWT_KEY_FILE_MAX;
+    if (f != NULL) {
+        fclose(f);
+    }
+    if (!ok) {
+        free(text);
+        return NULL;
+    }
+    text[n] = '\0';
+    *ret_len = n;
+    return text;
 }
 
-bool auth_glob(const char *pattern, const char *text)
+static int key_from_jwk_file(const struct conf_auth_key *k, enum jwt_key_alg alg, const char *text,
+                             size_t len, struct jwt_key **ret, const char **ret_why)
 {
-    /* On a mismatch only the latest '*' needs to take one character more, so the time is bounded by
-     * the product of the lengths. */
-    const char *star = NULL;
-    const char *mark = NULL;
-    while (*text != '\0') {
-        if (*pattern == '*') {
-            star = ++pattern;
-            mark = text;
-        } else if (*pattern == *text) {
-            pattern++;
-            text++;
-        } else if (star != NULL) {
-            pattern = star;
-            text = ++mark;
-        } else {
-            return false;
+    cJSON *jwk;
+    if (json_parse(text, len, 8, &jwk) < 0) {
+        *ret_why = "the file is not valid JSON";
+        return -EBADMSG;
+    }
+    int r = jwt_key_from_jwk(k->kid, jwk, ret, ret_why);
+    cJSON_Delete(jwk);
+    if (r == 0 && jwt_key_alg(*ret) != alg) {
+        jwt_key_free(*ret);
+        *ret_why = "the key in jwk_file is for another algorithm than alg says";
+        r = -EINVAL;
+    }
+    return r;
+}
+
+static int read_key(const struct conf_auth_key *k, struct jwt_key **ret, const char **ret_why)
+{
+    enum jwt_key_alg alg;
+    size_t len = 0;
+    if (jwt_key_parse_alg(k->alg, &alg) < 0) {
+        *ret_why = "alg is not one of HS256, RS256, ES256, EdDSA";
+        return -EINVAL;
+    }
+    if (k->secret[0] != '\0') {
+        return jwt_key_from_secret(k->kid, k->secret, strlen(k->secret), ret, ret_why);
+    }
+    char *text = read_file(k->pem_file[0] != '\0' ? k->pem_file : k->jwk_file, &len);
+    if (text == NULL) {
+        *ret_why = "the file cannot be read, or is longer than 64 KiB";
+        return -EINVAL;
+    }
+    int r = k->pem_file[0] != '\0' ? jwt_key_from_pem(k->kid, alg, text, len, ret, ret_why)
+                                   : key_from_jwk_file(k, alg, text, len, ret, ret_why);
+    OPENSSL_cleanse(text, len);
+    free(text);
+    return r;
+}
+
+static int read_keys(struct auth *a, const char **ret_what)
+{
+    static char text[256];
+    for (int i = 0; i < a->conf->auth.n_keys; i++) {
+        const char *why = "";
+        struct jwt_key *k;
+        if (read_key(&a->conf->auth.keys[i], &k, &why) < 0) {
+            snprintf(text, sizeof(text), "auth.keys[%d]: %s", i, why);
+            *ret_what = text;
+            return -EINVAL;
+        }
+        if (jwt_key_set_add(&a->keys, k) < 0) {
+            jwt_key_free(k);
+            *ret_what = "auth.keys: too many";
+            return -EINVAL;
         }
     }
-    while (*pattern == '*') {
-        pattern++;
-    }
-    return *pattern == '\0';
+    return 0;
 }
+
+int auth_new(const struct conf *c, struct auth **ret, const char **ret_what)
+{
+    struct auth *a = calloc(1, sizeof(*a));
+    *ret_what = "out of memory";
+    if (a == NULL) {
+        return -ENOMEM;
+    }
+    a->conf = c;
+    a->n_tokens = c->auth.n_tokens;
+    a->digests = calloc((size_t)MAX(a->n_tokens, 1), sizeof(*a->digests));
+    int r = a->digests != NULL ? read_keys(a, ret_what) : -ENOMEM;
+    if (r < 0) {
+        auth_free(a);
+        return r;
+    }
+    for (int i = 0; i < a->n_tokens; i++) {
+        const char *token = c->auth.tokens[i].token;
+        SHA256((const uint8_t *)token, strlen(token), a->digests[i]);
+    }
+    *ret = a;
+    return 0;
+}
+
+void auth_free(struct auth *a)
+{
+    if (a == NULL) {
+        return;
+    }
+    jwt_key_set_clear(&a->keys);
+    free(a->digests);
+    free(a);
+}
+
+void auth_set_fetched(struct auth *a, const struct jwt_key_set *set)
+{
+    a->fetched = set;
+}
+
+bool auth_required(const struct auth *a)
+{
+    return conf_has_auth(a->conf);
+}
+
+/* ---- judging ---- */
 
 /* The token of "Bearer x"; the scheme's case and spaces around are not significant (RFC 9110 11.1).
  * False for other schemes and empty tokens. */
@@ -55,7 +161,7 @@ static bool bearer(const char *header, const char **ret_token, size_t *ret_len)
     while (len > 0 && (token[len - 1] == ' ' || token[len - 1] == '\t')) {
         len--;
     }
-    if (len == 0 || len > TOKEN_MAX) {
+    if (len == 0 || len > JWT_TOKEN_MAX) {
         return false;
     }
     *ret_token = token;
@@ -63,57 +169,165 @@ static bool bearer(const char *header, const char **ret_token, size_t *ret_len)
     return true;
 }
 
-static bool permits(const struct conf_token *t, enum auth_action action, const char *label)
+bool auth_is_token(const char *header, const uint8_t digest[AUTH_GRANT_DIGEST])
 {
-    switch (action) {
-    case AUTH_PUBLISH:
-        return t->publish && auth_glob(t->pattern, label);
-    case AUTH_PLAY:
-        return t->play && auth_glob(t->pattern, label);
-    case AUTH_ANY:
-        return true;
-    }
-    return false;
-}
-
-enum auth_result auth_check(const struct conf *c, const char *header, enum auth_action action,
-                            const char *label, char ret_principal[AUTH_NAME_MAX])
-{
-    if (!auth_required(c)) {
-        ret_principal[0] = '\0';
-        return AUTH_OK;
-    }
     const char *token;
     size_t len;
-    if (header == NULL) {
-        return AUTH_MISSING;
-    }
-    if (!bearer(header, &token, &len)) {
-        return AUTH_INVALID;
-    }
     uint8_t given[SHA256_DIGEST_LENGTH];
+    if (header == NULL || !bearer(header, &token, &len)) {
+        return false;
+    }
     SHA256((const uint8_t *)token, len, given);
+    return CRYPTO_memcmp(given, digest, sizeof(given)) == 0;
+}
+
+static unsigned needed(enum auth_action action)
+{
+    static const unsigned rights[] = {
+        [AUTH_PUBLISH] = AUTH_RIGHTS_PUBLISH,
+        [AUTH_PLAY] = AUTH_RIGHT_PLAY,
+        [AUTH_MODERATE] = AUTH_RIGHT_MODERATE,
+        [AUTH_ADMIN] = AUTH_RIGHT_ADMIN,
+        [AUTH_ANY] = ~0U,
+    };
+    return rights[action];
+}
+
+static void set_verdict(struct auth_verdict *v, enum auth_result result, const char *reason,
+                        const char *detail)
+{
+    v->result = result;
+    v->reason = reason;
+    v->detail = detail;
+}
+
+static void forbid(struct auth_verdict *v, const char *reason, const char *detail)
+{
+    set_verdict(v, AUTH_FORBIDDEN, reason, detail);
+}
+
+/* A token of the settings. It may stand in several rows, one per pattern. No early end: the time
+ * does not tell which row matched. Returns false if it is in none. */
+static bool check_listed(const struct auth *a, const struct auth_ask *ask,
+                         const uint8_t given[SHA256_DIGEST_LENGTH], struct auth_verdict *ret)
+{
     bool known = false;
     const struct conf_token *permitted = NULL;
-    for (int i = 0; i < c->auth.n_tokens; i++) {
-        /* One token may stand in several rows, one per pattern. No early end: the time does not
-         * tell which row matched. */
-        const struct conf_token *t = &c->auth.tokens[i];
-        uint8_t ours[SHA256_DIGEST_LENGTH];
-        SHA256((const uint8_t *)t->token, strlen(t->token), ours);
-        if (CRYPTO_memcmp(given, ours, sizeof(ours)) == 0 && t->token[0] != '\0') {
+    for (int i = 0; i < a->n_tokens; i++) {
+        const struct conf_token *t = &a->conf->auth.tokens[i];
+        if (CRYPTO_memcmp(given, a->digests[i], SHA256_DIGEST_LENGTH) == 0 && t->token[0] != '\0') {
+            struct auth_grant g;
             known = true;
-            if (permitted == NULL && permits(t, action, label)) {
+            auth_grant_from_token(t, &g);
+            bool scoped = ask->action == AUTH_ANY || ask->action == AUTH_ADMIN ||
+                          auth_grant_glob(t->pattern, ask->label);
+            if (permitted == NULL && (g.rights & needed(ask->action)) != 0 && scoped) {
                 permitted = t;
             }
         }
     }
-    if (!known) {
-        return AUTH_INVALID;
+    if (known && permitted == NULL) {
+        forbid(ret, "right", "The token does not permit this on this stream.");
+    } else if (known) {
+        set_verdict(ret, AUTH_OK, "ok", "");
+        auth_grant_from_token(permitted, &ret->grant);
     }
-    if (permitted == NULL) {
-        return AUTH_FORBIDDEN;
+    return known;
+}
+
+/* What a token's holder may do with label; ret->grant is filled. */
+static void judge_grant(const struct auth_ask *ask, struct auth_verdict *ret)
+{
+    const struct auth_grant *g = &ret->grant;
+    char room[AUTH_GRANT_ROOM_MAX];
+    const char *slash = strchr(ask->label, '/');
+    size_t len = slash != NULL ? (size_t)(slash - ask->label) : strlen(ask->label);
+    snprintf(room, sizeof(room), "%.*s", (int)MIN(len, sizeof(room) - 1), ask->label);
+    const char *participant = slash != NULL ? slash + 1 : "";
+    if (ask->action != AUTH_ANY && (g->rights & needed(ask->action)) == 0) {
+        forbid(ret, "right", "The token's claims do not permit this.");
+    } else if (ask->action != AUTH_ANY && ask->action != AUTH_ADMIN &&
+               !auth_grant_glob(g->room, room)) {
+        forbid(ret, "room", "The token is for another room.");
+    } else if (ask->action == AUTH_PUBLISH && g->participant[0] != '\0' &&
+               strcmp(g->participant, participant) != 0) {
+        forbid(ret, "participant", "The token is bound to another participant's name.");
+    } else {
+        set_verdict(ret, AUTH_OK, "ok", "");
     }
-    snprintf(ret_principal, AUTH_NAME_MAX, "%s", permitted->name);
-    return AUTH_OK;
+}
+
+static void check_jwt(const struct auth *a, const struct auth_ask *ask, const char *token,
+                      size_t len, struct auth_verdict *ret)
+{
+    const struct conf *c = a->conf;
+    struct jwt_policy p = {
+        .sets = {&a->keys, a->fetched},
+        .issuer = c->auth.issuer,
+        .audience = c->auth.audience,
+        .leeway_s = c->auth.leeway_s,
+        .max_lifetime_s = c->auth.max_lifetime_s,
+    };
+    struct jwt t;
+    enum jwt_error err = jwt_verify(&p, token, len, ask->now_s, &t);
+    if (err != JWT_OK) {
+        bool ask_again = err == JWT_UNKNOWN_KID && a->fetched != NULL;
+        set_verdict(ret, ask_again ? AUTH_UNKNOWN_KEY : AUTH_INVALID, jwt_error_name(err),
+                    jwt_error_text(err));
+        return;
+    }
+    const char *why;
+    int r = auth_grant_from_jwt(&t, &ret->grant, &why);
+    jwt_fini(&t);
+    if (r < 0) {
+        set_verdict(ret, AUTH_INVALID, jwt_error_name(JWT_CLAIMS), why);
+    } else {
+        judge_grant(ask, ret);
+    }
+}
+
+/* A token that names nobody is its own principal. */
+static void name_unnamed(struct auth_grant *g)
+{
+    if (g->principal[0] == '\0') {
+        size_t n = (size_t)snprintf(g->principal, sizeof(g->principal), "tok:");
+        for (int i = 0; i < 16; i++, n += 2) {
+            snprintf(g->principal + n, sizeof(g->principal) - n, "%02x", g->digest[i]);
+        }
+    }
+}
+
+void auth_check(const struct auth *a, const struct auth_ask *ask, struct auth_verdict *ret)
+{
+    const char *token;
+    size_t len;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    *ret = (struct auth_verdict){.grant = {.expires_s = INT64_MAX}};
+    if (!auth_required(a)) {
+        set_verdict(ret, AUTH_OK, "ok", "");
+        ret->grant.rights = AUTH_RIGHTS_ALL;
+        if (ask->action == AUTH_ADMIN) {
+            forbid(ret, "right", "No token permits this.");
+        }
+        return;
+    }
+    if (ask->header == NULL) {
+        set_verdict(ret, AUTH_MISSING, "missing", "Send the token as Authorization: Bearer TOKEN.");
+        return;
+    }
+    set_verdict(ret, AUTH_INVALID, "unknown",
+                "The Authorization header holds no bearer token that this server knows.");
+    if (!bearer(ask->header, &token, &len)) {
+        return;
+    }
+    SHA256((const uint8_t *)token, len, digest);
+    if (!check_listed(a, ask, digest, ret) && jwt_is_one(token, len) &&
+        (a->keys.n > 0 || a->fetched != NULL)) {
+        check_jwt(a, ask, token, len, ret);
+    }
+    if (ret->result == AUTH_OK) {
+        ret->grant.is_token = true;
+        memcpy(ret->grant.digest, digest, sizeof(digest));
+        name_unnamed(&ret->grant);
+    }
 }

@@ -1,39 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth.h - bearer tokens (RFC 6750) against the configured list: who may publish into or play which
- * streams. Tokens are compared as digests in constant time, and always all of them. Pure; any
- * thread. */
+/* auth.h - bearer tokens (RFC 6750): those listed in auth.tokens, and JSON Web Tokens signed by a
+ * key of auth.keys or of the fetched set. Listed tokens are compared as digests in constant time,
+ * and always all of them. No I/O but reading key files in auth_new; the clock is an argument. Role
+ * MAIN. */
 #ifndef SIGNALING_AUTH_H
 #define SIGNALING_AUTH_H
 
 #include "rtp/base.h"
+#include "signaling/auth_grant.h"
+#include "signaling/jwt_key.h"
 
+struct auth;
 struct conf;
 
-#define AUTH_NAME_MAX 64 /* room for a principal's name with its terminator */
+#define AUTH_NAME_MAX AUTH_GRANT_PRINCIPAL_MAX
 
 enum auth_action {
     AUTH_PUBLISH,
     AUTH_PLAY,
+    AUTH_MODERATE,
+    AUTH_ADMIN,
     AUTH_ANY, /* only asks whether the token is one of ours */
 };
 
 enum auth_result {
     AUTH_OK,
-    AUTH_MISSING,   /* no Authorization header: 401 */
-    AUTH_INVALID,   /* not a token of ours: 401 error="invalid_token" */
-    AUTH_FORBIDDEN, /* ours, but without this right: 403 */
+    AUTH_MISSING,     /* no Authorization header: 401 */
+    AUTH_INVALID,     /* not a token of ours: 401 error="invalid_token" */
+    AUTH_FORBIDDEN,   /* ours, but without this right: 403 */
+    AUTH_UNKNOWN_KEY, /* no key with its kid: fetch the set again, then ask again; else 401 */
 };
 
-/* True when tokens are configured; without any, everybody may do everything. */
-bool auth_required(const struct conf *c);
+struct auth_ask {
+    const char *header; /* Authorization, or NULL */
+    enum auth_action action;
+    const char *label; /* "room/participant" */
+    int64_t now_s;     /* wall clock, seconds since 1970 */
+};
 
-/* Judges an Authorization header (NULL: none was sent).
- * label           "room/participant"
- * ret_principal   the token's name; "" when tokens are not required. Written only on AUTH_OK. */
-enum auth_result auth_check(const struct conf *c, const char *header, enum auth_action action,
-                            const char *label, char ret_principal[AUTH_NAME_MAX]);
+/* What came of it. */
+struct auth_verdict {
+    enum auth_result result;
+    const char *reason;      /* fixed word for counters: "missing", "unknown", "expired", "right" */
+    const char *detail;      /* sentence for the client; fixed string; "" when permitted */
+    struct auth_grant grant; /* AUTH_OK: what its holder may do */
+};
 
-/* Anchored glob: '*' matches any run of characters, '/' too; all else itself. */
-bool auth_glob(const char *pattern, const char *text);
+/* Reads the keys. c outlives it. Returns 0; -EINVAL, -ENOMEM with *ret_what in words (valid until
+ * the next call). */
+int auth_new(const struct conf *c, struct auth **ret, const char **ret_what) MUST_CHECK;
+void auth_free(struct auth *a); /* accepts NULL */
+/* A further set of keys, not owned; it may change while it is here. NULL: none. */
+void auth_set_fetched(struct auth *a, const struct jwt_key_set *set);
+
+/* True when tokens are asked for; without, everybody may do everything but what AUTH_ADMIN means.
+ */
+bool auth_required(const struct auth *a);
+/* True if an Authorization header (NULL: none) carries the token of that digest. */
+bool auth_is_token(const char *header, const uint8_t digest[AUTH_GRANT_DIGEST]);
+/* Judges a request. */
+void auth_check(const struct auth *a, const struct auth_ask *ask, struct auth_verdict *ret);
 
 #endif

@@ -53,14 +53,13 @@ static void add_ice_servers(const struct endpoint *e, const char *name)
 static void answer_options(struct endpoint *e, enum auth_action action)
 {
     struct http_request *rq = e->rq;
-    char principal[AUTH_NAME_MAX];
+    struct auth_verdict v;
     http_set_header(rq, "Allow", ALLOW);
     http_set_header(rq, "Accept-Post", "application/sdp");
     cors_apply_options(e->s->conf, rq, METHODS);
     /* Preflights come without a token and get no credentials; others may (WHIP-58). */
     if (http_header(rq, "Access-Control-Request-Method") == NULL &&
-        auth_check(e->s->conf, http_header(rq, "Authorization"), action, e->label, principal) ==
-            AUTH_OK) {
+        (endpoint_check_auth(e->s, rq, action, e->label, &v), v.result == AUTH_OK)) {
         char name[24];
         snprintf(name, sizeof(name), "o%016llx", (unsigned long long)entropy_u64());
         add_ice_servers(e, name);
@@ -91,35 +90,51 @@ bool endpoint_answer_simple(struct endpoint *e, enum auth_action action)
     return true;
 }
 
-void endpoint_answer_auth(struct http_request *rq, enum auth_result result)
+void endpoint_check_auth(const struct signaling *s, const struct http_request *rq,
+                         enum auth_action action, const char *label, struct auth_verdict *ret)
 {
-    switch (result) {
+    struct auth_ask ask = {
+        .header = http_header(rq, "Authorization"),
+        .action = action,
+        .label = label,
+        .now_s = clock_wall_us() / US_PER_S,
+    };
+    auth_check(s->auth, &ask, ret);
+}
+
+void endpoint_answer_auth(struct signaling *s, struct http_request *rq,
+                          const struct auth_verdict *v)
+{
+    metrics_on_refusal(&s->metrics, v->reason);
+    switch (v->result) {
     case AUTH_MISSING:
         http_set_header(rq, "WWW-Authenticate", "Bearer realm=\"sluice\"");
-        problem_answer(rq, 401, "token-missing", "Send the token as Authorization: Bearer TOKEN.");
+        problem_answer(rq, 401, "token-missing", v->detail);
         break;
     case AUTH_INVALID:
+    case AUTH_UNKNOWN_KEY:
         http_set_header(rq, "WWW-Authenticate", "Bearer realm=\"sluice\", error=\"invalid_token\"");
-        problem_answer(rq, 401, "token-invalid",
-                       "The Authorization header holds no bearer token that this server knows.");
+        problem_answer(rq, 401, "token-invalid", v->detail);
         break;
     case AUTH_FORBIDDEN:
     case AUTH_OK:
         http_set_header(rq, "WWW-Authenticate",
                         "Bearer realm=\"sluice\", error=\"insufficient_scope\"");
-        problem_answer(rq, 403, "forbidden", "The token does not permit this on this stream.");
+        problem_answer(rq, 403, "forbidden", v->detail);
         break;
     }
 }
 
 bool endpoint_authorise(struct endpoint *e, enum auth_action action, const char *label)
 {
-    enum auth_result result =
-        auth_check(e->s->conf, http_header(e->rq, "Authorization"), action, label, e->principal);
-    if (result != AUTH_OK) {
-        endpoint_answer_auth(e->rq, result);
+    struct auth_verdict v;
+    endpoint_check_auth(e->s, e->rq, action, label, &v);
+    if (v.result != AUTH_OK) {
+        endpoint_answer_auth(e->s, e->rq, &v);
+        return false;
     }
-    return result == AUTH_OK;
+    e->grant = v.grant;
+    return true;
 }
 
 bool endpoint_within_rate(struct signaling *s, struct http_request *rq)
@@ -258,7 +273,16 @@ bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct str
     e->r->worker = life_choose_worker(s, st);
     e->r->client = *http_client(e->rq);
     rooms_label(st, e->r->label);
-    snprintf(e->r->principal, sizeof(e->r->principal), "%s", e->principal);
+    snprintf(e->r->principal, sizeof(e->r->principal), "%s", e->grant.principal);
+    if (e->grant.is_token) {
+        e->r->grant = malloc(sizeof(*e->r->grant));
+        if (e->r->grant == NULL) {
+            endpoint_undo(e);
+            problem_answer_later(e->rq, 503, "no-memory", "The server is out of memory.", 5);
+            return false;
+        }
+        *e->r->grant = e->grant;
+    }
     struct negotiate_refusal why = {0};
     int r = answer_offer(e, role, st, &why);
     if (r == 0 && remember(e->r, &e->out) == 0) {

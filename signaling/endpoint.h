@@ -21,9 +21,9 @@ struct endpoint {
     char participant[ROOMS_NAME_MAX];
     bool named; /* a participant was given */
     char label[ROOMS_LABEL_MAX];
-    char principal[AUTH_NAME_MAX]; /* after endpoint_gate */
-    struct resource *r;            /* after endpoint_negotiate */
-    struct negotiate_result out;   /* the same; out.session is ours until admitted */
+    struct auth_grant grant;     /* after endpoint_authorise */
+    struct resource *r;          /* after endpoint_negotiate */
+    struct negotiate_result out; /* the same; out.session is ours until admitted */
 };
 
 /* Splits the URL. Returns false after answering 404. */
@@ -43,8 +43,12 @@ void endpoint_undo(struct endpoint *e);
 /* 201. Frees what e holds. */
 void endpoint_created(struct endpoint *e);
 
-/* 401 or 403 for an auth_result that is not AUTH_OK. */
-void endpoint_answer_auth(struct http_request *rq, enum auth_result result);
+/* Judges the request's token. Wall clock and Authorization header are read here. */
+void endpoint_check_auth(const struct signaling *s, const struct http_request *rq,
+                         enum auth_action action, const char *label, struct auth_verdict *ret);
+/* 401 or 403 for a verdict that is not AUTH_OK; counted by its reason. */
+void endpoint_answer_auth(struct signaling *s, struct http_request *rq,
+                          const struct auth_verdict *v);
 /* False after answering 429: the client posts too fast. */
 bool endpoint_within_rate(struct signaling *s, struct http_request *rq);
 /* Fills what every answer of this process has in common: fingerprint, candidates, codecs. */

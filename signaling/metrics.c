@@ -66,6 +66,17 @@ void metrics_on_done(struct metrics *m, const struct http_done *done)
     }
 }
 
+void metrics_on_refusal(struct metrics *m, const char *reason)
+{
+    for (size_t i = 0; i < ARRAY_LEN(m->refusals); i++) {
+        if (m->refusals[i].reason == NULL || strcmp(m->refusals[i].reason, reason) == 0) {
+            m->refusals[i].reason = reason;
+            m->refusals[i].n++;
+            break;
+        }
+    }
+}
+
 static void family(struct strbuf *b, const char *name, const char *type, const char *help)
 {
     strbuf_addf(b, "# TYPE sluice_%s %s\n# HELP sluice_%s %s\n", name, type, name, help);
@@ -152,6 +163,12 @@ static void add_http(struct strbuf *b, const struct signaling *s)
     for (size_t i = 0; i < ARRAY_LEN(m->problems) && m->problems[i].type != NULL; i++) {
         strbuf_addf(b, "sluice_http_problems_total{type=\"%s\"} %" PRIu64 "\n", m->problems[i].type,
                     m->problems[i].n);
+    }
+    family(b, "tokens_refused", "counter",
+           "Requests whose token was missing or refused, by reason.");
+    for (size_t i = 0; i < ARRAY_LEN(m->refusals) && m->refusals[i].reason != NULL; i++) {
+        strbuf_addf(b, "sluice_tokens_refused_total{reason=\"%s\"} %" PRIu64 "\n",
+                    m->refusals[i].reason, m->refusals[i].n);
     }
     if (s->public_http == NULL) {
         return;

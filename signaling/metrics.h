@@ -15,6 +15,7 @@ struct signaling;
 #define METRICS_ROUTES   24
 #define METRICS_CODES    24
 #define METRICS_PROBLEMS 64
+#define METRICS_REFUSALS 32
 
 struct metrics_hist {
     uint64_t buckets[METRICS_BUCKETS + 1]; /* not cumulative; the last is +Inf */
@@ -49,13 +50,19 @@ struct metrics {
         const char *type; /* fixed string */
         uint64_t n;
     } problems[METRICS_PROBLEMS];
-    int64_t loop_lag_us; /* latest */
+    struct {
+        const char *reason; /* fixed string */
+        uint64_t n;
+    } refusals[METRICS_REFUSALS]; /* of tokens */
+    int64_t loop_lag_us;          /* latest */
 };
 
 /* Puts one duration into its bucket. */
 void metrics_observe(struct metrics_hist *h, int64_t took_us);
 /* Counts a request; status 0 counts as 499. */
 void metrics_on_done(struct metrics *m, const struct http_done *done);
+/* Counts a token that was refused. reason: fixed string. */
+void metrics_on_refusal(struct metrics *m, const char *reason);
 /* The whole exposition; heap, NULL when out of memory. plane: its counters. */
 char *metrics_text(const struct signaling *s, const struct api_counters *plane, size_t *ret_len);
 /* GET /metrics. */

@@ -47,6 +47,7 @@ static void destroy(struct resource *r)
     OPENSSL_cleanse(&r->creds, sizeof(r->creds));
     OPENSSL_cleanse(r->token, sizeof(r->token));
     free(r->mids);
+    free(r->grant);
     free(r);
 }
 

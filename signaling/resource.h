@@ -42,7 +42,8 @@ struct resource {
     struct stream *stream; /* NULL once it neither publishes into nor watches it */
     char label[ROOMS_LABEL_MAX];
     char principal[AUTH_NAME_MAX];
-    char codecs[64]; /* "opus,VP8" */
+    struct auth_grant *grant; /* what its token permitted; NULL: there was none */
+    char codecs[64];          /* "opus,VP8" */
     struct addr client;
     char etag[RESOURCE_ETAG_LEN + 1];         /* without quotes */
     struct ice_creds creds;                   /* the current generation */

@@ -25,19 +25,26 @@
 /* The URL is a capability: no token is needed, but one that is sent must be right (WHIP-24). */
 static bool authorise(struct signaling *s, struct http_request *rq, const struct resource *r)
 {
-    char principal[AUTH_NAME_MAX];
+    struct auth_verdict v;
     const char *header = http_header(rq, "Authorization");
     if (header == NULL && !s->conf->http.require_token_on_session) {
         return true;
     }
-    enum auth_result result = auth_check(s->conf, header, AUTH_ANY, r->label, principal);
-    if (result == AUTH_OK && auth_required(s->conf) && strcmp(principal, r->principal) != 0) {
-        result = AUTH_FORBIDDEN;
+    /* The token of the POST stays good for its session, also when it has expired since. */
+    if (r->grant != NULL && auth_is_token(header, r->grant->digest)) {
+        return true;
     }
-    if (result != AUTH_OK) {
-        endpoint_answer_auth(rq, result);
+    endpoint_check_auth(s, rq, AUTH_ANY, r->label, &v);
+    if (v.result == AUTH_OK && auth_required(s->auth) &&
+        strcmp(v.grant.principal, r->principal) != 0) {
+        v.result = AUTH_FORBIDDEN;
+        v.reason = "principal";
+        v.detail = "The token is not that of who made this session.";
     }
-    return result == AUTH_OK;
+    if (v.result != AUTH_OK) {
+        endpoint_answer_auth(s, rq, &v);
+    }
+    return v.result == AUTH_OK;
 }
 
 static void answer_restart(struct signaling *s, struct http_request *rq, struct resource *r)

@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "signaling/admin.h"
+#include "signaling/auth.h"
 #include "signaling/cors.h"
 #include "signaling/entropy.h"
 #include "signaling/health.h"
@@ -225,7 +226,7 @@ static int start_listeners(struct signaling *s, const char **ret_what)
 }
 
 static int check_settings(const struct conf *c, struct proxy_set *ret_proxies,
-                          const char **ret_what)
+                          struct auth **ret_auth, const char **ret_what)
 {
     const char *bad;
     if (proxy_parse(&c->http.trusted_proxies, ret_proxies, &bad) < 0) {
@@ -237,13 +238,22 @@ static int check_settings(const struct conf *c, struct proxy_set *ret_proxies,
                     "semicolons or angle brackets, since clients split on them";
         return -EINVAL;
     }
-    return 0;
+    return auth_new(c, ret_auth, ret_what);
+}
+
+int signaling_check(const struct conf *c, const char **ret_what)
+{
+    struct proxy_set proxies;
+    struct auth *auth = NULL;
+    int r = check_settings(c, &proxies, &auth, ret_what);
+    auth_free(auth);
+    return r;
 }
 
 static int begin(struct signaling *s, const char **ret_what)
 {
     const struct conf *c = s->conf;
-    int r = check_settings(c, &s->proxies, ret_what);
+    int r = check_settings(c, &s->proxies, &s->auth, ret_what);
     if (r == 0 && (c->tls.self_signed || c->tls.cert_file[0] != '\0')) {
         r = tls_new(c, &s->tls, ret_what);
     }
@@ -327,13 +337,17 @@ int signaling_reload(struct signaling *s, const struct conf *conf, const char **
     struct proxy_set proxies;
     bool had_tls = s->tls != NULL;
     bool wants_tls = conf->tls.self_signed || conf->tls.cert_file[0] != '\0';
-    int r = check_settings(conf, &proxies, ret_what);
+    struct auth *auth = NULL;
+    int r = check_settings(conf, &proxies, &auth, ret_what);
     if (r == 0 && had_tls && wants_tls) {
         r = tls_reload(s->tls, conf, ret_what);
     }
     if (r < 0) {
+        auth_free(auth);
         return r;
     }
+    auth_free(s->auth);
+    s->auth = auth;
     s->proxies = proxies;
     s->conf = conf;
     tell_restart("http.listen", strcmp(old->http.listen, conf->http.listen) != 0);
@@ -345,7 +359,7 @@ int signaling_reload(struct signaling *s, const struct conf *conf, const char **
                      old->http.max_connections_per_ip != conf->http.max_connections_per_ip);
     tell_restart("tls", had_tls != wants_tls || old->tls.self_signed != conf->tls.self_signed);
     tell_restart("media", memcmp(&old->media, &conf->media, sizeof(conf->media)) != 0);
-    log_info("reloaded", LOG_INT("tokens", conf->auth.n_tokens),
+    log_info("reloaded", LOG_INT("tokens", conf->auth.n_tokens), LOG_INT("keys", conf->auth.n_keys),
              LOG_STR("certificate", s->tls != NULL ? tls_fingerprint(s->tls) : ""));
     return 0;
 }
@@ -370,6 +384,7 @@ void signaling_stop(struct signaling *s)
     resource_table_fini(&s->sessions);
     rooms_fini(&s->rooms);
     limiter_free(s->limiter);
+    auth_free(s->auth);
     tls_free(s->tls);
     uv_close((uv_handle_t *)&s->tick, on_closed);
 }

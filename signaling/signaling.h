@@ -34,6 +34,10 @@ void signaling_on_event(struct api_event *ev, void *ctx);
 int signaling_reload(struct signaling *s, const struct conf *conf,
                      const char **ret_what) MUST_CHECK;
 
+/* Reads what the settings name (key files of tokens) and forgets it: --check-config. Returns 0;
+ * -EINVAL, -ENOMEM with *ret_what in words (valid until the next call). */
+int signaling_check(const struct conf *c, const char **ret_what) MUST_CHECK;
+
 /* Refuses new sessions, waits for the present ones, ends those that are left at the deadline, and
  * calls fn once (never from within). A second call can only bring the deadline forward.
  * timeout_ms   0: now; negative: until the last session ends */

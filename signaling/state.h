@@ -15,6 +15,7 @@
 #include "signaling/resource.h"
 #include "signaling/rooms.h"
 
+struct auth;
 struct http_server;
 struct limiter;
 struct post;
@@ -32,6 +33,7 @@ struct signaling {
     struct tls *tls;                 /* NULL: plain */
     struct proxy_set proxies;
     struct announce announce;
+    struct auth *auth; /* made anew by a reload */
     struct limiter *limiter;
     struct rooms rooms;
     struct resource_table sessions;

@@ -72,7 +72,7 @@ static void install(struct endpoint *e, struct stream *st, uint64_t old)
     struct rooms_publisher p = {
         .session = e->r->id,
         .worker = e->r->worker,
-        .principal = e->principal,
+        .principal = e->grant.principal,
         .source = &e->out.source,
     };
     e->r->stream = st;
@@ -89,7 +89,7 @@ static void publish(struct endpoint *e, int64_t idle_us)
     struct signaling *s = e->s;
     struct stream *st = rooms_find(&s->rooms, e->room, e->participant);
     uint64_t old;
-    int r = rooms_claim(st, e->principal, idle_us, &old);
+    int r = rooms_claim(st, e->grant.principal, idle_us, &old);
     if (r == -EAGAIN) {
         ask_idle(e, st);
         return;

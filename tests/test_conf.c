@@ -206,6 +206,7 @@ Test(conf, reads_tokens_and_ice_servers)
     cr_assert_str_eq(c.ice_servers.servers[2].credential, "p");
 }
 
+#define KEYS(x)    "{\"auth\":{\"keys\":[" x "]}}"
 #define TOKENS(x)  "{\"auth\":{\"tokens\":[" x "]}}"
 #define SERVERS(x) "{\"ice_servers\":{\"servers\":[" x "]}}"
 
@@ -252,6 +253,17 @@ Test(conf, refuses_bad_files_and_names_line_and_key)
         {"{\"http\":{\"listen\":\"a\\nb\"}}", "http.listen: has a control character"},
         {"{\"http\":{\"listen\":\"a\tb\"}}", "control character in a string"},
         {"{\"http\":[[[[[[[[[[1]]]]]]]]]]}", "nested too deeply"},
+        {KEYS("1"), "auth.keys[0]: must be an object, not a number"},
+        {KEYS("{\"secret\":\"x\"}"), "auth.keys[0]: needs alg, one of HS256"},
+        {KEYS("{\"alg\":\"none\",\"secret\":\"x\"}"), "auth.keys[0]: needs alg, one of HS256"},
+        {KEYS("{\"alg\":\"HS256\"}"), "auth.keys[0]: needs one of secret, secret_file"},
+        {KEYS("{\"alg\":\"HS256\",\"secret\":\"a\",\"jwk_file\":\"b\"}"),
+         "auth.keys[0]: needs one of secret, secret_file"},
+        {KEYS("{\"alg\":\"RS256\",\"secret\":\"a\"}"), "auth.keys[0]: a secret is for HS256"},
+        {KEYS("{\"alg\":\"HS256\",\"pem_file\":\"a\"}"), "auth.keys[0]: HS256 has a secret"},
+        {KEYS("{\"alg\":\"HS256\",\"kid\":\"../a\",\"secret\":\"a\"}"),
+         "auth.keys[0]: kid may have"},
+        {KEYS("{\"algo\":\"HS256\"}"), "auth.keys[0]: unknown member \"algo\" (did you mean alg?)"},
         {TOKENS("1"), "auth.tokens[0]: must be an object, not a number"},
         {TOKENS("{\"name\":\"a\",\"play\":true}"), "auth.tokens[0]: needs token or token_file"},
         {TOKENS("{\"token\":\"a\",\"play\":true}"), "auth.tokens[0]: needs a name"},
@@ -414,6 +426,15 @@ Test(conf, validates_what_holds_between_keys)
         {"http.listen=[::]:80", 0, 0, "http.listen: [::]:80 can be reached from other machines"},
         {"http.listen=192.168.0.2:80", AUTH, 0, "tls.terminated_upstream is missing"},
         {PUBLIC, "tls.self_signed=true", 0, "machines: auth.tokens is empty; or start with"},
+        {PUBLIC, "tls.self_signed=true", "auth.jwks_url=https://id.example/keys", 0},
+        {"auth.jwks_url=http://id.example/keys", 0, 0,
+         "auth.jwks_url: \"http://id.example/keys\" must be"},
+        {"auth.jwks_url=http://127.0.0.1.evil.example/", 0, 0, "auth.jwks_url: "},
+        {"auth.jwks_url=http://127.0.0.1@evil.example/", 0, 0, "auth.jwks_url: "},
+        {"auth.jwks_url=https://user@id.example/", 0, 0, "auth.jwks_url: "},
+        {"auth.jwks_url=file:///etc/keys", 0, 0, "auth.jwks_url: "},
+        {"auth.jwks_url=https:///keys", 0, 0, "auth.jwks_url: "},
+        {"auth.jwks_url=http://127.0.0.1:8000/keys", "auth.audience=a", 0, 0},
         {PUBLIC, AUTH, "tls.self_signed=true", NULL},
         {PUBLIC, AUTH, "tls.terminated_upstream=true", NULL},
         {"tls.terminated_upstream=true", 0, 0, "auth.tokens: empty, but tls.terminated_upstream"},

@@ -57,7 +57,7 @@ THIRD_PARTY = {
     "curl/": {"signaling"},
     "hiredis/": {"signaling"},
 }
-PURE_C = {"assert", "errno", "inttypes", "limits", "math", "stdalign", "stdarg", "stdbool", "stddef",
+PURE_C = {"assert", "errno", "float", "inttypes", "limits", "math", "stdalign", "stdarg", "stdbool", "stddef",
           "stdint", "stdio", "stdlib", "string", "strings"}
 SYSTEM = PURE_C | {"arpa/inet", "ctype", "dirent", "fcntl", "fnmatch", "ifaddrs", "malloc", "net/if",
                    "netdb", "poll", "pthread", "pwd", "sched", "signal", "stdatomic",
