@@ -66,6 +66,7 @@ static const struct codec_info codec_table[] = {
                    .static_pt = -1,
                    .dt_count = 4,
                    .no_dd = true,
+                   .dense_ids = true,
                    .describe = codec_vp8_describe,
                    .rewrite = codec_vp8_rewrite},
     [CODEC_VP9] = {.id = CODEC_VP9,

@@ -31,8 +31,9 @@ enum codec_id {
  * target 1 is the first cut below everything; with several it is the highest layers alone, which is
  * less than everything where upper layers do not build on the lower ones (K-SVC, S modes). When
  * there are more combinations than room, each spatial layer keeps its best temporal cuts. */
-#define DT_MAX 12
-#define DT_ALL ((uint16_t)((1 << DT_MAX) - 1))
+#define DT_MAX   12
+#define DT_ALL   ((uint16_t)((1 << DT_MAX) - 1))
+#define DT_NO_DD 0xff
 
 enum desc_flags {
     DESC_KEYFRAME = 1 << 0,    /* packet belongs to a frame that decodes without any earlier one */
@@ -92,7 +93,7 @@ struct describe {
     uint8_t dt_sid[DT_MAX]; /* highest spatial layer in target d, d < n_dt */
     uint8_t dt_tid[DT_MAX]; /* highest temporal layer in target d, d < n_dt */
     uint8_t dt_dd[DT_MAX];  /* decode target of the dependency descriptor behind d, with from_dd;
-                               0xff for "everything" where no decode target is that */
+                               DT_NO_DD for "everything" where no decode target is that */
     struct dd_state *dd; /* dependency descriptor templates; owned here, allocated by describe_init,
                             NULL for audio */
 };
@@ -136,6 +137,9 @@ struct codec_info {
     /* A sender that writes the dependency descriptor leaves picture ids out of the payload
      * (libwebrtc's VP8), which viewers without it need: not to be negotiated with publishers. */
     bool no_dd;
+    /* Picture ids of what a receiver gets must follow each other: it takes a jump for a lost frame
+     * and waits (libwebrtc's VP8). */
+    bool dense_ids;
     /* Fills ret (already zeroed, dt_mask and sw_mask preset to everything). Returns 0, or -EBADMSG
      * if the payload descriptor does not parse: the packet is then dropped and counted. Never reads
      * past len. */

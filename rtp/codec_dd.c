@@ -4,8 +4,6 @@
 #include "rtp/codec_ops.h"
 #include "rtp/dd.h"
 
-#define NO_TARGET 0xff
-
 static bool target_before(const struct dd_structure *s, unsigned a, unsigned b)
 {
     if (s->target_sid[a] != s->target_sid[b]) {
@@ -64,7 +62,7 @@ static void layers_from_dd(struct describe *d)
     d->n_tid = s->n_tid;
     d->dt_sid[0] = (uint8_t)(s->n_sid - 1);
     d->dt_tid[0] = (uint8_t)(s->n_tid - 1);
-    d->dt_dd[0] = NO_TARGET;
+    d->dt_dd[0] = DT_NO_DD;
     d->n_dt = 1;
     unsigned from = 0;
     if (has_all_frames(s, order[0])) {
@@ -86,7 +84,7 @@ static unsigned map_targets(const struct describe *d, uint32_t targets)
 {
     unsigned mask = 0;
     for (unsigned i = 0; i < d->n_dt; i++) {
-        bool in = d->dt_dd[i] != NO_TARGET && targets >> d->dt_dd[i] & 1;
+        bool in = d->dt_dd[i] != DT_NO_DD && targets >> d->dt_dd[i] & 1;
         mask |= in ? 1U << i : 0;
     }
     return mask;
@@ -148,7 +146,7 @@ static void apply_switches(struct describe *d, const struct dd_frame *f, struct 
                        : 0;
         }
         /* Everything is more than the frames of any target: nobody can be sure to have its past. */
-        tsw &= d->dt_dd[0] == NO_TARGET ? ~1U : ~0U;
+        tsw &= d->dt_dd[0] == DT_NO_DD ? ~1U : ~0U;
         sw = d->n_sid == 1 ? tsw : 0;
     } else if (f->sid > 0 &&
                (f->n_fdiffs == 0 || (f->sid == 1 && f->tid == 0 && needs_own_picture_only(s, f)))) {

@@ -82,6 +82,7 @@ void history_reset(struct history *h)
         h->slots[i].flags = 0;
     }
     h->top_seq = HIST_NO_SEQ;
+    h->has_pic = false;
     h->entry_arrival = 0;
     h->resets++;
 }
@@ -114,6 +115,36 @@ static void store_bytes(struct history *h, struct hist_slot *s, const struct his
     h->write_pos += (uint64_t)in->ext_len + in->payload_len;
 }
 
+/* Pictures left out before the newest packet. */
+static void count_skips(struct history *h, struct hist_slot *s, const struct pkt_desc *desc)
+{
+    if (desc->dt_mask && h->has_pic && desc->pic_id != h->pic_id) {
+        for (unsigned d = 0; d < HISTORY_CUTS; d++) {
+            h->next_skip[d] = (uint16_t)(h->next_skip[d] + !((h->pic_mask >> d) & 1));
+        }
+    }
+    if (desc->dt_mask) {
+        h->has_pic = true;
+        h->pic_id = desc->pic_id;
+        h->pic_mask = desc->dt_mask;
+    }
+    memcpy(s->skip, h->next_skip, sizeof(s->skip));
+}
+
+/* The same for one that comes late: whatever lies between it and the next packet that is there has
+ * been counted as present, so both have as many left out before them. */
+static void copy_skips(const struct history *h, struct hist_slot *s)
+{
+    memcpy(s->skip, h->next_skip, sizeof(s->skip));
+    for (uint64_t g = s->seq + 1; g <= h->top_seq; g++) {
+        const struct hist_slot *next = slot_of(h, g);
+        if (next->seq == g && (next->flags & HIST_PRESENT) && next->desc.dt_mask) {
+            memcpy(s->skip, next->skip, sizeof(s->skip));
+            return;
+        }
+    }
+}
+
 int history_put(struct history *h, const struct hist_in *in)
 {
     if ((size_t)in->ext_len + in->payload_len > HISTORY_PACKET_MAX) {
@@ -141,6 +172,9 @@ int history_put(struct history *h, const struct hist_in *in)
             s->rank[d] = h->next_rank[d];
             h->next_rank[d] = (uint16_t)(h->next_rank[d] + ((in->desc->dt_mask >> d) & 1));
         }
+        count_skips(h, s, in->desc);
+    } else {
+        copy_skips(h, s);
     }
     s->arrival = h->arrivals;
     s->arrival_us = in->arrival_us;
@@ -149,6 +183,7 @@ int history_put(struct history *h, const struct hist_in *in)
     s->ext_len = in->ext_len;
     s->flags = (uint8_t)(HIST_PRESENT | (in->marker ? HIST_MARKER : 0));
     s->codec = in->codec;
+    s->map_gen = in->map_gen;
     s->desc = *in->desc;
     store_bytes(h, s, in);
     h->order[h->arrivals & (h->n_slots - 1)] = (uint32_t)(in->seq & (h->n_slots - 1));
@@ -169,7 +204,8 @@ const struct hist_slot *history_arrived(const struct history *h, uint64_t n)
     return s->seq != HIST_NO_SEQ && (s->flags & HIST_PRESENT) && s->arrival == n ? s : NULL;
 }
 
-const struct hist_slot *history_find(const struct history *h, unsigned dt, uint16_t rank)
+/* The last slot of that rank, stored, or NULL. */
+static const struct hist_slot *last_of_rank(const struct history *h, unsigned dt, uint16_t rank)
 {
     if (h->top_seq == HIST_NO_SEQ) {
         return NULL;
@@ -193,9 +229,21 @@ const struct hist_slot *history_find(const struct history *h, unsigned dt, uint1
         }
     }
     const struct hist_slot *s = slot_of(h, low);
-    bool found = s->seq == low && s->rank[dt] == rank && (s->flags & HIST_PRESENT) &&
-                 ((s->desc.dt_mask >> dt) & 1);
-    return found ? s : NULL;
+    return s->seq == low && s->rank[dt] == rank && (s->flags & HIST_PRESENT) ? s : NULL;
+}
+
+const struct hist_slot *history_find(const struct history *h, unsigned dt, uint16_t rank)
+{
+    const struct hist_slot *s = last_of_rank(h, dt, rank);
+    return s && ((s->desc.dt_mask >> dt) & 1) ? s : NULL;
+}
+
+bool history_is_hole(const struct history *h, unsigned dt, uint16_t rank)
+{
+    /* Packets outside the target share the rank of the next one inside, so the last one is outside
+     * only where a number had been kept for it. */
+    const struct hist_slot *s = last_of_rank(h, dt, rank);
+    return s && !((s->desc.dt_mask >> dt) & 1);
 }
 
 const uint8_t *history_bytes(const struct history *h, const struct hist_slot *s)

@@ -17,6 +17,8 @@
 #define HISTORY_GAP_MAX 512
 /* Largest stored packet: forwarded extensions and payload. */
 #define HISTORY_PACKET_MAX 1600
+/* Targets whose left-out pictures are counted: the temporal cuts of VP8. */
+#define HISTORY_CUTS 4
 
 enum hist_flags {
     HIST_PRESENT = 1 << 0, /* stored; otherwise the number is only reserved */
@@ -34,8 +36,11 @@ struct hist_slot {
     uint8_t ext_len;      /* bytes of forwarded extensions: {kind, len, data} each */
     uint8_t flags;        /* enum hist_flags */
     enum codec_id codec;  /* a packet of a RED track may be RED or Opus */
+    uint8_t map_gen;      /* numbering of decode targets that desc and rank follow */
     struct pkt_desc desc;
     uint16_t rank[DT_MAX];
+    uint16_t skip[HISTORY_CUTS]; /* pictures before this one that are not in target d; what is
+                                    missing counts as being in it */
 };
 
 #define HIST_NO_SEQ UINT64_MAX
@@ -47,6 +52,10 @@ struct history {
     uint64_t arrivals; /* packets stored so far; the next arrival number */
     uint64_t top_seq;  /* highest sequence number stored; HIST_NO_SEQ before the first */
     uint16_t next_rank[DT_MAX];
+    bool has_pic; /* pic_id and pic_mask are of the newest picture */
+    uint16_t pic_id;
+    uint16_t pic_mask;
+    uint16_t next_skip[HISTORY_CUTS];
     uint8_t *bytes;
     uint32_t n_bytes;       /* a power of two */
     uint64_t valid_from;    /* bytes before this position did not survive history_fit */
@@ -72,6 +81,7 @@ struct hist_in {
     int64_t arrival_us;
     bool marker;
     enum codec_id codec;
+    uint8_t map_gen;
     const struct pkt_desc *desc;
     const uint8_t *ext; /* {kind, len, data}*, or NULL */
     uint8_t ext_len;
@@ -90,6 +100,9 @@ void history_reset(struct history *h);
 const struct hist_slot *history_arrived(const struct history *h, uint64_t n);
 /* The stored packet of target dt whose rank is rank, or NULL. O(log slots). */
 const struct hist_slot *history_find(const struct history *h, unsigned dt, uint16_t rank);
+/* True if that rank was kept for a packet that came late and turned out to be none of target dt's:
+ * a number that nobody will ever fill. */
+bool history_is_hole(const struct history *h, unsigned dt, uint16_t rank);
 /* Where a slot's extensions and payload are; NULL when the byte ring has passed over them.
  * Contiguous. */
 const uint8_t *history_bytes(const struct history *h, const struct hist_slot *s);

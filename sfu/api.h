@@ -73,6 +73,23 @@ struct api_session {
     struct api_mline mlines[]; /* accepted audio and video sections only */
 };
 
+/* What a viewer wishes of one section. */
+struct api_wish {
+    uint8_t mline;           /* m-line index of the viewer's answer */
+    char rid[API_RID_MAX];   /* the encoding, by rid; "" = by layer */
+    int8_t layer;            /* index in the order of the publisher's a=simulcast; -1: automatic */
+    int8_t sid, tid;         /* exactly these spatial and temporal layers; -1: automatic */
+    int8_t max_sid, max_tid; /* none above these; -1: all */
+    uint16_t max_width, max_height; /* pixels of the area it is shown in; 0 = not known */
+    bool off;                       /* nothing, until the next wish */
+    uint8_t priority; /* against the viewer's other sections: 1 as good as any (0 too), 2 twice */
+};
+/* A wish for nothing in particular. */
+#define API_WISH_NONE                                                                              \
+    {                                                                                              \
+        .layer = -1, .sid = -1, .tid = -1, .max_sid = -1, .max_tid = -1                            \
+    }
+
 enum api_cmd_kind {
     API_CMD_SESSION_ADD,
     API_CMD_SESSION_END,
@@ -80,7 +97,7 @@ enum api_cmd_kind {
     API_CMD_STREAM_SOURCE, /* a stream's publisher has come, moved or gone; sent to every worker */
     API_CMD_SLOT,          /* a viewer's section goes over to another stream */
     API_CMD_STREAM_ALIAS,  /* an id that stands for a stream, and for which; sent to every worker */
-    API_CMD_LAYER,         /* a viewer asks for a layer */
+    API_CMD_LAYER,         /* a viewer's wish for one section; replaces the one before */
     API_CMD_QUERY,         /* answer with API_EV_STATS: session id, or 0 for all */
     API_CMD_LEVELS,        /* tell who speaks: stream id; to its publisher's worker */
     API_CMD_TCP_CONN,      /* between workers: a TCP connection for its owner */
@@ -126,11 +143,7 @@ struct api_cmd {
         struct {
             uint64_t target; /* 0: nothing, and the alias may be forgotten. Not an alias itself */
         } alias;
-        struct {
-            uint8_t mline; /* m-line index of the viewer's answer */
-            int8_t layer;  /* index in the order of the publisher's a=simulcast; -1: automatic */
-            char rid[API_RID_MAX]; /* or by rid; "" = use layer */
-        } layer;
+        struct api_wish wish; /* LAYER */
         struct {
             uint64_t token; /* echoed in the answer */
         } query;

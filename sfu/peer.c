@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/router.h"
 #include "sfu/sub.h"
@@ -71,7 +72,8 @@ static bool add_subs(struct peer *p, int64_t now_us)
 {
     const struct api_session *s = p->session;
     p->subs = calloc(s->n_mlines ? s->n_mlines : 1, sizeof(*p->subs));
-    if (!p->subs) {
+    p->brain = calloc(1, sizeof(*p->brain));
+    if (!p->subs || !p->brain) {
         return false;
     }
     p->n_subs = s->n_mlines;
@@ -201,6 +203,7 @@ void peer_end(struct peer *p, enum api_reason reason, const char *detail, struct
     unlink_peer(p);
     ingest_free(p->ingest);
     free(p->subs);
+    free(p->brain);
     link_free(p->link);
     free(p->session);
     free(p);
@@ -224,9 +227,9 @@ void peer_on_up(struct peer *p, struct seal *seal, int64_t now_us)
         struct sub *s = &p->subs[i];
         s->ss = seal_stream(seal, s->ml->ssrcs[0]);
         s->rtx_ss = s->ml->rtx_ssrcs[0] ? seal_stream(seal, s->ml->rtx_ssrcs[0]) : NULL;
-        s->want = NULL;
-        sub_choose(s, now_us); /* the entry point that was good at the POST may be old by now */
+        s->want = NULL; /* the entry point that was good at the POST may be old by now */
     }
+    brain_look(p, now_us);
     r->n.dtls_up++;
     struct api_event ev = {.kind = API_EV_UP, .worker = r->p.worker, .id = p->id};
     ev.u.up.took_us = now_us - p->created_us;

@@ -8,6 +8,7 @@
 #include "rtp/list.h"
 #include "sfu/api.h"
 
+struct brain;
 struct router;
 struct ingest;
 struct sub;
@@ -27,6 +28,7 @@ struct peer {
     struct ingest *ingest; /* publisher: owned */
     unsigned n_subs;
     struct sub *subs;    /* viewer: owned, one per media section */
+    struct brain *brain; /* viewer: owned */
     struct list pending; /* router->pending */
     struct list wheel;   /* router->wheel[slice] */
     struct list kin;     /* router->publishers or ->connecting */

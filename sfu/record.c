@@ -38,6 +38,7 @@ bool record_put_packet(struct ring *ring, const struct encoding *e, const struct
     rec->ext_len = in->ext_len;
     rec->payload_len = (uint16_t)in->payload_len;
     rec->desc = *in->desc;
+    rec->map = e->map;
     if (in->ext_len) {
         memcpy(rec->bytes, in->ext, in->ext_len);
     }

@@ -38,6 +38,7 @@ struct record_packet {
     uint8_t ext_len;
     uint16_t payload_len;
     struct pkt_desc desc;
+    struct layer_map map;
     uint8_t bytes[]; /* extensions, payload */
 };
 

@@ -59,6 +59,9 @@ bool route_store(struct router *r, struct encoding *e, const struct hist_in *in)
     e->packets++;
     e->bytes += in->payload_len;
     e->window_bytes += in->payload_len;
+    if (e->track->kind == MEDIA_VIDEO) {
+        encoding_count(e, in);
+    }
     if (in->desc->width) {
         e->width = in->desc->width;
         e->height = in->desc->height;
@@ -112,13 +115,13 @@ static const struct api_codec *codec_by_pt(const struct api_mline *ml, uint8_t p
     return NULL;
 }
 
-/* Undoes RFC 4588: after it hdr and payload are those of the lost packet. Returns false for probes,
- * which carry nothing. */
+/* Undoes RFC 4588: after it hdr and payload are those of the lost packet; one without a payload
+ * says that its number is nobody's. Returns false for probes, which carry nothing. */
 static bool unwrap_rtx(struct source *src, const struct api_codec *codec, const uint8_t *pkt,
                        struct rtp_header *hdr)
 {
     src->rtx_packets++;
-    if (hdr->payload_len <= 2 || !src->ssrc) {
+    if (hdr->payload_len < 2 || !src->ssrc) {
         return false;
     }
     hdr->seq16 = (uint16_t)(pkt[hdr->payload_off] << 8 | pkt[hdr->payload_off + 1]);
@@ -175,6 +178,10 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
     if (desc.head_len && !(desc.flags & DESC_HAS_PIC_ID)) {
         desc.pic_id = encoding_frame_id(e, hdr->ts);
     }
+    encoding_note_map(e);
+    if (set->e[EXT_CONTENT_TYPE].len) {
+        e->map.screen = set->e[EXT_CONTENT_TYPE].data[0] & 1;
+    }
     uint8_t exts[INGEST_FORWARD_EXT_MAX];
     const struct hist_in stored = {
         .seq = seq,
@@ -182,6 +189,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         .arrival_us = now_us,
         .marker = hdr->marker,
         .codec = codec->id,
+        .map_gen = e->map.gen,
         .desc = &desc,
         .ext = exts,
         .ext_len = pick_exts(set, exts),

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sfu/router.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
 #include "rtp/demux.h"
+#include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/levels.h"
 #include "sfu/record.h"
@@ -34,7 +36,8 @@ int router_init(struct router *r, const struct router_params *p)
     for (int i = 0; i < ROUTER_WHEEL; i++) {
         list_init(&r->wheel[i]);
     }
-    return 0;
+    r->scratch = calloc(ALLOC_STREAMS, sizeof(*r->scratch));
+    return r->scratch ? 0 : -ENOMEM;
 }
 
 void router_end_some(struct router *r, enum api_reason reason, struct tx_batch *b, int max)
@@ -57,6 +60,7 @@ void router_fini(struct router *r)
     table_fini(&r->peers);
     table_fini(&r->ufrags);
     table_fini(&r->addrs);
+    free(r->scratch);
 }
 
 /* splitmix64: numbers that need not be secret (starting sequence numbers); secrets come from
@@ -223,17 +227,9 @@ static void on_layer(struct router *r, const struct api_cmd *cmd, int64_t now_us
 {
     struct peer *p = router_peer(r, cmd->id);
     for (unsigned i = 0; p && i < p->n_subs; i++) {
-        struct sub *s = &p->subs[i];
-        if (s->ml->index != cmd->u.layer.mline) {
-            continue;
+        if (p->subs[i].ml->index == cmd->u.wish.mline) {
+            sub_wish(&p->subs[i], &cmd->u.wish, now_us);
         }
-        s->fixed_layer = cmd->u.layer.layer;
-        for (uint8_t k = 0; s->track && cmd->u.layer.rid[0] && k < s->track->n_enc; k++) {
-            if (strcmp(s->track->rids[k], cmd->u.layer.rid) == 0) {
-                s->fixed_layer = (int8_t)k;
-            }
-        }
-        sub_choose(s, now_us);
     }
 }
 
@@ -397,12 +393,14 @@ static void on_packet_record(struct router *r, const struct record_packet *rec)
     if (!e || encoding_open(e, rec->codec == CODEC_RED ? CODEC_OPUS : rec->codec)) {
         return;
     }
+    e->map = rec->map;
     const struct hist_in in = {
         .seq = rec->seq,
         .ts = rec->ts,
         .arrival_us = rec->arrival_us,
         .marker = rec->marker,
         .codec = rec->codec,
+        .map_gen = rec->map.gen,
         .desc = &rec->desc,
         .ext = rec->bytes,
         .ext_len = rec->ext_len,
@@ -475,9 +473,9 @@ void router_on_raw(struct router *r, const struct path *from, uint8_t *buf, size
 
 static void tick_viewer(struct router *r, struct peer *p, int64_t now_us, bool second)
 {
+    brain_look(p, now_us);
     for (unsigned i = 0; i < p->n_subs; i++) {
         struct sub *s = &p->subs[i];
-        sub_choose(s, now_us);
         if (second) {
             s->bitrate_bps = (uint32_t)MIN(s->window_bytes * 8, (uint64_t)UINT32_MAX);
             s->window_bytes = 0;
@@ -539,6 +537,25 @@ static void tick_streams(struct router *r, int64_t now_us, bool second)
     }
 }
 
+/* Viewers of a layer that has died go elsewhere at once. */
+static void tick_layers(struct router *r, int64_t now_us)
+{
+    TABLE_EACH(e, &r->streams)
+    {
+        struct stream *s = e->value;
+        for (unsigned i = 0; i < s->n_tracks; i++) {
+            struct track *t = s->tracks[i];
+            if (!t || t->n_enc < 2 || !track_check_alive(t, now_us)) {
+                continue;
+            }
+            LIST_EACH(it, &t->subs)
+            {
+                brain_look(container_of(it, struct sub, node)->peer, now_us);
+            }
+        }
+    }
+}
+
 static void tick_links(struct router *r, int64_t now_us)
 {
     LIST_EACH(it, &r->connecting)
@@ -570,6 +587,7 @@ void router_tick(struct router *r, int64_t now_us)
     tick_links(r, now_us);
     follow_tick(r, now_us);
     levels_tick(r, now_us);
+    tick_layers(r, now_us);
     if (r->slice % SUB_CHECK_SLICES == 0) {
         tick_streams(r, now_us, r->slice == 0);
     }

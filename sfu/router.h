@@ -17,6 +17,7 @@
 #include "sfu/track.h"
 #include "sfu/tx.h"
 
+struct alloc_stream;
 struct ring;
 struct conf;
 
@@ -53,7 +54,8 @@ struct router {
     struct list publishers;          /* struct peer.kin */
     struct list leaving;             /* struct sub.follow.leaving */
     struct list levelled;            /* struct stream.levelled */
-    struct list connecting; /* struct peer.kin of peers whose link is not up: DTLS timers */
+    struct list connecting;       /* struct peer.kin of peers whose link is not up: DTLS timers */
+    struct alloc_stream *scratch; /* [ALLOC_STREAMS], of brain_look; owned */
     unsigned n_peers;
     int64_t levels_us, flows_us; /* when MAIN was last told (levels.c) */
     int64_t next_tick_us;

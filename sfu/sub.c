@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rtp/seq.h"
+#include "sfu/brain.h"
 #include "sfu/peer.h"
 #include "sfu/router.h"
 
@@ -24,6 +25,11 @@
 #define RESENDS_MAX    3
 #define RESEND_GAP_MIN (20 * US_PER_MS)
 #define RESEND_GAP_MAX (100 * US_PER_MS)
+/* A joiner that has waited so long for the layer it should get takes any. */
+#define GRACE_US US_PER_S
+/* A stream opens its upper temporal layers every few pictures; one that does not needs a key frame.
+ */
+#define TEMPORAL_WAIT_US (2 * US_PER_S)
 
 void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, uint64_t random)
 {
@@ -32,7 +38,9 @@ void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, ui
     follow_init(&s->follow);
     s->peer = viewer;
     s->ml = ml;
-    s->fixed_layer = -1;
+    s->wish = (struct api_wish)API_WISH_NONE;
+    s->aim = (struct sub_aim){.enc = -1, .hold = DT_NONE};
+    s->dt_hold = DT_NONE;
     /* Below 0x8000: libsrtp2 receivers guess the first rollover counter right even when the first
      * packets are lost (RFC 3711 3.3.1). */
     s->last_out = random & 0x3fff;
@@ -57,7 +65,12 @@ void sub_detach(struct sub *s)
     s->enc = NULL;
     s->want = NULL;
     s->live = false;
-    s->fixed_layer = -1;
+    /* What was wished of the layers of that track says nothing about those of another. */
+    s->wish.layer = s->wish.sid = s->wish.tid = -1;
+    s->wish.rid[0] = 0;
+    s->aim = (struct sub_aim){.enc = -1, .hold = DT_NONE};
+    s->memory = (struct alloc_memory){.switches = s->memory.switches};
+    s->waits_since_us = 0;
     s->cap = 0;
     s->seg_count = 0; /* they name layers of the track that is left */
 }
@@ -70,41 +83,12 @@ void sub_attach(struct sub *s, struct track *t, int64_t now_us)
     sub_detach(s);
     s->track = t;
     list_append(&t->subs, &s->node);
-    sub_choose(s, now_us);
+    brain_look(s->peer, now_us);
 }
 
-static bool is_alive(const struct encoding *e, int64_t now_us)
+static bool is_alive(const struct encoding *e)
 {
-    return e->open && now_us - e->last_packet_us <= TRACK_LAYER_DEAD_US;
-}
-
-/* The encoding it should get now; NULL while nothing flows. */
-static struct encoding *pick(const struct sub *s, int64_t now_us)
-{
-    struct track *t = s->track;
-    if (!t || t->best < 0) {
-        return NULL;
-    }
-    if (s->fixed_layer >= 0 && s->fixed_layer < (int8_t)t->n_enc &&
-        is_alive(&t->enc[s->fixed_layer], now_us)) {
-        return &t->enc[s->fixed_layer];
-    }
-    struct encoding *e = &t->enc[t->best];
-    for (int steps = s->cap; steps > 0; steps--) {
-        struct encoding *lower = NULL;
-        for (unsigned i = 0; i < t->n_enc; i++) {
-            struct encoding *c = &t->enc[i];
-            if (is_alive(c, now_us) && c->bitrate_bps > 0 && c->bitrate_bps < e->bitrate_bps &&
-                (!lower || c->bitrate_bps > lower->bitrate_bps)) {
-                lower = c;
-            }
-        }
-        if (!lower) {
-            break;
-        }
-        e = lower;
-    }
-    return e;
+    return e->open && (e->track->alive >> e->index) & 1;
 }
 
 /* From which arrival number on an entry point of e is good enough for s. One from before the last
@@ -123,36 +107,135 @@ static uint64_t acceptable_entry(const struct sub *s, const struct encoding *e, 
     return e->hist.arrivals;
 }
 
+/* The largest encoding that can be begun with at once; NULL: none can. */
+static struct encoding *any_entry(const struct sub *s, int64_t now_us)
+{
+    struct encoding *found = NULL;
+    for (uint8_t i = 0; i < s->track->n_enc; i++) {
+        struct encoding *e = &s->track->enc[i];
+        if (is_alive(e) && e->hist.entry_arrival > acceptable_entry(s, e, now_us) &&
+            (!found || e->bitrate_bps > found->bitrate_bps)) {
+            found = e;
+        }
+    }
+    return found;
+}
+
+/* The encoding it should get now; NULL while nothing flows. */
+static struct encoding *pick(const struct sub *s, int64_t now_us)
+{
+    struct track *t = s->track;
+    if (!t || t->best < 0 || s->aim.off) {
+        return NULL;
+    }
+    struct encoding *e = &t->enc[t->best];
+    if (s->aim.enc >= 0 && s->aim.enc < (int8_t)t->n_enc && is_alive(&t->enc[s->aim.enc])) {
+        e = &t->enc[s->aim.enc];
+    }
+    /* The first picture should come at once, the right layer soon after. */
+    bool impatient = !s->started || (s->waits_since_us && now_us - s->waits_since_us > GRACE_US);
+    if (!s->live && impatient && t->n_enc > 1 &&
+        e->hist.entry_arrival <= acceptable_entry(s, e, now_us)) {
+        struct encoding *other = any_entry(s, now_us);
+        e = other ? other : e;
+    }
+    return e;
+}
+
+void sub_enter_target(struct sub *s, unsigned dt)
+{
+    const struct layer_map *m = &s->enc->map;
+    struct sub_segment *g = &s->seg[s->seg_top];
+    g->dt = (uint8_t)dt;
+    g->mark_sid = m->sid[dt] + 1 < m->n_sid ? m->sid[dt] : SID_NONE;
+    g->n_dd = m->n_dd;
+    g->dd_active = 0;
+    s->map_gen = m->gen;
+    s->sid = m->sid[dt];
+    s->tid = m->tid[dt];
+    s->dense_ids = codec_info(s->enc->codec)->dense_ids;
+    if (dt > 0 && m->n_dd > 0) {
+        for (unsigned d = 0; d < m->n_dt; d++) {
+            bool in = m->dd[d] != DT_NO_DD && m->sid[d] <= s->sid && m->tid[d] <= s->tid;
+            g->dd_active |= in ? 1U << m->dd[d] : 0;
+        }
+    }
+}
+
+/* It gets encoding e, and has it: the target may be another one. */
+static void choose_target(struct sub *s, struct encoding *e, bool aimed, int64_t now_us)
+{
+    s->want = NULL;
+    s->dt_goal = aimed && s->aim.dt < e->map.n_dt ? s->aim.dt : 0;
+    s->dt_hold = s->aim.hold;
+    unsigned dt = s->seg[s->seg_top].dt;
+    if (dt == s->dt_goal || s->map_gen != e->map.gen) {
+        s->waits_since_us = 0;
+        return;
+    }
+    if (!s->waits_since_us) {
+        s->waits_since_us = now_us;
+    }
+    /* Downwards a picture's beginning will do, unless lower layers go their own ways (K-SVC);
+     * upwards within a spatial layer the stream opens itself now and then. */
+    bool down = (e->meter.in[s->dt_goal] >> dt) & 1;
+    bool temporal = e->map.sid[s->dt_goal] == s->sid;
+    if (!down && (!temporal || now_us - s->waits_since_us > TEMPORAL_WAIT_US)) {
+        router_want_key(s->peer->router, e, now_us);
+    }
+}
+
+/* It waits for an entry point of e. */
+static void wait_for(struct sub *s, struct encoding *e, bool anew, int64_t now_us)
+{
+    if (!s->waits_since_us) {
+        s->waits_since_us = now_us;
+    }
+    if (s->live && s->aim.hold != DT_NONE && s->aim.hold < s->enc->map.n_dt) {
+        s->dt_goal = s->aim.hold;
+    }
+    if (anew) {
+        s->want = e;
+        if (e->track->kind == MEDIA_AUDIO) {
+            /* Any packet will do: the newest if it is not a leftover (a replica that was given up
+             * for a while), else the next one. */
+            bool fresh = e->hist.arrivals && now_us - e->last_packet_us <= AUDIO_FRESH_US;
+            s->want_after = e->hist.arrivals - fresh;
+            return;
+        }
+        s->want_after = s->live ? e->hist.arrivals : acceptable_entry(s, e, now_us);
+    }
+    if (e->hist.entry_arrival <= s->want_after && e->track->kind == MEDIA_VIDEO) {
+        router_want_key(s->peer->router, e, now_us);
+    }
+}
+
 void sub_choose(struct sub *s, int64_t now_us)
 {
     struct encoding *e = pick(s, now_us);
     bool restarted = s->enc && s->live && s->seg_count && s->enc->open &&
                      s->enc->hist.resets != s->seg[s->seg_top].resets;
-    if (restarted) {
+    if (restarted || s->aim.off) {
         s->live = false;
     }
-    if (!e || !e->open || (e == s->enc && s->live)) {
+    if (!e || !e->open) {
         s->want = NULL;
-        return;
+    } else if (e == s->enc && s->live) {
+        choose_target(s, e, (int8_t)e->index == s->aim.enc, now_us);
+    } else {
+        wait_for(s, e, e != s->want || restarted, now_us);
     }
-    if (e == s->want && !restarted) {
-        if (e->hist.entry_arrival <= s->want_after && e->track->kind == MEDIA_VIDEO) {
-            router_want_key(s->peer->router, e, now_us);
+}
+
+void sub_wish(struct sub *s, const struct api_wish *wish, int64_t now_us)
+{
+    s->wish = *wish;
+    for (uint8_t k = 0; s->track && wish->rid[0] && k < s->track->n_enc; k++) {
+        if (strcmp(s->track->rids[k], wish->rid) == 0) {
+            s->wish.layer = (int8_t)k;
         }
-        return;
     }
-    s->want = e;
-    if (e->track->kind == MEDIA_AUDIO) {
-        /* Any packet will do: the newest if it is not a leftover (a replica that was given up for a
-         * while), else the next one. */
-        bool fresh = e->hist.arrivals && now_us - e->last_packet_us <= AUDIO_FRESH_US;
-        s->want_after = e->hist.arrivals - fresh;
-        return;
-    }
-    s->want_after = s->live ? e->hist.arrivals : acceptable_entry(s, e, now_us);
-    if (e->hist.entry_arrival <= s->want_after) {
-        router_want_key(s->peer->router, e, now_us);
-    }
+    brain_look(s->peer, now_us);
 }
 
 void sub_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us)
@@ -175,11 +258,11 @@ void sub_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us)
         s->cap < (int8_t)(s->track->n_enc - 1)) {
         s->cap++;
         s->bad_since_us = 0;
-        sub_choose(s, now_us);
+        brain_look(s->peer, now_us);
     } else if (s->cap > 0 && s->good_since_us && now_us - s->good_since_us >= LOSS_GOOD_US) {
         s->cap--;
         s->good_since_us = now_us;
-        sub_choose(s, now_us);
+        brain_look(s->peer, now_us);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "ice/seal.h"
 #include "rtp/list.h"
 #include "rtp/rtcp_sr.h"
+#include "sfu/alloc.h"
 #include "sfu/api.h"
 #include "sfu/follow.h"
 #include "sfu/track.h"
@@ -31,6 +32,14 @@ struct sub_segment {
     uint8_t key_off;
     uint8_t layer;
     uint8_t dt;
+    bool goes_on; /* the same encoding as before, another target: packets of before out0 that come
+                     late count back from it with */
+    uint8_t prev_dt;
+    uint16_t prev_rank; /* in the target before, of the packet that opened this segment */
+    uint8_t mark_sid;   /* the last packet of this spatial layer ends the picture; SID_NONE: that
+                           with the publisher's marker */
+    uint8_t n_dd;       /* decode targets of the publisher's dependency descriptor, */
+    uint32_t dd_active; /* and those that are sent; 0: what the publisher says is true */
 };
 
 /* When a number was last sent again. */
@@ -38,6 +47,18 @@ struct sub_resend {
     uint32_t last_ms; /* monotonic, wrapping */
     uint16_t seq16;
     uint8_t count; /* times; 0: the entry is free */
+};
+
+#define DT_NONE  0xff
+#define SID_NONE 0xff
+
+/* What brain.c has decided for a sub. */
+struct sub_aim {
+    int8_t enc; /* index in the track; -1: the largest live one */
+    uint8_t dt; /* target of it */
+    uint8_t
+        hold; /* target of the encoding being sent, while another is waited for; DT_NONE: stay */
+    bool off; /* nothing */
 };
 
 struct sub {
@@ -48,11 +69,15 @@ struct sub {
     struct track *track;   /* NULL while the stream has no such track */
     struct encoding *enc;  /* being sent; NULL before the first */
     struct encoding *want; /* to switch to at its next entry point, or NULL */
-    int8_t fixed_layer;    /* the viewer's wish, -1 automatic */
-    int8_t cap;            /* loss: not more than this many steps below the best; 0 = none */
     bool live;             /* packets flow; false: waiting for an entry point */
     bool started;          /* something has been sent, ever */
-    uint64_t want_after;   /* accept entry points with a larger arrival number */
+    /* targets of enc: packets of another begin where the stream allows it */
+    uint8_t dt_goal;  /* wanted now */
+    uint8_t dt_hold;  /* until that can be had: DT_NONE, or a smaller one that can be had sooner */
+    uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
+    uint8_t sid, tid; /* highest layers of the target being sent */
+    bool dense_ids;   /* pictures left out leave no gap in picture ids */
+    uint64_t want_after; /* accept entry points with a larger arrival number */
     uint64_t
         caught_up;   /* arrivals when the present segment began: a replay up to here may be old */
     uint64_t cursor; /* next arrival number to look at */
@@ -100,6 +125,13 @@ struct sub {
     int64_t last_sr_us;
     uint32_t sr_lsr;                     /* middle bits of the NTP time of the last SR sent */
     int64_t bad_since_us, good_since_us; /* loss: when it began to be high or low */
+    /* choice */
+    struct api_wish wish;
+    struct sub_aim aim;
+    struct alloc_memory memory;
+    enum alloc_reason reason; /* why aim is no better */
+    int8_t cap; /* by loss, without an estimate: so many encodings below the best; 0 = none */
+    int64_t waits_since_us; /* for an entry point, or for a way into dt_goal; 0 = does not */
 };
 
 /* Binds a sub to its viewer's section; random: for the first numbers. */
@@ -108,9 +140,13 @@ void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, ui
 void sub_detach(struct sub *s);
 /* Attaches it to a track. */
 void sub_attach(struct sub *s, struct track *t, int64_t now_us);
-/* Looks again at which encoding it should get (layers came, went, changed rate; the viewer asked).
- */
+/* Goes for what it should get: s->aim, or what is nearest while that is not there. Layers came or
+ * went, brain.c decided anew, or a turn found the stream broken. */
 void sub_choose(struct sub *s, int64_t now_us);
+/* The viewer's wish, by rid or index; replaces the one before. */
+void sub_wish(struct sub *s, const struct api_wish *wish, int64_t now_us);
+/* Target dt of the encoding being sent is what the newest segment carries: what follows from it. */
+void sub_enter_target(struct sub *s, unsigned dt);
 
 /* True while a sub that is to leave its stream has sent a frame to its end, and sends no more. */
 static inline bool sub_is_held(const struct sub *s)

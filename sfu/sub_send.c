@@ -51,12 +51,21 @@ static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
     return gap;
 }
 
+/* Pictures before slot that a viewer of target dt has not got, where ids must not show it. */
+static uint16_t skipped(const struct sub *s, const struct hist_slot *slot, unsigned dt)
+{
+    return s->dense_ids ? slot->skip[dt % HISTORY_CUTS] : 0;
+}
+
 /* Goes over to encoding e, whose stored packet slot is the first to be sent: everything that a
  * receiver sees goes on. */
 static void splice(struct sub *s, struct encoding *e, const struct hist_slot *slot)
 {
     struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
     uint32_t ts_out = s->last_ts_out;
+    /* Every target may be entered at an entry point. */
+    bool aimed = e->index == s->aim.enc && slot->map_gen == e->map.gen;
+    unsigned dt = aimed && s->aim.dt < e->map.n_dt ? s->aim.dt : 0;
     if (s->started) {
         /* What had to be added to keep time going forward is taken back from later gaps. */
         int64_t gap_us = splice_gap_us(s, e, slot);
@@ -70,7 +79,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
         .out0 = s->last_out + (s->last_was_end ? 1 : 2),
         .resets = e->hist.resets,
         .ts_off = ts_out - slot->ts,
-        .rank0 = slot->rank[0],
+        .rank0 = slot->rank[dt],
         .pid_off = (uint16_t)(s->last_pid_out + 1 - slot->desc.pic_id),
         .tl0_off = (uint8_t)(s->last_tl0_out + 1 - slot->desc.tl0_idx),
         .key_off = (uint8_t)(s->last_key_out + 1 - slot->desc.key_idx),
@@ -84,14 +93,85 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     s->enc = e;
     s->want = NULL;
     s->live = true;
+    s->waits_since_us = 0;
+    s->dt_goal = (uint8_t)dt;
+    s->dt_hold = DT_NONE;
+    sub_enter_target(s, dt);
+    g->pid_off = (uint16_t)(g->pid_off + skipped(s, slot, dt));
     s->publisher = s->track->stream->publisher;
 }
 
-/* Extended number that slot has in segment g; 0 if the slot lies before it. */
-static uint64_t number_of(const struct sub *s, const struct sub_segment *g,
-                          const struct hist_slot *slot)
+/* True when a receiver of target from may get target to instead, beginning with slot. Only where a
+ * picture begins: to a receiver, upper layers of one whose lower ones have gone out come too late.
+ */
+static bool may_enter(const struct sub *s, const struct hist_slot *slot, unsigned from, unsigned to)
 {
+    const struct encoding *e = s->enc;
+    if (to >= e->map.n_dt || from == to || slot->ts == s->last_src_ts || !slot->desc.dt_mask ||
+        (int16_t)(uint16_t)(slot->rank[from] - s->last_rank) <= 0) {
+        return false;
+    }
+    bool temporal = e->map.sid[from] == e->map.sid[to];
+    unsigned open = temporal ? slot->desc.tsw_mask : slot->desc.sw_mask;
+    return ((open >> to) & 1) || ((e->meter.in[to] >> from) & 1);
+}
+
+/* From slot on the viewer gets target dt of the encoding that it has. Numbers go on: those of
+ * packets before slot that may still come stay theirs. */
+static void change_target(struct sub *s, const struct hist_slot *slot, unsigned dt)
+{
+    const struct sub_segment *old = &s->seg[s->seg_top];
+    struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
+    *g = *old;
+    g->goes_on = true;
+    g->prev_dt = old->dt;
+    g->prev_rank = slot->rank[old->dt];
+    g->out0 = s->last_out + (uint16_t)(g->prev_rank - s->last_rank);
+    g->rank0 = slot->rank[dt];
+    g->pid_off = (uint16_t)(old->pid_off - skipped(s, slot, old->dt) + skipped(s, slot, dt));
+    s->seg_top = (uint8_t)((s->seg_top + 1) % SUB_SEGMENTS);
+    s->seg_count = MIN(s->seg_count + 1, SUB_SEGMENTS);
+    s->last_out = g->out0 - 1;
+    s->last_rank = (uint16_t)(g->rank0 - 1);
+    sub_enter_target(s, dt);
+}
+
+/* Goes over to the wanted target if slot lets it, or to the one that does meanwhile. */
+static void retarget(struct sub *s, const struct hist_slot *slot)
+{
+    const struct layer_map *m = &s->enc->map;
+    unsigned dt = s->seg[s->seg_top].dt;
+    if (slot->map_gen != m->gen) {
+        return; /* from before the targets were numbered anew: soon */
+    }
+    if (s->map_gen != m->gen) {
+        s->dt_goal = (uint8_t)(dt ? layer_map_find(m, s->sid, s->tid) : 0);
+        s->dt_hold = DT_NONE;
+        if (s->dt_goal != dt) {
+            change_target(s, slot, s->dt_goal);
+        } else {
+            sub_enter_target(s, dt);
+        }
+    } else if (may_enter(s, slot, dt, s->dt_goal)) {
+        change_target(s, slot, s->dt_goal);
+    } else if (s->dt_hold != DT_NONE && may_enter(s, slot, dt, s->dt_hold)) {
+        change_target(s, slot, s->dt_hold);
+    }
+}
+
+/* Extended number of slot for this viewer, and the segment it belongs to; 0 if none. */
+static uint64_t number_of(const struct sub *s, const struct hist_slot *slot,
+                          const struct sub_segment **ret_seg)
+{
+    const struct sub_segment *g = &s->seg[s->seg_top];
     int64_t out = (int64_t)s->last_out + (int16_t)(uint16_t)(slot->rank[g->dt] - s->last_rank);
+    if (out < (int64_t)g->out0 && g->goes_on && s->seg_count > 1) {
+        /* Late, from before the target changed. */
+        out = (int64_t)g->out0 + (int16_t)(uint16_t)(slot->rank[g->prev_dt] - g->prev_rank);
+        g = &s->seg[(s->seg_top + SUB_SEGMENTS - 1) % SUB_SEGMENTS];
+        out = out < (int64_t)s->seg[s->seg_top].out0 ? out : 0;
+    }
+    *ret_seg = g;
     return out >= (int64_t)g->out0 ? (uint64_t)out : 0;
 }
 
@@ -127,6 +207,12 @@ struct out_packet {
     size_t head_len; /* OSN and rewritten codec head written after them */
 };
 
+static uint16_t picture_id(const struct sub *s, const struct out_packet *o)
+{
+    return (uint16_t)(o->slot->desc.pic_id + o->seg->pid_off - skipped(s, o->slot, o->seg->dt)) &
+           0x7fff;
+}
+
 /* Writes header, extensions and codec head of o to out. rtx: as a retransmission. Returns false if
  * this viewer cannot take the packet. */
 static bool compose(struct sub *s, struct out_packet *o, bool rtx, uint8_t *out)
@@ -154,7 +240,9 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, uint8_t *out)
     }
     struct rtp_header h = {
         .pt = rtx ? s->rtx_pt[codec] : s->pt[codec],
-        .marker = slot->flags & HIST_MARKER,
+        /* Where upper layers are cut off, the picture ends with its highest one that is sent. */
+        .marker = (slot->flags & HIST_MARKER) ||
+                  (slot->desc.sid == o->seg->mark_sid && (slot->desc.flags & DESC_FRAME_END)),
         .seq16 = (uint16_t)(rtx ? s->rtx_out : o->number),
         .ts = slot->ts + o->seg->ts_off,
         .ssrc = rtx ? s->ml->rtx_ssrcs[0] : s->ml->ssrcs[0],
@@ -178,7 +266,7 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, uint8_t *out)
     }
     if (slot->desc.head_len) {
         struct codec_ids ids = {
-            .pic_id = (uint16_t)(slot->desc.pic_id + o->seg->pid_off) & 0x7fff,
+            .pic_id = picture_id(s, o),
             .tl0_idx = (uint8_t)(slot->desc.tl0_idx + o->seg->tl0_off),
             .key_idx = (uint8_t)(slot->desc.key_idx + o->seg->key_off) & 0x1f,
         };
@@ -199,7 +287,7 @@ static void note_sent(struct sub *s, const struct out_packet *o)
         s->last_ts_out = slot->ts + o->seg->ts_off;
         s->last_src_ts = slot->ts;
         s->last_arrival_us = slot->arrival_us;
-        s->last_pid_out = (uint16_t)(slot->desc.pic_id + o->seg->pid_off) & 0x7fff;
+        s->last_pid_out = picture_id(s, o);
         s->last_tl0_out = (uint8_t)(slot->desc.tl0_idx + o->seg->tl0_off);
         s->last_key_out = (uint8_t)(slot->desc.key_idx + o->seg->key_off) & 0x1f;
         s->last_was_end = slot->desc.flags & DESC_FRAME_END;
@@ -214,12 +302,15 @@ static void note_sent(struct sub *s, const struct out_packet *o)
 /* Seals one stored packet for this viewer. Returns false when b is full. */
 static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_batch *b)
 {
-    struct out_packet o = {.slot = slot, .seg = &s->seg[s->seg_top]};
-    o.number = number_of(s, o.seg, slot);
     uint8_t *out = tx_reserve(b);
     if (!out) {
         return false;
     }
+    if (s->dt_goal != s->seg[s->seg_top].dt || s->map_gen != slot->map_gen) {
+        retarget(s, slot);
+    }
+    struct out_packet o = {.slot = slot};
+    o.number = number_of(s, slot, &o.seg);
     if (!o.number || !((slot->desc.dt_mask >> o.seg->dt) & 1) || !compose(s, &o, false, out)) {
         return true;
     }
@@ -268,6 +359,31 @@ static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_
     return true;
 }
 
+/* A number that was kept for a packet which is none of this viewer's: an RTX packet without a
+ * payload tells a receiver that nothing is missing (libwebrtc m125 takes it so). */
+static void fill_hole(struct sub *s, const struct encoding *e, uint64_t number, uint8_t *out,
+                      struct tx_batch *b)
+{
+    struct rtp_header h = {
+        .pt = s->rtx_pt[e->codec],
+        .seq16 = (uint16_t)s->rtx_out,
+        .ts = s->last_ts_out,
+        .ssrc = s->ml->rtx_ssrcs[0],
+    };
+    if (!h.pt || !s->rtx_ss) {
+        return;
+    }
+    rtp_header_write(out, &h, false, false);
+    out[RTP_HEADER_LEN] = (uint8_t)(number >> 8);
+    out[RTP_HEADER_LEN + 1] = (uint8_t)number;
+    int len = seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX, RTP_HEADER_LEN,
+                       OSN_LEN, out, 0);
+    if (len > 0) {
+        s->rtx_out++;
+        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
+    }
+}
+
 /* Answers one NACK entry: as RTX, or byte-identical where the viewer has no RTX and the profile
  * allows it (architecture §3). */
 static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t now_us)
@@ -282,7 +398,12 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
     if (!e || !e->open || e->hist.resets != o.seg->resets || o.number > s->last_out) {
         return true;
     }
-    o.slot = history_find(&e->hist, o.seg->dt, (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0)));
+    uint16_t rank = (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0));
+    o.slot = history_find(&e->hist, o.seg->dt, rank);
+    if (!o.slot && history_is_hole(&e->hist, o.seg->dt, rank)) {
+        fill_hole(s, e, o.number, out, b);
+        return true;
+    }
     if (!o.slot || !s->nack[o.slot->codec] || (e == s->enc && o.slot->arrival >= s->cursor)) {
         /* Not here yet, or only just: it is forwarded when the publisher has repaired it, and may
          * be asked for again then. */

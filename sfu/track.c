@@ -5,12 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rtp/dd.h"
+
 #define VIDEO_SLOTS     2048u
 #define VIDEO_BYTES     (512u << 10)
 #define VIDEO_BYTES_MAX (8u << 20)
 #define AUDIO_SLOTS     1024u
 #define AUDIO_BYTES     (64u << 10)
 #define AUDIO_BYTES_MAX (512u << 10)
+/* A camera layer is dead when it has been silent for so long, or for so many of its pictures, while
+ * a sibling flowed. Key frames of that sibling are asked for and viewers go over when one comes, so
+ * that a layer which was only late has time until then. A still screen sends next to nothing:
+ * there, silence says little. */
+#define DEAD_US        (150 * US_PER_MS)
+#define DEAD_PICTURES  4
+#define DEAD_SCREEN_US (4 * US_PER_S)
+#define TICKS_PER_S    10
+/* Nothing at all comes any more. */
+#define GONE_US US_PER_S
 
 struct track *track_open(struct stream *s, uint8_t index, enum media_kind kind, uint8_t n_enc)
 {
@@ -119,6 +131,9 @@ void encoding_restart(struct encoding *e)
         }
     }
     e->epoch++;
+    e->map =
+        (struct layer_map){.gen = (uint8_t)(e->map.gen + 1), .n_dt = 1, .n_sid = 1, .n_tid = 1};
+    memset(&e->meter, 0, sizeof(e->meter));
     e->last_packet_us = INT64_MIN / 2;
     e->bitrate_bps = 0;
     e->has_sr = false;
@@ -140,30 +155,109 @@ uint16_t encoding_frame_id(struct encoding *e, uint32_t ts)
     return e->frames[i].id;
 }
 
-static void encoding_tick(struct encoding *e)
+void encoding_note_map(struct encoding *e)
 {
-    /* Smoothing by an eighth each 100 ms: settles in about a second. */
-    uint64_t bps = e->window_bytes * 8 * 10;
-    e->window_bytes = 0;
-    e->bitrate_bps = (uint32_t)((e->bitrate_bps * 7ULL + bps) / 8);
+    const struct describe *d = &e->desc;
+    struct layer_map *m = &e->map;
+    m->active = d->active_mask;
+    if (m->n_dt == d->n_dt && m->n_sid == d->n_sid && m->n_tid == d->n_tid &&
+        memcmp(m->sid, d->dt_sid, m->n_dt) == 0 && memcmp(m->tid, d->dt_tid, m->n_dt) == 0) {
+        return;
+    }
+    m->gen++;
+    m->n_dt = d->n_dt;
+    m->n_sid = d->n_sid;
+    m->n_tid = d->n_tid;
+    m->n_dd = d->from_dd && d->dd ? d->dd->structure.n_targets : 0;
+    memcpy(m->sid, d->dt_sid, sizeof(m->sid));
+    memcpy(m->tid, d->dt_tid, sizeof(m->tid));
+    memcpy(m->dd, d->dt_dd, sizeof(m->dd));
 }
 
-void track_tick(struct track *t, int64_t now_us)
+unsigned layer_map_find(const struct layer_map *m, uint8_t sid, uint8_t tid)
+{
+    unsigned best = 0;
+    for (unsigned d = 1; d < m->n_dt; d++) {
+        if (m->sid[d] >= sid && m->tid[d] >= tid) {
+            best = d; /* they are sorted, best first */
+        }
+    }
+    return best;
+}
+
+/* A picture has begun: the one before it is whole, as far as it will be. */
+static void count_picture(struct target_meter *m, const struct hist_in *in)
+{
+    for (unsigned todo = m->pic_mask; todo; todo &= todo - 1) {
+        m->pics[__builtin_ctz(todo)]++;
+    }
+    int64_t gap = in->arrival_us - m->picture_us;
+    if (m->picture_us && gap > 0 && gap < US_PER_S) {
+        m->gap_us = m->gap_us ? (m->gap_us * 7 + gap) / 8 : gap;
+    }
+    m->picture_us = in->arrival_us;
+    m->ts = in->ts;
+    m->pic_mask = 0;
+}
+
+void encoding_count(struct encoding *e, const struct hist_in *in)
+{
+    struct target_meter *m = &e->meter;
+    unsigned mask = in->desc->dt_mask & ((1U << e->map.n_dt) - 1);
+    if (in->ts != m->ts && mask) {
+        count_picture(m, in);
+    }
+    if (in->desc->flags & DESC_ENTRY) {
+        memset(m->in, 0xff, sizeof(m->in));
+    }
+    m->key |= in->desc->flags & DESC_KEYFRAME;
+    m->pic_mask |= (uint16_t)mask;
+    uint32_t bytes = (uint32_t)in->payload_len + WIRE_OVERHEAD;
+    for (unsigned todo = mask; todo; todo &= todo - 1) {
+        unsigned d = (unsigned)__builtin_ctz(todo);
+        m->bytes[d] += bytes;
+        m->in[d] &= (uint16_t)mask;
+    }
+}
+
+/* Smoothed over a second; a plain mean of what there is in the first one. */
+static uint32_t smooth(uint32_t was, uint64_t is, unsigned ticks)
+{
+    unsigned weight = MIN(ticks, 7U);
+    return (uint32_t)MIN((was * (uint64_t)weight + is) / (weight + 1), (uint64_t)UINT32_MAX);
+}
+
+static void encoding_tick(struct encoding *e)
+{
+    struct target_meter *m = &e->meter;
+    uint64_t bps = e->window_bytes * 8 * TICKS_PER_S;
+    e->window_bytes = 0;
+    e->bitrate_bps = smooth(e->bitrate_bps, bps, 7);
+    for (unsigned d = 0; d < e->map.n_dt; d++) {
+        uint64_t is = m->bytes[d] * 8ULL * TICKS_PER_S;
+        /* One key frame must not make a layer look too large for those who have it. */
+        is = m->key && m->ticks ? MIN(is, 2ULL * m->bps[d]) : is;
+        m->bps[d] = smooth(m->bps[d], is, m->ticks);
+        m->fps_q4[d] = (uint16_t)smooth(m->fps_q4[d], m->pics[d] * 16ULL * TICKS_PER_S, m->ticks);
+        m->bytes[d] = 0;
+        m->pics[d] = 0;
+    }
+    m->key = false;
+    m->ticks = (uint8_t)MIN(m->ticks + 1, TICKS_PER_S);
+}
+
+/* Layers are ordered by what they weigh, never by name: OBS calls the largest one "0". The present
+ * best keeps its place unless another one is clearly larger, so that two layers of about the same
+ * rate do not alternate. */
+static void elect(struct track *t, int64_t now_us)
 {
     int8_t best = -1;
     uint32_t best_bps = 0;
     for (uint8_t i = 0; i < t->n_enc; i++) {
-        struct encoding *e = &t->enc[i];
-        if (!e->open) {
+        const struct encoding *e = &t->enc[i];
+        if (!((t->alive >> i) & 1) || now_us - e->last_packet_us > GONE_US) {
             continue;
         }
-        encoding_tick(e);
-        if (now_us - e->last_packet_us > TRACK_LAYER_DEAD_US) {
-            continue;
-        }
-        /* Layers are ordered by what they weigh, never by name: OBS calls the largest one "0". The
-         * present best keeps its place unless another one is clearly larger, so that two layers of
-         * about the same rate do not alternate. */
         uint32_t bps = e->bitrate_bps + (i == t->best ? e->bitrate_bps / 4 : 0);
         if (best < 0 || bps > best_bps) {
             best = (int8_t)i;
@@ -173,6 +267,40 @@ void track_tick(struct track *t, int64_t now_us)
     if (best >= 0) {
         t->best = best;
     }
+}
+
+bool track_check_alive(struct track *t, int64_t now_us)
+{
+    int64_t newest = INT64_MIN / 2;
+    for (uint8_t i = 0; i < t->n_enc; i++) {
+        newest = MAX(newest, t->enc[i].last_packet_us);
+    }
+    uint8_t alive = 0;
+    for (uint8_t i = 0; i < t->n_enc; i++) {
+        const struct encoding *e = &t->enc[i];
+        int64_t limit = MAX((int64_t)DEAD_US, e->meter.gap_us * DEAD_PICTURES);
+        limit = e->map.screen ? DEAD_SCREEN_US : limit;
+        if (e->open && newest - e->last_packet_us <= limit) {
+            alive |= (uint8_t)(1U << i);
+        }
+    }
+    if (alive == t->alive) {
+        return false;
+    }
+    t->alive = alive;
+    elect(t, now_us);
+    return true;
+}
+
+void track_tick(struct track *t, int64_t now_us)
+{
+    (void)track_check_alive(t, now_us);
+    for (uint8_t i = 0; i < t->n_enc; i++) {
+        if (t->enc[i].open) {
+            encoding_tick(&t->enc[i]);
+        }
+    }
+    elect(t, now_us);
 }
 
 void track_fit(struct track *t, int64_t now_us, int64_t want_us)

@@ -13,13 +13,41 @@
 
 #define TRACKS_MAX 8 /* accepted media sections of one publisher */
 
-/* A layer is dead after this silence while a sibling flows (media-brain: 250 ms or four frames; a
- * margin for slow cameras). */
-#define TRACK_LAYER_DEAD_US (1000 * US_PER_MS)
-#define ENCODING_FRAMES     16 /* frames under way at once, for late packets */
+#define ENCODING_FRAMES 16 /* frames under way at once, for late packets */
+/* Bytes that a stored packet's payload gets on its way to a viewer: RTP header, extensions, tag,
+ * UDP, IP. */
+#define WIRE_OVERHEAD 64
 
 struct router;
 struct peer;
+
+/* What the decode targets of an encoding are; as described at the source, followed by replicas. */
+struct layer_map {
+    uint8_t gen; /* counts changes of everything down to tid */
+    uint8_t n_dt, n_sid, n_tid;
+    uint8_t n_dd;        /* decode targets of the dependency descriptor; 0 without one */
+    uint8_t sid[DT_MAX]; /* highest spatial layer in target d */
+    uint8_t tid[DT_MAX];
+    uint8_t dd[DT_MAX]; /* the descriptor's target behind d, or DT_NO_DD */
+    bool screen;        /* the publisher says that it shows a screen */
+    uint16_t active;    /* bit d: target d is being sent */
+};
+
+/* What the targets of an encoding weigh. */
+struct target_meter {
+    uint32_t ts;         /* of the picture in progress */
+    uint16_t pic_mask;   /* targets that it is in */
+    uint16_t in[DT_MAX]; /* bit t of [d]: all of target d since the last entry point was in t too,
+                           so that who had t may go over to d where a picture begins */
+    uint32_t bytes[DT_MAX]; /* since the last tick, WIRE_OVERHEAD included */
+    uint16_t pics[DT_MAX];
+    uint32_t bps[DT_MAX]; /* smoothed over a second; key frames count as twice the rest at most */
+    uint16_t fps_q4[DT_MAX]; /* pictures a second */
+    uint8_t ticks;           /* since the beginning, up to a second's worth */
+    bool key;                /* a key frame since the last tick */
+    int64_t picture_us;      /* when the picture in progress began */
+    int64_t gap_us;          /* between pictures, smoothed */
+};
 
 /* One layer of a track: one SSRC of the publisher. */
 struct encoding {
@@ -31,9 +59,11 @@ struct encoding {
     bool open;      /* a packet has come; history and describe are allocated */
     enum codec_id codec; /* of the latest packet that is not RED */
     struct history hist;
-    struct describe desc;   /* publisher's worker only */
-    struct keyframes keys;  /* publisher's worker only */
-    int64_t keys_passed_us; /* replica: last wish passed on to the publisher's worker */
+    struct describe desc; /* publisher's worker only */
+    struct layer_map map;
+    struct target_meter meter; /* video */
+    struct keyframes keys;     /* publisher's worker only */
+    int64_t keys_passed_us;    /* replica: last wish passed on to the publisher's worker */
     /* ids for frames of sources that write none, so that spliced streams have continuous ones */
     struct {
         uint32_t ts;
@@ -60,7 +90,8 @@ struct track {
     uint8_t n_enc;
     struct encoding enc[API_LAYERS_MAX];
     char rids[API_LAYERS_MAX][API_RID_MAX]; /* "" without simulcast */
-    int8_t best; /* index of the encoding that automatic viewers should get; -1: none is live */
+    int8_t best;   /* index of the encoding that automatic viewers should get; -1: none is live */
+    uint8_t alive; /* bit i: encoding i has packets no older than those of its siblings, about */
     struct list subs;       /* struct sub.node */
     struct list dirty;      /* router->dirty */
     bool changed;           /* in this turn a first packet or an entry point came */
@@ -101,8 +132,19 @@ void encoding_restart(struct encoding *e);
 /* The id of the frame with this timestamp: one more for each new one. */
 uint16_t encoding_frame_id(struct encoding *e, uint32_t ts);
 
+/* Takes over what the targets are now, after a packet was described. */
+void encoding_note_map(struct encoding *e);
+/* Counts a stored video packet for the rates of its targets. On the packet path. */
+void encoding_count(struct encoding *e, const struct hist_in *in);
+/* Highest target of layer map m that holds (sid, tid) and no more than needed; 0 if only everything
+ * does. */
+unsigned layer_map_find(const struct layer_map *m, uint8_t sid, uint8_t tid);
+
 /* Once in 100 ms: layer rates, the best live layer. */
 void track_tick(struct track *t, int64_t now_us);
+/* Once in 10 ms: looks for layers that have fallen silent while a sibling flows. True when the set
+ * of live ones has changed. */
+bool track_check_alive(struct track *t, int64_t now_us);
 /* Once a second: sizes of byte rings. want_us: how long packets can be asked for again. */
 void track_fit(struct track *t, int64_t now_us, int64_t want_us);
 

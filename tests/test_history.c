@@ -149,3 +149,45 @@ Test(history, growing_brings_nothing_back_that_was_overwritten)
     cr_expect_eq(here[1], here[0]);
     history_fini(&h);
 }
+
+Test(history, pictures_left_out_of_a_target_are_counted)
+{
+    struct history h = make(1 << 16);
+    /* pictures of two packets; a bit of the mask is a target that has the picture */
+    static const struct {
+        uint64_t seq;
+        uint16_t pic, mask;
+        uint16_t skip0, skip1, skip2;
+    } rows[] = {
+        {10, 5, 7, 0, 0, 0}, {11, 5, 7, 0, 0, 0}, {12, 6, 1, 0, 0, 0}, {13, 6, 1, 0, 0, 0},
+        {14, 7, 3, 0, 1, 1}, /* 15 and 16, picture 8, are late; 17 is picture 9's second */
+        {17, 9, 1, 0, 1, 2}, {16, 8, 1, 0, 1, 2}, {15, 8, 1, 0, 1, 2}, {18, 10, 7, 0, 2, 3},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct pkt_desc d = {.dt_mask = rows[i].mask, .pic_id = rows[i].pic};
+        struct hist_in in = {.seq = rows[i].seq, .desc = &d};
+        cr_assert_eq(history_put(&h, &in), 0);
+        const struct hist_slot *s = history_arrived(&h, i);
+        cr_expect_eq(s->skip[0], rows[i].skip0, "row %u", i);
+        cr_expect_eq(s->skip[1], rows[i].skip1, "row %u: %u", i, s->skip[1]);
+        cr_expect_eq(s->skip[2], rows[i].skip2, "row %u: %u", i, s->skip[2]);
+    }
+    history_fini(&h);
+}
+
+Test(history, a_number_kept_for_a_packet_of_no_target_is_a_hole)
+{
+    struct history h = make(1 << 16);
+    cr_assert_eq(put(&h, 10, 0xfff, 0, 5, 0), 0);
+    cr_assert_eq(put(&h, 11, 0x001, 0, 5, 0), 0); /* takes no number in target 1 */
+    cr_assert_eq(put(&h, 13, 0xfff, 0, 5, 0), 0); /* 12 keeps rank 2 and 1 */
+    cr_expect_not(history_is_hole(&h, 1, 1), "it may come");
+    cr_assert_eq(put(&h, 12, 0x001, 0, 5, 0), 0);
+    cr_expect(history_is_hole(&h, 1, 1));
+    cr_expect_null(history_find(&h, 1, 1));
+    cr_expect_not(history_is_hole(&h, 0, 2));
+    cr_expect_eq(history_find(&h, 0, 2)->seq, 12);
+    cr_expect_not(history_is_hole(&h, 1, 2), "13 is there");
+    cr_expect_not(history_is_hole(&h, 1, 3), "not yet");
+    history_fini(&h);
+}

@@ -338,6 +338,14 @@ static size_t build(const struct sim_publisher *p, int layer, bool rtx, const st
     return RTP_HEADER_LEN + sizeof(ext) + len;
 }
 
+/* The TID and Y bits of the frame in the making; upper frames refer to the base layer only. */
+static uint8_t temporal(const struct sim_publisher *p, int layer)
+{
+    static const uint8_t tids[] = {0, 2, 1, 2};
+    uint8_t tid = p->layer[layer].n_tid > 1 ? tids[p->layer[layer].frame % 4] : 0;
+    return (uint8_t)(tid << 6 | (tid ? 0x20 : 0));
+}
+
 /* VP8 payload: full descriptor, frame tag, then {magic, layer, frame id (8), part, parts}. */
 static size_t vp8_payload(struct sim_publisher *p, int layer, bool key, int part, int parts,
                           uint8_t *out)
@@ -348,7 +356,7 @@ static size_t vp8_payload(struct sim_publisher *p, int layer, bool key, int part
                             (uint8_t)(0x80 | (pid >> 8)),
                             (uint8_t)pid,
                             p->layer[layer].tl0,
-                            0x00};
+                            temporal(p, layer)};
     size_t n = sizeof(head);
     memcpy(out, head, n);
     out[n++] =
@@ -370,13 +378,14 @@ static size_t vp8_payload(struct sim_publisher *p, int layer, bool key, int part
 
 static void send_frame(struct sim *s, struct sim_publisher *p, int layer)
 {
-    bool key = p->layer[layer].key_wanted;
+    p->layer[layer].frame++;
+    /* Key frames are frames of the base layer. */
+    bool base = temporal(p, layer) == 0, key = p->layer[layer].key_wanted && base;
     int parts = p->layer[layer].packets_per_frame * (key ? 4 : 1);
-    p->layer[layer].key_wanted = false;
+    p->layer[layer].key_wanted &= !key;
     p->key_frames += key;
     p->layer[layer].pid = (p->layer[layer].pid + 1) & 0x7fff;
-    p->layer[layer].tl0++;
-    p->layer[layer].frame++;
+    p->layer[layer].tl0 = (uint8_t)(p->layer[layer].tl0 + base);
     p->layer[layer].ts += 3000;
     for (int part = 0; part < parts + p->padding; part++) {
         uint8_t payload[1200], pkt[1400];
@@ -515,6 +524,7 @@ static void check_video(struct sim_stream *st, const uint8_t *payload, size_t le
     }
     st->layer = body[1];
     st->layer_packets[body[1] & 3]++;
+    st->tid_packets[payload[5] >> 6]++;
     if (in_order && st->has_pid && pid != st->last_pid && pid != ((st->last_pid + 1) & 0x7fff)) {
         st->pid_gaps++;
     }
@@ -553,6 +563,9 @@ static void stream_on_packet(struct sim *s, struct sim_stream *st, const struct 
     st->packets++;
     st->pt = h->pt;
     st->last_us = s->now_us;
+    if (len == 0 && h->pt == VIEW_RTX) {
+        return; /* the number is nobody's */
+    }
     if (h->pt == VIEW_VP8 || h->pt == VIEW_RTX) {
         check_video(st, payload, len, in_order);
     } else {

@@ -31,6 +31,7 @@ struct sim_stream {
     uint8_t pt;
     uint8_t layer; /* painted into the payload */
     uint64_t layer_packets[4];
+    uint64_t tid_packets[4]; /* of the newest in order */
     int64_t first_us, last_us;
     uint64_t reports; /* SRs seen */
 };
@@ -61,6 +62,7 @@ struct sim_publisher {
         uint8_t tl0;
         int packets_per_frame;
         bool key_wanted, paused;
+        int n_tid; /* temporal layers: 1, or 3 as T0 T2 T1 T2 */
         uint8_t sent[2048][1400];
         uint16_t sent_len[2048];
     } layer[SIM_LAYERS_MAX];

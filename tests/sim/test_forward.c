@@ -123,9 +123,9 @@ Test(forward, simulcast_viewers_get_the_largest_live_layer)
     sim_run(s, 4 * SECOND);
     cr_expect_eq(v->video.layer, 2, "and came back");
     cr_expect_eq(far->video.layer, 2);
-    struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id};
-    c.u.layer.mline = 1;
-    c.u.layer.layer = 0;
+    struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id, .u.wish = API_WISH_NONE};
+    c.u.wish.mline = 1;
+    c.u.wish.layer = 0;
     router_on_cmd(v->r, &c, s->now_us);
     sim_run(s, 2 * SECOND);
     cr_expect_eq(v->video.layer, 0, "the viewer asked");
@@ -322,9 +322,9 @@ Test(forward, a_layer_switch_does_not_go_back_in_time_and_outlives_the_layer)
     sim_run(s, 4 * SECOND);
     p->layer[0].key_wanted = true; /* by another viewer's wish */
     sim_run(s, 350 * US_PER_MS);
-    struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id};
-    c.u.layer.mline = 1;
-    c.u.layer.layer = 0;
+    struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id, .u.wish = API_WISH_NONE};
+    c.u.wish.mline = 1;
+    c.u.wish.layer = 0;
     uint64_t frame = v->video.last_frame_id;
     uint32_t ts = v->video.top_ts;
     router_on_cmd(v->r, &c, s->now_us);
@@ -340,4 +340,57 @@ Test(forward, a_layer_switch_does_not_go_back_in_time_and_outlives_the_layer)
     cr_expect_geq(v->video.packets, before + 300);
     expect_clean(s, v, "switch");
     sim_free(s);
+}
+
+/* Packets of each temporal layer that came within us. */
+static void count_tids(struct sim *s, struct sim_viewer *v, int64_t us, uint64_t ret[3])
+{
+    uint64_t before[3] = {v->video.tid_packets[0], v->video.tid_packets[1],
+                          v->video.tid_packets[2]};
+    sim_run(s, us);
+    for (int i = 0; i < 3; i++) {
+        ret[i] = v->video.tid_packets[i] - before[i];
+    }
+}
+
+Test(forward, temporal_layers_go_and_come_without_a_gap)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct sim *s = sim_new(seed, SECOND);
+        struct sim_publisher *p = sim_publish(s, 0, 3, 1, (uint16_t)(65000 + seed * 100), 5000);
+        p->layer[0].n_tid = 3;
+        p->layer[0].packets_per_frame = 3;
+        p->padding = seed & 1;
+        p->loss = seed > 3 ? 0.03 : 0;
+        struct sim_viewer *v = sim_view(s, (int)(seed & 1), 3, true),
+                          *all = sim_view(s, 0, 3, true);
+        sim_run(s, 4 * SECOND);
+        for (int8_t cut = 2; cut >= 0; cut--) {
+            struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id, .u.wish = API_WISH_NONE};
+            c.u.wish.mline = 1;
+            c.u.wish.max_tid = cut;
+            router_on_cmd(v->r, &c, s->now_us);
+            sim_run(s, 200 * US_PER_MS);
+            uint64_t n[3];
+            uint64_t keys = p->key_frames;
+            count_tids(s, v, 4 * SECOND, n);
+            cr_expect_geq(n[0], 80, "cut %d: %lu of T0", cut, n[0]);
+            cr_expect(cut >= 1 ? n[1] >= 80 : n[1] == 0, "cut %d: %lu of T1", cut, n[1]);
+            cr_expect(cut == 2 ? n[2] >= 160 : n[2] == 0, "cut %d: %lu of T2", cut, n[2]);
+            cr_expect_eq(p->key_frames, keys, "no key frame for it");
+            c.u.wish.max_tid = -1;
+            router_on_cmd(v->r, &c, s->now_us);
+            sim_run(s, 300 * US_PER_MS);
+            count_tids(s, v, 2 * SECOND, n);
+            cr_expect_geq(n[2], 80, "up again from %d: %lu of T2", cut, n[2]);
+        }
+        /* What the publisher lost and repaired comes late, so ids need not be in order then. */
+        cr_expect_eq(v->video.bad + v->video.duplicates, 0);
+        if (p->loss == 0) {
+            expect_clean(s, v, "temporal");
+            cr_expect_eq(absent(&v->video), 0, "seed %lu: %lu absent", seed, absent(&v->video));
+        }
+        cr_expect_leq(absent(&all->video), 4, "seed %lu: %lu", seed, absent(&all->video));
+        sim_free(s);
+    }
 }

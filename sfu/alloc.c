@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sfu/alloc.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Going up leaves a tenth of the budget free. */
+#define UP_SHARE(bps) ((uint32_t)((uint64_t)(bps)*9 / 10))
+/* What is a little too dear for a short while is borne: a layer's rate is never quite even. */
+#define OVER_US        (500 * US_PER_MS)
+#define OVER_BPS(bps)  ((uint32_t)((uint64_t)(bps)*23 / 20))
+#define HALF_US        (500 * US_PER_MS)
+#define SETTLE_US      US_PER_S /* between two steps up of one stream */
+#define FELL_BACK_US   (5 * US_PER_S)
+#define RETRY_FIRST_US (3 * US_PER_S)
+#define RETRY_MAX_US   (60 * US_PER_S)
+/* Other choices must be worth so much more than the present ones for each stream that changes. */
+#define WORTHWHILE 0.2f
+/* The smallest point stays while it is so little too dear. */
+#define KEEP_BPS(bps) MAX((uint64_t)(bps)*5 / 4, (uint64_t)(bps) + 100000)
+/* A picture that covers this share of the area it is shown in is as good as a larger one. */
+#define COVERS(pixels) ((pixels)*0.8)
+#define WORTH_BASE     (160.0 * 90 * 4) /* pixels a second that are worth nothing */
+#define SWAP_ROUNDS    4
+
+const char *alloc_reason_name(enum alloc_reason r)
+{
+    static const char *const names[ALLOC_REASONS] = {
+        [ALLOC_NOTHING] = "nothing",     [ALLOC_BEST] = "best",
+        [ALLOC_SIZE] = "size",           [ALLOC_WISH] = "wish",
+        [ALLOC_BANDWIDTH] = "bandwidth", [ALLOC_PROOF] = "proof",
+        [ALLOC_RETRY] = "retry",         [ALLOC_LOSS] = "loss",
+        [ALLOC_DEAD] = "dead",           [ALLOC_TOO_LITTLE] = "too_little",
+    };
+    return (unsigned)r < ALLOC_REASONS ? names[r] : "";
+}
+
+/* Sizes of a stream whose encodings say nothing useful: not said, or all the same at very different
+ * rates (Safari). Then the rate stands for the size. */
+static bool sizes_mislead(const struct alloc_stream *s)
+{
+    uint32_t small = UINT32_MAX, large = 0, cheap = UINT32_MAX, dear = 0;
+    bool several = false;
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct alloc_point *p = &s->points[i];
+        if (p->pixels == 0) {
+            return true;
+        }
+        several |= p->enc != s->points[0].enc;
+        if (p->dt == 0) {
+            small = MIN(small, p->pixels);
+            large = MAX(large, p->pixels);
+            cheap = MIN(cheap, p->bps);
+            dear = MAX(dear, p->bps);
+        }
+    }
+    return several && small != UINT32_MAX && large - small < large / 5 && dear / 3 > cheap / 2;
+}
+
+static float worth_of(const struct alloc_stream *s, const struct alloc_point *p, bool by_rate)
+{
+    double pixels = by_rate ? p->bps * (640.0 * 360 / 500000) : p->pixels;
+    if (s->shown_pixels) {
+        pixels = MIN(pixels, COVERS(s->shown_pixels));
+    }
+    double fps = p->fps_q4 ? p->fps_q4 / 16.0 : 30;
+    if (s->screen || by_rate) {
+        fps = 30 * pow(fps / 30, 0.1); /* with by_rate the frames have been paid for already */
+    }
+    double worth = log2(MAX(pixels * fps, 1) / WORTH_BASE);
+    return (float)(MAX(worth, 0.1)) * s->weight;
+}
+
+void alloc_prune(struct alloc_stream *s)
+{
+    bool by_rate = sizes_mislead(s);
+    s->cut = false;
+    for (unsigned i = 0; i < s->n; i++) {
+        struct alloc_point p = s->points[i];
+        unsigned at = i;
+        p.worth = worth_of(s, &p, by_rate);
+        for (; at > 0 && s->points[at - 1].bps > p.bps; at--) {
+            s->points[at] = s->points[at - 1];
+        }
+        s->points[at] = p;
+    }
+    unsigned kept = 0;
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct alloc_point p = s->points[i];
+        /* A shade better is no better: measured rates waver. For the same reason the present point
+         * stays, unless it is clearly worse. */
+        const struct alloc_memory *m = s->memory;
+        bool is_present = m && m->has && m->enc == p.enc && m->dt == p.dt;
+        float slack = is_present ? -WORTHWHILE : 0.02f;
+        if (kept && p.worth <= s->points[kept - 1].worth + slack * s->weight) {
+            s->cut |= s->shown_pixels && p.pixels > s->points[kept - 1].pixels;
+            continue;
+        }
+        s->points[kept++] = p;
+    }
+    /* Too many: those go whose neighbours are nearest in cost. */
+    while (kept > ALLOC_KEPT) {
+        unsigned least = 1;
+        for (unsigned i = 1; i + 1 < kept; i++) {
+            if (s->points[i + 1].bps - s->points[i - 1].bps <
+                s->points[least + 1].bps - s->points[least - 1].bps) {
+                least = i;
+            }
+        }
+        kept--;
+        memmove(&s->points[least], &s->points[least + 1], (kept - least) * sizeof(s->points[0]));
+    }
+    s->n = (uint8_t)kept;
+}
+
+static uint32_t cost_of(const struct alloc_stream *s, int i)
+{
+    return i < 0 ? 0 : s->points[i].bps;
+}
+
+static float value_of(const struct alloc_stream *s, int i)
+{
+    return i < 0 ? 0 : s->points[i].worth;
+}
+
+static int top_of(const struct alloc_stream *s, const int8_t *limit, unsigned i)
+{
+    int top = (int)s[i].n - 1;
+    return limit ? MIN(top, (int)limit[i]) : top;
+}
+
+/* The step up of one stream that is worth most for its money within left. */
+static int best_step(const struct alloc_stream *s, int top, uint32_t left, float *ret_rate)
+{
+    int best = ALLOC_OFF;
+    uint32_t from = cost_of(s, s->choice);
+    *ret_rate = 0;
+    for (int j = s->choice + 1; j <= top; j++) {
+        uint32_t more = s->points[j].bps - from;
+        if (more > left) {
+            break;
+        }
+        float rate = (s->points[j].worth - value_of(s, s->choice)) / (float)(more + 1);
+        if (rate > *ret_rate) {
+            *ret_rate = rate;
+            best = j;
+        }
+    }
+    return best;
+}
+
+/* Takes one stream down and another up where both together are worth more. Returns what is left, or
+ * -1 if there is no such pair. */
+static int64_t swap_once(struct alloc_stream *s, unsigned n, uint32_t left, const int8_t *limit)
+{
+    float best = 1e-4f;
+    int64_t best_left = -1;
+    unsigned bi = 0, bk = 0;
+    int bdown = 0, bup = 0;
+    for (unsigned i = 0; i < n; i++) {
+        for (int down = s[i].choice; down-- > ALLOC_OFF;) {
+            uint32_t room = left + cost_of(&s[i], s[i].choice) - cost_of(&s[i], down);
+            float loss = value_of(&s[i], s[i].choice) - value_of(&s[i], down);
+            for (unsigned k = 0; k < n; k++) {
+                int top = top_of(s, limit, k);
+                for (int up = s[k].choice + 1; k != i && up <= top; up++) {
+                    uint32_t more = s[k].points[up].bps - cost_of(&s[k], s[k].choice);
+                    float gain = s[k].points[up].worth - value_of(&s[k], s[k].choice) - loss;
+                    if (more <= room && gain > best) {
+                        best = gain;
+                        best_left = room - more;
+                        bi = i, bk = k, bdown = down, bup = up;
+                    }
+                }
+            }
+        }
+    }
+    if (best_left >= 0) {
+        s[bi].choice = (int8_t)bdown;
+        s[bk].choice = (int8_t)bup;
+    }
+    return best_left;
+}
+
+uint32_t alloc_share(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *limit)
+{
+    uint32_t left = bps;
+    int step[ALLOC_STREAMS];
+    float rate[ALLOC_STREAMS];
+    assert(n <= ALLOC_STREAMS);
+    for (unsigned i = 0; i < n; i++) {
+        s[i].choice = ALLOC_OFF;
+        step[i] = best_step(&s[i], top_of(s, limit, i), left, &rate[i]);
+    }
+    for (;;) {
+        int best = -1;
+        for (unsigned i = 0; i < n; i++) {
+            /* What fitted before need not fit now. */
+            if (step[i] >= 0 && s[i].points[step[i]].bps - cost_of(&s[i], s[i].choice) > left) {
+                step[i] = best_step(&s[i], top_of(s, limit, i), left, &rate[i]);
+            }
+            if (step[i] >= 0 && (best < 0 || rate[i] > rate[best])) {
+                best = (int)i;
+            }
+        }
+        if (best < 0) {
+            break;
+        }
+        struct alloc_stream *b = &s[best];
+        left -= b->points[step[best]].bps - cost_of(b, b->choice);
+        b->choice = (int8_t)step[best];
+        step[best] = best_step(b, top_of(s, limit, (unsigned)best), left, &rate[best]);
+    }
+    for (int round = 0; round < SWAP_ROUNDS && n > 1; round++) {
+        int64_t now_left = swap_once(s, n, left, limit);
+        if (now_left < 0) {
+            break;
+        }
+        left = (uint32_t)now_left;
+    }
+    return bps - left;
+}
+
+/* The point that a stream has now, as an index; if it is gone, the dearest that costs no more. */
+static int present(const struct alloc_stream *s)
+{
+    const struct alloc_memory *m = s->memory;
+    if (!m->has || s->n == 0) {
+        return ALLOC_OFF;
+    }
+    int same_enc = ALLOC_OFF;
+    for (int i = 0; i < (int)s->n; i++) {
+        if (s->points[i].enc == m->enc && s->points[i].dt == m->dt) {
+            return i;
+        }
+        if (s->points[i].enc == m->enc) {
+            same_enc = i;
+        }
+    }
+    return same_enc >= 0 ? same_enc : 0;
+}
+
+/* The smallest budget of the last half to one second. */
+static uint32_t lasting(struct alloc *a, uint32_t bps, int64_t now_us)
+{
+    if (now_us - a->half_us >= HALF_US) {
+        a->lowest[1] = now_us - a->half_us < 2 * HALF_US ? a->lowest[0] : bps;
+        a->lowest[0] = bps;
+        a->half_us = now_us;
+    }
+    a->lowest[0] = MIN(a->lowest[0], bps);
+    return MIN(a->lowest[0], a->lowest[1]);
+}
+
+static float worth_in_all(const struct alloc_stream *s, unsigned n, const int8_t *choice)
+{
+    float sum = 0;
+    for (unsigned i = 0; i < n; i++) {
+        sum += value_of(&s[i], choice ? choice[i] : s[i].choice);
+    }
+    return sum;
+}
+
+/* A stream goes from its present point to choice. */
+static void move(struct alloc_stream *s, int from, int64_t now_us)
+{
+    struct alloc_memory *m = s->memory;
+    int to = s->choice;
+    if (m->has && from >= 0 && to > from) {
+        m->up_us = now_us;
+    } else if (m->has && from >= 0 && to < from) {
+        /* What was tried and did not hold is tried again later and later. */
+        bool fell_back = m->up_us && now_us - m->up_us < FELL_BACK_US;
+        m->retry_delay_us =
+            fell_back ? MIN(MAX(m->retry_delay_us * 2, (int64_t)RETRY_FIRST_US), RETRY_MAX_US) : 0;
+        m->retry_us = now_us + m->retry_delay_us;
+    }
+    bool has = to >= 0;
+    if (has != m->has || (has && (m->enc != s->points[to].enc || m->dt != s->points[to].dt))) {
+        m->switches += m->has;
+        m->has = has;
+        m->enc = has ? s->points[to].enc : 0;
+        m->dt = has ? s->points[to].dt : 0;
+    }
+}
+
+static enum alloc_reason reason_of(const struct alloc_stream *s, const struct alloc_budget *b,
+                                   uint32_t cost, int64_t now_us)
+{
+    if (s->n == 0) {
+        return ALLOC_NOTHING;
+    }
+    if (s->choice == (int)s->n - 1) {
+        return s->wished ? ALLOC_WISH : s->cut ? ALLOC_SIZE : s->dead ? ALLOC_DEAD : ALLOC_BEST;
+    }
+    if (s->choice < 0) {
+        return ALLOC_TOO_LITTLE;
+    }
+    uint32_t next = cost - cost_of(s, s->choice) + s->points[s->choice + 1].bps;
+    if (next > UP_SHARE(b->bps)) {
+        return ALLOC_BANDWIDTH;
+    }
+    return now_us < s->memory->retry_us ? ALLOC_RETRY : ALLOC_PROOF;
+}
+
+static void tell_needs(const struct alloc_stream *s, unsigned n, struct alloc_needs *ret)
+{
+    struct alloc_needs needs = {0};
+    float best = 0;
+    uint32_t step = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (s[i].n == 0) {
+            continue;
+        }
+        float rate;
+        int j = best_step(&s[i], (int)s[i].n - 1, UINT32_MAX, &rate);
+        needs.now_bps += cost_of(&s[i], s[i].choice);
+        needs.all_bps += s[i].points[s[i].n - 1].bps;
+        if (j >= 0 && rate > best) {
+            best = rate;
+            step = s[i].points[j].bps - cost_of(&s[i], s[i].choice);
+        }
+    }
+    needs.next_bps = step ? needs.now_bps + step : 0;
+    *ret = needs;
+}
+
+/* Less must be sent: nothing goes up meanwhile. The smallest points stay if they nearly fit. */
+static void go_down(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *was)
+{
+    (void)alloc_share(s, n, bps, was);
+    uint64_t cost = 0;
+    for (unsigned i = 0; i < n; i++) {
+        cost += cost_of(&s[i], s[i].choice);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (s[i].choice < 0 && was[i] >= 0 && cost + s[i].points[0].bps <= KEEP_BPS(bps)) {
+            s[i].choice = 0;
+            cost += s[i].points[0].bps;
+        }
+    }
+}
+
+/* More may be sent, or differently. Streams that must wait stay where they are. */
+static void go_up(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *was,
+                  int64_t now_us)
+{
+    int8_t limit[ALLOC_STREAMS] = {0};
+    for (unsigned i = 0; i < n; i++) {
+        const struct alloc_memory *m = s[i].memory;
+        bool waits = now_us < m->retry_us || (m->up_us && now_us - m->up_us < SETTLE_US);
+        limit[i] = waits && was[i] >= 0 ? was[i] : (int8_t)((int)s[i].n - 1);
+    }
+    (void)alloc_share(s, n, bps, limit);
+    bool starts = false;
+    float changes = 0;
+    for (unsigned i = 0; i < n; i++) {
+        starts |= was[i] < 0 && s[i].choice >= 0;
+        changes += was[i] != s[i].choice;
+    }
+    if (!starts && worth_in_all(s, n, NULL) < worth_in_all(s, n, was) + changes * WORTHWHILE) {
+        for (unsigned i = 0; i < n; i++) {
+            s[i].choice = was[i];
+        }
+    }
+}
+
+void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
+                  const struct alloc_budget *budget, int64_t now_us, struct alloc_needs *ret_needs)
+{
+    int8_t was[ALLOC_STREAMS] = {0};
+    uint64_t cost = 0;
+    bool begins = false;
+    unsigned with = 0;
+    assert(n <= ALLOC_STREAMS);
+    for (unsigned i = 0; i < n; i++) {
+        was[i] = (int8_t)present(&s[i]);
+        cost += cost_of(&s[i], was[i]);
+        begins |= s[i].n && !s[i].memory->has;
+        with += s[i].n > 0;
+    }
+    uint32_t steady = lasting(a, budget->bps, now_us);
+    bool over = cost > budget->bps;
+    a->over_since_us = !over ? 0 : a->over_since_us ? a->over_since_us : now_us;
+    bool must = over && (budget->overuse || cost > OVER_BPS(budget->bps) ||
+                         now_us - a->over_since_us >= OVER_US);
+    if (budget->unlimited) {
+        (void)alloc_share(s, n, UINT32_MAX, NULL);
+    } else if (must) {
+        go_down(s, n, budget->bps, was);
+    } else if (over && !begins) {
+        for (unsigned i = 0; i < n; i++) {
+            s[i].choice = was[i];
+        }
+    } else {
+        /* A stream that begins cannot wait for proof of what the estimate says. */
+        uint32_t sure = begins ? budget->bps : MAX(steady, MIN(budget->proved_bps, budget->bps));
+        uint32_t room = MIN(UP_SHARE(budget->bps), sure);
+        go_up(s, n, MAX(room, (uint32_t)MIN(cost, budget->bps)), was, now_us);
+    }
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < n; i++) {
+        /* A viewer's only stream is never taken away. */
+        if (s[i].choice < 0 && s[i].n && with == 1) {
+            s[i].choice = 0;
+        }
+        move(&s[i], was[i], now_us);
+        sum += cost_of(&s[i], s[i].choice);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        s[i].reason = budget->unlimited && s[i].choice < (int)s[i].n - 1
+                          ? ALLOC_LOSS
+                          : reason_of(&s[i], budget, sum, now_us);
+    }
+    tell_needs(s, n, ret_needs);
+}
