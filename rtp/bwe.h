@@ -69,8 +69,9 @@ void bwe_on_report(struct bwe *b, uint32_t fraction_lost_q8, uint32_t rtt_us, in
  * next probe is due. Returns true as bwe_on_twcc does. */
 bool bwe_tick(struct bwe *b, int64_t now_us);
 
-/* What the allocator would like: rate of the next better choice (0: there is none), and of all that
- * is wanted. Decides whether and how high to probe. */
+/* What the allocator would like, each the total over all streams of this viewer, audio included:
+ * the rate with the next better choice taken (0: there is none), and with all that is wanted.
+ * Decides whether and how high to probe. */
 void bwe_wish(struct bwe *b, uint32_t next_bps, uint32_t all_bps, int64_t now_us);
 
 /* A cluster of packets to send at a given rate, on top of or made of media, so as to learn whether
@@ -84,6 +85,9 @@ struct bwe_probe {
 /* The probe that is to be sent now. Returns false when there is none; after true the caller sends
  * it (over several calls of its own) and says bwe_probe_end. */
 bool bwe_probe_due(struct bwe *b, int64_t now_us, struct bwe_probe *ret);
+/* Is the rest of the cluster still wanted? false after the first sign of overuse: call
+ * bwe_probe_end with what was sent. To be asked before each part of it is sent. */
+bool bwe_probe_wanted(const struct bwe *b, uint8_t cluster);
 /* All packets of the cluster have left, or it is given up (sent_bytes < probe.bytes). */
 void bwe_probe_end(struct bwe *b, uint8_t cluster, uint32_t sent_bytes, int64_t now_us);
 
@@ -92,7 +96,9 @@ void bwe_probe_end(struct bwe *b, uint8_t cluster, uint32_t sent_bytes, int64_t 
 struct bwe_facts {
     enum bwe_mode mode;
     enum bwe_usage usage;
-    uint32_t estimate_bps; /* what may be sent, repair and padding included */
+    uint32_t estimate_bps; /* what may be sent now, repair and padding included */
+    uint32_t capacity_bps; /* the same without the cut of some 100 ms that empties a queue after
+                              overuse: what to choose layers by, >= estimate_bps */
     uint32_t acked_bps;    /* what arrived lately; 0 = not known */
     uint32_t proved_bps;   /* the highest rate that arrived whole within the last 5 s, by a probe or
                               by media */
