@@ -58,6 +58,13 @@ struct api_mline {
     char rids[API_LAYERS_MAX][API_RID_MAX];
 };
 
+/* Faults of the client that the plane works around (signaling/quirks.h). */
+enum api_quirk {
+    API_QUIRK_NO_PLI = 1 << 0,      /* publisher: ignores key frame requests */
+    API_QUIRK_NO_NACK = 1 << 1,     /* publisher: its retransmissions are not to be had */
+    API_QUIRK_ONE_SPATIAL = 1 << 2, /* viewer: stalls on AV1 with more than one spatial layer */
+};
+
 /* All that a worker needs to serve a session. */
 struct api_session {
     uint64_t id;
@@ -69,6 +76,7 @@ struct api_session {
     char cname[API_CNAME_MAX]; /* play: of our SDES and of a=ssrc lines; the same for audio and
                                   video (RTP-13) */
     uint32_t max_kbps;         /* publish: cap */
+    uint32_t quirks;           /* enum api_quirk */
     uint8_t n_mlines;
     struct api_mline mlines[]; /* accepted audio and video sections only */
 };

@@ -38,10 +38,21 @@ static void bind_ssrc(struct ingest *in, uint32_t ssrc, struct source *src, bool
     }
 }
 
-/* Tracks, layers and announced SSRCs of one media section. */
-static bool add_mline(struct ingest *in, struct stream *st, const struct api_mline *ml,
-                      uint8_t index, uint64_t publisher)
+/* A source's stream begins, or begins anew. */
+static void start_over(struct source *src)
 {
+    encoding_restart(src->enc);
+    if (src->no_keys) {
+        keyframes_give_up(&src->enc->keys);
+    }
+}
+
+/* Tracks, layers and announced SSRCs of one media section. */
+static bool add_mline(struct ingest *in, const struct peer *p, const struct api_mline *ml,
+                      uint8_t index)
+{
+    struct stream *st = p->stream;
+    const struct api_codec *codec = &ml->codecs[0];
     uint8_t layers = MAX(ml->n_rids, (uint8_t)1);
     struct track *t = track_open(st, index, ml->kind, layers);
     if (!t) {
@@ -50,9 +61,10 @@ static bool add_mline(struct ingest *in, struct stream *st, const struct api_mli
     t->best = -1;
     for (uint8_t i = 0; i < layers; i++) {
         memcpy(t->rids[i], ml->rids[i], sizeof(t->rids[i]));
-        t->enc[i].publisher = publisher;
-        encoding_restart(&t->enc[i]);
-        add_source(in, &t->enc[i], ml);
+        t->enc[i].publisher = p->id;
+        struct source *src = add_source(in, &t->enc[i], ml);
+        src->no_keys = p->session->quirks & API_QUIRK_NO_PLI || (!codec->pli && !codec->fir);
+        start_over(src);
     }
     if (ml->n_rids == 0) {
         struct source *src = &in->sources[in->n_sources - 1];
@@ -83,7 +95,7 @@ struct ingest *ingest_new(struct peer *p, int64_t now_us)
     for (uint8_t i = 0; ok && i < p->session->n_mlines; i++) {
         const struct api_mline *ml = &p->session->mlines[i];
         p->flows |= 1U << ml->kind;
-        ok = add_mline(in, p->stream, ml, next[ml->kind], p->id);
+        ok = add_mline(in, p, ml, next[ml->kind]);
         next[ml->kind] = (uint8_t)(next[ml->kind] + 2);
     }
     if (!ok) {
@@ -226,7 +238,7 @@ static void rebind(struct ingest *in, struct source *src, int64_t now_us)
     }
     in->last = NULL;
     nack_init(&src->nack);
-    encoding_restart(src->enc);
+    start_over(src);
 }
 
 /* Announced, but not the stream that is served: a legacy SIM group is taken as its first SSRC

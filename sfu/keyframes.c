@@ -10,6 +10,12 @@ void keyframes_init(struct keyframes *k)
     k->last_key_us = INT64_MIN / 2;
 }
 
+void keyframes_give_up(struct keyframes *k)
+{
+    k->deaf = true;
+    k->never = true;
+}
+
 void keyframes_want(struct keyframes *k, int64_t now_us)
 {
     if (k->wanted) {
@@ -27,7 +33,7 @@ void keyframes_on_key(struct keyframes *k, int64_t now_us)
 {
     /* A source that answers, however late, is not deaf; one that only follows its own interval is
      * found out again after the next tries. */
-    if (k->tries > 0 && now_us - k->last_ask_us < US_PER_S) {
+    if (!k->never && k->tries > 0 && now_us - k->last_ask_us < US_PER_S) {
         k->deaf = false;
     }
     k->wanted = false;
@@ -38,7 +44,7 @@ void keyframes_on_key(struct keyframes *k, int64_t now_us)
 
 bool keyframes_poll(struct keyframes *k, int64_t now_us, int64_t rtt_us)
 {
-    if (!k->wanted || now_us < k->next_ask_us) {
+    if (!k->wanted || k->never || now_us < k->next_ask_us) {
         return false;
     }
     k->tries++;

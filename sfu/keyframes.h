@@ -18,6 +18,7 @@ struct keyframes {
     bool wanted;   /* somebody waits */
     uint8_t tries; /* requests sent since the last key frame */
     bool deaf;     /* the source ignores requests */
+    bool never;    /* known not to answer any: none is sent */
     int64_t last_ask_us;
     int64_t next_ask_us; /* not before; meaningful while wanted */
     int64_t last_key_us;
@@ -26,6 +27,9 @@ struct keyframes {
 
 /* Nobody waits, nothing was asked. */
 void keyframes_init(struct keyframes *k);
+/* The source is known to answer no request: its client is one of those (OBS, FFmpeg), or neither
+ * PLI nor FIR was negotiated. */
+void keyframes_give_up(struct keyframes *k);
 /* Somebody needs a key frame. */
 void keyframes_want(struct keyframes *k, int64_t now_us);
 /* The first packet of a key frame has come. */

@@ -91,16 +91,13 @@ static bool send_plis(struct peer *p, struct tx_batch *b, int64_t now_us)
         }
         const struct api_codec *codec = &src->ml->codecs[0];
         int len = preamble(p, out);
-        if (codec->pli || !codec->fir) {
+        if (codec->pli) {
             len = append(len, rtcp_fb_pli_write(out + len, RTCP_ROOM - (size_t)len, p->rtcp_ssrc,
                                                 src->ssrc));
         } else {
             struct rtcp_fb_fir fir = {.ssrc = src->ssrc, .seq8 = (uint8_t)src->plis_sent};
             len = append(
                 len, rtcp_fb_fir_write(out + len, RTCP_ROOM - (size_t)len, p->rtcp_ssrc, &fir, 1));
-        }
-        if (!codec->pli && !codec->fir) {
-            continue; /* nothing of the kind was negotiated: the source's own interval is awaited */
         }
         src->plis_sent++;
         p->router->n.tx_pli++;
@@ -208,7 +205,7 @@ bool ingest_due(const struct peer *p, int64_t now_us)
         const struct source *src = &in->sources[i];
         const struct keyframes *k = &src->enc->keys;
         if (src->ssrc && (nack_next_deadline(&src->nack) <= now_us || report_due(src, now_us) ||
-                          (k->wanted && k->next_ask_us <= now_us))) {
+                          (k->wanted && !k->never && k->next_ask_us <= now_us))) {
             return true;
         }
     }

@@ -17,6 +17,7 @@
 #include "signaling/life.h"
 #include "signaling/limiter.h"
 #include "signaling/problem.h"
+#include "signaling/quirks.h"
 #include "signaling/sdp.h"
 #include "signaling/state.h"
 
@@ -236,6 +237,31 @@ static int remember(struct resource *r, const struct negotiate_result *out)
     return resource_set_mids(r, out->answer);
 }
 
+/* Before the answer: what is not to be agreed on with this client. */
+static void avoid_codecs(const struct quirks *q, struct negotiate_params *p)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_video_codecs; i++) {
+        if (p->video_codecs[i] != CODEC_VP9 || !(q->bits & QUIRK_NO_VP9)) {
+            p->video_codecs[n++] = p->video_codecs[i];
+        }
+    }
+    p->n_video_codecs = n;
+}
+
+/* After it: what the plane works around. */
+static void tell_quirks(const struct quirks *q, struct resource *r, struct api_session *session)
+{
+    session->quirks = q->bits & (API_QUIRK_NO_PLI | API_QUIRK_NO_NACK | API_QUIRK_ONE_SPATIAL);
+    memcpy(r->program, q->client, sizeof(r->program));
+    memcpy(r->quirks, q->names, sizeof(r->quirks));
+    for (int i = 0; i < session->n_mlines && (q->bits & QUIRK_NO_NACK); i++) {
+        for (int k = 0; k < session->mlines[i].n_codecs; k++) {
+            session->mlines[i].codecs[k].nack = false;
+        }
+    }
+}
+
 static int answer_offer(struct endpoint *e, enum api_role role, const struct stream *st,
                         struct negotiate_refusal *why)
 {
@@ -254,11 +280,17 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct str
         return r == -ENOMEM ? -ENOMEM : -EPROTO;
     }
     struct negotiate_params p = {0};
+    struct quirks q;
+    quirks_find(http_header(e->rq, "User-Agent"), body, len, role, &q);
     endpoint_fill_params(e->s, &p);
+    avoid_codecs(&q, &p);
     fill_session(e, st, &p);
     r = role == API_PUBLISH ? negotiate_publish(offer, &p, &e->out, why)
                             : negotiate_play(offer, &p, &st->source, &e->out, why);
     sdp_free(offer);
+    if (r == 0) {
+        tell_quirks(&q, e->r, e->out.session);
+    }
     return r;
 }
 

@@ -114,7 +114,8 @@ static void on_up(struct signaling *s, struct resource *r, const struct api_even
     metrics_observe(&s->metrics.join[METRICS_JOIN_DTLS], ev->u.up.took_us);
     log_info("session_join", LOG_STR("label", r->label), LOG_STR("role", role_name(r)),
              LOG_INT("id", r->id), LOG_STR("codec", r->codecs), LOG_INT("worker", r->worker),
-             LOG_STR("remote", log_mask(ev->u.up.remote, remote)),
+             LOG_STR("remote", log_mask(ev->u.up.remote, remote)), LOG_STR("client", r->program),
+             LOG_STR("quirks", r->quirks),
              LOG_INT("took_ms", (now_us - r->created_us) / US_PER_MS));
 }
 

@@ -16,6 +16,7 @@
 #include "rtp/list.h"
 #include "sfu/api.h"
 #include "signaling/auth.h"
+#include "signaling/quirks.h"
 #include "signaling/rooms.h"
 
 #define RESOURCE_TOKEN_LEN    32 /* characters of six random bits: 192 bits (SEC-20) */
@@ -42,8 +43,10 @@ struct resource {
     struct stream *stream; /* NULL once it neither publishes into nor watches it */
     char label[ROOMS_LABEL_MAX];
     char principal[AUTH_NAME_MAX];
-    struct auth_grant *grant; /* what its token permitted; NULL: there was none */
-    char codecs[64];          /* "opus,VP8" */
+    struct auth_grant *grant;        /* what its token permitted; NULL: there was none */
+    char codecs[64];                 /* "opus,VP8" */
+    char program[QUIRKS_CLIENT_MAX]; /* "obs/32.2"; "" = not known */
+    char quirks[QUIRKS_NAMES_MAX];   /* names of quirks that are worked around; "" = none */
     struct addr client;
     char etag[RESOURCE_ETAG_LEN + 1];         /* without quotes */
     struct ice_creds creds;                   /* the current generation */

@@ -48,3 +48,15 @@ Test(keyframes, a_lost_request_is_repeated_then_the_source_counts_as_deaf)
     cr_expect_not(k.deaf);
     cr_expect_eq(k.tries, 0);
 }
+
+Test(keyframes, a_source_that_is_known_to_be_deaf_is_not_asked)
+{
+    struct keyframes k;
+    keyframes_init(&k);
+    keyframes_give_up(&k);
+    keyframes_want(&k, 0);
+    cr_expect_eq(asks_between(&k, 0, 60000 * MS), 0);
+    keyframes_on_key(&k, 60000 * MS);
+    cr_expect(k.deaf, "its own interval is no answer");
+    cr_expect_eq(k.seen, 1);
+}

@@ -54,6 +54,20 @@ Test(whip, answers_an_offer_with_all_a_client_needs)
     }
 }
 
+Test(whip, works_around_known_faults)
+{
+    struct reply r =
+        kit_publish("/whip/room/obs", "User-Agent: Mozilla/5.0 (OBS-Studio/30.1.2)\r\n");
+    cr_assert_eq(r.status, 201, "%s%s", r.head, r.body);
+    const struct api_session *session = kit_cmd(API_CMD_SESSION_ADD, 0)->cmd.u.session;
+    cr_expect_eq(session->quirks, (unsigned)(API_QUIRK_NO_PLI | API_QUIRK_NO_NACK));
+    for (int i = 0; i < session->n_mlines; i++) {
+        for (int k = 0; k < session->mlines[i].n_codecs; k++) {
+            cr_expect_not(session->mlines[i].codecs[k].nack, "nothing is asked for again");
+        }
+    }
+}
+
 Test(whip, judges_each_request_by_itself)
 {
     static char nuls[] = "v=0\r\n\1\2\3garbage";
