@@ -293,10 +293,10 @@ static void fill_extensions(const struct negotiate_plan *plan, const struct sdp_
     }
 }
 
-/* aiortc gives one id a meaning in its audio and another in its video section, reads every packet
- * by the last one, and stops receiving where the length does not fit. A viewer is sent neither of
- * two that clash but the video's, which congestion control needs.
- */
+/* In one BUNDLE an id has one meaning (RFC 9143 9.1). aiortc gives one a meaning in its audio and
+ * another in its video section, reads every packet by the last one, and stops receiving where the
+ * length does not fit. Of two that clash only the video's is answered, which congestion control
+ * needs. */
 static void drop_clashing_extensions(struct api_session *s)
 {
     uint32_t kinds_of_video[256] = {0}; /* by id, a bit for each kind */
@@ -347,9 +347,7 @@ int negotiate_build(struct negotiate_plan *plan)
         snprintf(line->mid, sizeof(line->mid), "%s", m->mid);
         fill_extensions(plan, m, line);
     }
-    if (plan->role == API_PLAY) {
-        drop_clashing_extensions(s);
-    }
+    drop_clashing_extensions(s);
     plan->session = s;
     return 0;
 }

@@ -218,7 +218,7 @@ static const struct {
     {"chromium156-pub-av-datachannel", "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n",
      "sctp-port"},                                                                       /* DC-01 */
     {"aiortc1.4.0-pub-av-datachannel", "m=application 0 DTLS/SCTP 5000\r\n", "sctpmap"}, /* DC-02 */
-    {"aiortc1.4.0-pub-default", "a=extmap:2 urn:ietf:params:rtp-hdrext:ssrc-audio", "rsize"},
+    {"aiortc1.4.0-pub-default", "a=extmap:2 http://www.webrtc.org/", "ssrc-audio-level"},
     {"aiortc1.4.0-play-default", "a=extmap:2 http://www.webrtc.org/", "ssrc-audio-level"},
     {"gst1.28-whip-client-pub-vp8", "a=group:BUNDLE video0 audio1\r\n", "extmap"},
     {"gst1.28-whip-client-pub-vp8", "a=rtpmap:100 OPUS/48000/2\r\n", "bundle-only"},
@@ -318,8 +318,9 @@ static const struct row {
     {"SDP-16 above 14", PUB, "extmap:1 ", "extmap:16 ", 0, NULL, "a=extmap:16 ", NULL},
     {"SDP-16 above 14, not mixed", PUB, "a=extmap-allow-mixed\r\n", "a=x\r\n", 0, NULL, NULL, NULL},
     {"SDP-16 twice", PUB, "extmap:1 ", "extmap:4 ", 0, NULL,
-     "extmap:4 urn:ietf:params:rtp-hdrext:ssrc", "extmap:1 "},
-    {"SDP-17", PUB, "extmap:1 ", "extmap:10 ", 0, NULL, "a=extmap:10 ", NULL},
+     "extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid", "audio-level"},
+    {"SDP-17", PUB, "extmap:1 ", "extmap:10 ", 0, NULL,
+     "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes", "audio-level"},
     {"orientation", PUB, "extmap:13 ", "extmap:12 ", 0, NULL, NULL, "3gpp"},
     {"SRTP-13", PUB, "extmap:1 ", "extmap:1 urn:ietf:params:rtp-hdrext:encrypt ", 0, NULL, NULL,
      "encrypt"},
