@@ -225,13 +225,14 @@ stage format stage_format
 stage lint stage_lint
 if [ "$mode" != only ] || [ "$only" = unit ]; then
     stage build-debug build_debug &&
-        stage unit meson_test build-debug --no-suite stress --no-suite server
+        stage unit meson_test build-debug --no-suite stress --no-suite server --no-suite conformance
 fi
-if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(asan|server)$ ]]; then
+if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(asan|server|conformance)$ ]]; then
     if stage build-asan build_asan; then
-        stage asan under_asan --no-suite stress --no-suite server
+        stage asan under_asan --no-suite stress --no-suite server --no-suite conformance
         # One at a time: these start the server and watch its clock.
         stage server under_asan --suite server --num-processes 1
+        stage conformance under_asan --suite conformance --num-processes 1
     fi
 fi
 if [ "$mode" = test ] || [ "$mode" = long ] || [ "$only" = tsan ]; then

@@ -260,6 +260,18 @@ const char *peer_offer(struct peer *p)
     return p->ours ? p->text : NULL;
 }
 
+int peer_use_offer(struct peer *p, const char *offer)
+{
+    int r;
+    struct peer_sdp *s = read_sdp(offer, strlen(offer), &r);
+
+    if (s) {
+        free(p->ours);
+        p->ours = s;
+    }
+    return r;
+}
+
 /* The first section that is not rejected: it carries the transport (RFC 8843 7.2). */
 static const struct peer_sdp_media *tagged(const struct peer_sdp *s)
 {
@@ -364,28 +376,23 @@ static void on_posted(struct peer *p, const struct peer_http_response *r)
     }
     memcpy(p->etag, r->etag, sizeof(p->etag));
     if (peer_set_answer(p, r->body, r->body_len) == 0 && p->params.trickle) {
-        struct peer_sdp_local l;
         char body[1024];
-        peer_local_sdp(p, &l);
-        l.ip = p->ip;
-        if (peer_sdp_fragment(&l, body, sizeof(body))) {
+        if (peer_fragment(p, body, sizeof(body))) {
             (void)peer_patch(p, FRAGMENT_TYPE, p->etag[0] ? p->etag : NULL, body);
         }
     }
 }
 
-static void on_restarted(struct peer *p, const struct peer_http_response *r)
+int peer_restart_answer(struct peer *p, const char *text, size_t len)
 {
     int e;
-    struct peer_sdp *s = r->status == 200 ? read_sdp(r->body, r->body_len, &e) : NULL;
-
+    struct peer_sdp *s = read_sdp(text, len, &e);
     /* a fragment may have its credentials before or without any m-line */
-    if (s && s->media[0].ufrag[0] && s->media[0].pwd[0]) {
+    bool ok = s && p->theirs && s->media[0].ufrag[0] && s->media[0].pwd[0];
+
+    if (ok) {
         p->local = p->next_local;
         take_remote(p, &s->media[0]);
-        if (r->etag[0]) {
-            memcpy(p->etag, r->etag, sizeof(p->etag));
-        }
         if (s->n_cands) {
             memcpy(p->theirs->cands, s->cands, sizeof(s->cands));
             p->theirs->n_cands = s->n_cands;
@@ -393,6 +400,14 @@ static void on_restarted(struct peer *p, const struct peer_http_response *r)
         peer_net_start_checks(p);
     }
     free(s);
+    return ok ? 0 : -EBADMSG;
+}
+
+static void on_restarted(struct peer *p, const struct peer_http_response *r)
+{
+    if (r->status == 200 && peer_restart_answer(p, r->body, r->body_len) == 0 && r->etag[0]) {
+        memcpy(p->etag, r->etag, sizeof(p->etag));
+    }
 }
 
 static void on_response(void *ctx, const struct peer_http_response *r)
@@ -480,20 +495,35 @@ int peer_patch(struct peer *p, const char *type, const char *if_match, const cha
     return start_call(p, &rq) ? 0 : -errno;
 }
 
-int peer_ice_restart(struct peer *p)
+size_t peer_fragment(struct peer *p, char *out, size_t cap)
 {
     struct peer_sdp_local l;
-    char body[1024];
 
-    if (!p->location[0]) {
-        return -ENOENT;
-    }
+    peer_local_sdp(p, &l);
+    l.ip = p->ip;
+    return peer_sdp_fragment(&l, out, cap);
+}
+
+size_t peer_restart_fragment(struct peer *p, char *out, size_t cap)
+{
+    struct peer_sdp_local l;
+
     peer_make_creds(&p->next_local);
     peer_local_sdp(p, &l);
     l.ufrag = p->next_local.ufrag;
     l.pwd = p->next_local.pwd;
     l.ip = p->ip;
-    size_t n = peer_sdp_fragment(&l, body, sizeof(body));
+    return peer_sdp_fragment(&l, out, cap);
+}
+
+int peer_ice_restart(struct peer *p)
+{
+    char body[1024];
+
+    if (!p->location[0]) {
+        return -ENOENT;
+    }
+    size_t n = peer_restart_fragment(p, body, sizeof(body));
     struct peer_http_request rq = {
         .method = "PATCH",
         .url = p->location,

@@ -97,6 +97,10 @@ struct peer_events {
     /* Answers to POST, PATCH and DELETE alike. */
     void (*on_http)(void *ctx, struct peer *p, const char *method,
                     const struct peer_http_response *r);
+    /* Every incoming datagram as it is on the wire, before anything else. */
+    void (*on_wire)(void *ctx, struct peer *p, const uint8_t *buf, size_t len);
+    /* Every SRTP or SRTCP packet that opened, whole and in plaintext, before it is judged. */
+    void (*on_plain)(void *ctx, struct peer *p, bool rtcp, const uint8_t *buf, size_t len);
     void *ctx;
 };
 
@@ -184,6 +188,9 @@ int peer_join(struct peer *p);
 /* Without HTTP: the offer's text (valid until the next call), and the answer to it. */
 const char *peer_offer(struct peer *p);
 int peer_set_answer(struct peer *p, const char *answer, size_t len);
+/* After peer_offer: what was really sent in its place (edited, or another client's with our
+ * credentials). Returns 0 or -errno. */
+int peer_use_offer(struct peer *p, const char *offer);
 /* Lite: the answer to an offer (valid until the next call), or NULL. */
 const char *peer_answer(struct peer *p, const char *offer, size_t len);
 
@@ -215,6 +222,12 @@ int peer_send_data(struct peer *p, const uint8_t *buf, size_t len);
 int peer_rebind(struct peer *p, bool check);
 /* New credentials through PATCH, If-Match: "*"; checks follow with the answer. */
 int peer_ice_restart(struct peer *p);
+/* The same in two steps without HTTP: a fragment with new credentials (returns its length, 0 if it
+ * does not fit), and the fragment that answers it (0 or -EBADMSG). */
+size_t peer_restart_fragment(struct peer *p, char *out, size_t cap);
+int peer_restart_answer(struct peer *p, const char *text, size_t len);
+/* A trickle fragment with the current credentials and our candidate. Returns its length, or 0. */
+size_t peer_fragment(struct peer *p, char *out, size_t cap);
 void peer_request_keyframe(struct peer *p, bool fir); /* of every video track received */
 void peer_force_keyframe(struct peer *p);             /* publishing: next frame of every layer */
 void peer_send_bye(struct peer *p);

@@ -241,6 +241,9 @@ void peer_feedback_rtcp(struct peer *p, uint8_t *buf, size_t len)
         p->stats.rx_replayed += e == -EALREADY;
         return;
     }
+    if (p->params.events.on_plain) {
+        p->params.events.on_plain(p->params.events.ctx, p, true, buf, len);
+    }
     if (!p->rsize && buf[1] != PEER_RTCP_SR && buf[1] != PEER_RTCP_RR) {
         p->stats.faults[PEER_FAULT_RTCP]++; /* reduced size without a=rtcp-rsize, RFC 5506 */
     }

@@ -475,6 +475,9 @@ void peer_flow_rtp(struct peer *p, uint8_t *buf, size_t len, int64_t at_ns)
     } else if (open_rtp(p, buf, &len) < 0 || peer_rtp_read(buf, len, false, &r) < 0) {
         return;
     }
+    if (open && p->params.events.on_plain) {
+        p->params.events.on_plain(p->params.events.ctx, p, false, buf, len);
+    }
     if (rtx) {
         on_rtx(p, &r, at_ns);
         return;

@@ -403,6 +403,9 @@ static void on_datagram(struct peer *p, uint8_t *buf, size_t len, const struct p
 
     p->stats.rx_datagrams++;
     p->stats.rx_bytes += len;
+    if (p->params.events.on_wire) {
+        p->params.events.on_wire(p->params.events.ctx, p, buf, len);
+    }
     if (p->loss_in > 0 && (media || !p->loss_media_only) && peer_rng_unit(&p->rng) < p->loss_in) {
         p->stats.rx_lost_here++;
         return;

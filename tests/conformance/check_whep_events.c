@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check_whep_events.c - draft-ietf-wish-whep extensions: server-sent events and layer selection.
+ * All of it is optional: what the 201 does not announce by a Link is not applicable. */
+#include "tests/conformance/checks.h"
+
+#include <strings.h>
+
+#define SSE   "urn:ietf:params:whep:ext:core:server-sent-events"
+#define LAYER "urn:ietf:params:whep:ext:core:layer"
+#define JSON  "application/json"
+
+/* The URL of a Link with this relation, absolute; NULL if the 201 has none. */
+static const char *extension(struct party *v, const char *rel, const char **ret_link)
+{
+    struct suite *s = v->suite;
+
+    for (unsigned i = 0; reply_nth(v->created, "Link", i); i++) {
+        const char *link = reply_nth(v->created, "Link", i);
+        if (link[0] != '<' || !strstr(link, suite_keep(s, "\"%s\"", rel))) {
+            continue;
+        }
+        const char *uri = suite_keep(s, "%.*s", (int)strcspn(link + 1, ">"), link + 1);
+        *ret_link = link;
+        if (!strncmp(uri, "http", 4)) {
+            return uri;
+        }
+        const char *host = strstr(s->o.whep, "://") + 3;
+        return suite_keep(s, "%.*s%s", (int)(host - s->o.whep + (long)strcspn(host, "/")),
+                          s->o.whep, uri);
+    }
+    return NULL;
+}
+
+/* A viewer whose 201 announces the extension; skips the check if it does not. */
+static struct party *with_extension(struct suite *s, const char *rel, const char **ret_url,
+                                    const char **ret_link)
+{
+    struct party *v = party_pair(s, NULL);
+
+    if (!v) {
+        return NULL;
+    }
+    *ret_url = extension(v, rel, ret_link);
+    if (!*ret_url) {
+        suite_skip(s, "no Link with rel=\"%s\"", rel);
+        return NULL;
+    }
+    return v;
+}
+
+/* The location of an event stream for these events, absolute; "" with the reply noted. */
+static const char *subscribe(struct suite *s, const char *url, const char *events,
+                             const struct reply **ret)
+{
+    *ret = ASK(s, .method = "POST", .url = url, .type = JSON, .body = events);
+    const char *location = reply_get(*ret, "Location"), *host = strstr(url, "://") + 3;
+    size_t origin = (size_t)(host - url) + strcspn(host, "/");
+    return location[0] == '/' ? suite_keep(s, "%.*s%s", (int)origin, url, location) : location;
+}
+
+static void announced(struct suite *s)
+{
+    const char *url, *link;
+
+    if (with_extension(s, SSE, &url, &link)) {
+        EXPECT(s, strstr(link, "events=\""), "events=\"...\"", "%s", link);
+    }
+}
+
+static void subscription(struct suite *s)
+{
+    const char *url, *link;
+    const struct reply *r;
+
+    if (!with_extension(s, SSE, &url, &link)) {
+        return;
+    }
+    const char *stream = subscribe(s, url, "[\"active\",\"inactive\"]", &r);
+    EXPECT_STATUS(s, r, 201);
+    EXPECT(s, stream[0], "a Location", "none");
+    (void)subscribe(s, url, "[\"no-such-event\"]", &r);
+    EXPECT_STATUS(s, r, 400);
+}
+
+/* The stream never ends, so its head is read from a reply that ran out of patience. */
+static void stream_type(struct suite *s)
+{
+    const char *url, *link;
+    const struct reply *r;
+
+    if (!with_extension(s, SSE, &url, &link)) {
+        return;
+    }
+    const char *stream = subscribe(s, url, "[\"active\",\"inactive\"]", &r);
+    EXPECT_STATUS(s, r, 201);
+    unsigned patience = s->o.patience_ms;
+    s->o.patience_ms = 500;
+    r = ASK(s, .method = "GET", .url = stream, .token = "",
+            .headers = "Accept: text/event-stream\r\n");
+    s->o.patience_ms = patience;
+    EXPECT(s, !strncasecmp(reply_get(r, "Content-Type"), "text/event-stream", 17),
+           "text/event-stream without a token", "%s %s", reply_brief(r), r->head);
+}
+
+static void stream_ends(struct suite *s)
+{
+    const char *url, *link;
+    const struct reply *r;
+
+    if (!with_extension(s, SSE, &url, &link)) {
+        return;
+    }
+    const char *stream = subscribe(s, url, "[\"active\"]", &r);
+    EXPECT_STATUS(s, r, 201);
+    r = ASK(s, .method = "DELETE", .url = stream);
+    EXPECT(s, r->status >= 200 && r->status < 300, "DELETE: 2xx", "%s", reply_brief(r));
+    r = ASK(s, .method = "GET", .url = stream);
+    EXPECT_STATUS(s, r, 404);
+}
+
+static void layer_announced(struct suite *s)
+{
+    const char *url, *link;
+    struct party *v = with_extension(s, LAYER, &url, &link);
+
+    if (v) {
+        const char *events = NULL;
+        (void)extension(v, SSE, &events);
+        EXPECT(s, events && strstr(events, "layers"), "server-sent events with \"layers\" too",
+               "%s", events ? events : "no such Link");
+    }
+}
+
+static void layer_requests(struct suite *s)
+{
+    const char *url, *link;
+
+    if (!with_extension(s, LAYER, &url, &link)) {
+        return;
+    }
+    const struct reply *r =
+        ASK(s, .method = "POST", .url = url, .type = JSON, .body = "{\"mediaId\":\"1\"}");
+    EXPECT_STATUS(s, r, 200);
+    r = ASK(s, .method = "POST", .url = url, .type = JSON,
+            .body = "{\"mediaId\":\"1\",\"rid\":\"no-such-rid\"}");
+    EXPECT_4XX(s, r);
+    r = ASK(s, .method = "POST", .url = url, .type = JSON, .body = "{\"mediaId\":\"77\"}");
+    EXPECT_4XX(s, r);
+}
+
+static void layer_reset(struct suite *s)
+{
+    const char *url, *link;
+
+    if (with_extension(s, LAYER, &url, &link)) {
+        const struct reply *r = ASK(s, .method = "DELETE", .url = url);
+        EXPECT(s, r->status >= 200 && r->status < 300, "DELETE: automatic again", "%s",
+               reply_brief(r));
+    }
+}
+
+const struct check checks_whep_events[] = {
+    {"WHEP-23", MAY, "draft-ietf-wish-whep events 3", "the events are announced by a Link",
+     announced},
+    {"WHEP-24", MUST, "draft-ietf-wish-whep events 3", "POST makes a stream; unknown events: 400",
+     subscription},
+    {"WHEP-25", MUST, "draft-ietf-wish-whep events 3", "text/event-stream without a token",
+     stream_type},
+    {"WHEP-26", MUST, "draft-ietf-wish-whep events 3", "DELETE of a stream; then 404", stream_ends},
+    {"WHEP-27", MUST, "draft-ietf-wish-whep events 3.1", "no inactive event at the start", NULL,
+     NULL, "needs a viewer that may come before the publisher, which the 409 excludes"},
+    {"WHEP-28", POLICY, "robustness", "a heartbeat every 15 s", NULL, NULL,
+     "takes longer than a check may"},
+    {"WHEP-29", MAY, "draft-ietf-wish-whep events 4", "layers come with the layers event",
+     layer_announced},
+    {"WHEP-30", MUST, "draft-ietf-wish-whep events 4", "unknown layers are refused, known taken",
+     layer_requests},
+    {"WHEP-31", POLICY, "clients in the field", "DELETE of the layer URL: automatic", layer_reset},
+    {"WHEP-32", POLICY, "draft-ietf-wish-whep events 3.3", "the layers event is strict JSON", NULL,
+     NULL, "seen by the server's own tests of its events"},
+    {"WHEP-33", MAY, "draft-ietf-wish-whep events 3.4", "reconnect and viewercount", NULL, NULL,
+     "the server sends them when it likes"},
+    {0},
+};
