@@ -25,13 +25,22 @@ static bool is_wished(const struct sub *s, const struct encoding *e, unsigned d)
            (w->max_tid < 0 || m->tid[d] <= w->max_tid);
 }
 
+/* True if the viewer cannot bear target d of e: without the dependency descriptor libwebrtc cannot
+ * tell AV1's spatial layers apart and decodes nothing, and Firefox stalls on them anyway. */
+static bool is_too_much(const struct sub *s, const struct encoding *e, unsigned d)
+{
+    bool one = s->peer->session->quirks & API_QUIRK_ONE_SPATIAL || !s->ml->ext.id[EXT_DD];
+    return one && e->codec == CODEC_AV1 && e->map.n_sid > 1 && e->map.sid[d] > 0;
+}
+
 static void add_points(struct alloc_stream *a, const struct sub *s, const struct encoding *e,
                        bool wished_only)
 {
     const struct layer_map *m = &e->map;
     for (unsigned d = 0; d < m->n_dt && a->n < ALLOC_POINTS; d++) {
-        if (!(m->active >> d & 1) || !e->meter.bps[d]) {
-            continue; /* the publisher does not send it at present */
+        if (!(m->active >> d & 1) || !e->meter.bps[d] || is_too_much(s, e, d)) {
+            continue; /* the publisher does not send it at present, or this viewer must not have it
+                       */
         }
         if (wished_only && !is_wished(s, e, d)) {
             a->wished = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // app.js - the page: one stage, two modes. State lives in body[data-mode] and body[data-state]; the style sheet does the rest.
-import { Session } from './client.js';
+import { askForDescriptor, Session } from './client.js';
 import { Meter } from './meter.js';
 
 const $ = (id) => document.getElementById(id);
@@ -164,7 +164,7 @@ function watch() {
   run('whep', (pc) => {
     stream.getTracks().forEach((t) => stream.removeTrack(t));
     pc.addTransceiver('audio', { direction: 'recvonly' });
-    pc.addTransceiver('video', { direction: 'recvonly' });
+    askForDescriptor(pc.addTransceiver('video', { direction: 'recvonly' }));
   }, ({ track }) => {
     stream.addTrack(track);
     // Not before: a media element without data keeps the tab's "loading" sign turning.

@@ -183,3 +183,9 @@ export class Session extends EventTarget {
     this.drop();
   }
 }
+
+/** Asks for the dependency descriptor, without which a browser cannot be sent the spatial layers of AV1. Not every browser lets a page ask. */
+export function askForDescriptor(transceiver) {
+  const all = transceiver.getHeaderExtensionsToNegotiate?.();
+  if (all) transceiver.setHeaderExtensionsToNegotiate(all.map((x) => (x.uri.includes('dependency-descriptor') ? { ...x, direction: 'sendrecv' } : x)));
+}

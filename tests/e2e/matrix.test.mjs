@@ -136,6 +136,22 @@ for (const [name, options, viewing] of [
   });
 }
 
+test('SVC AV1 L3T3: viewers that cannot take its layers get the lowest one', async (t) => {
+  await publish({ stream: 'av1-base', codec: 'AV1', svc: 'L3T3' });
+  const viewer = await watch({ stream: 'av1-base' }); // asks for no dependency descriptor
+  await sleep(5000);
+  const at = await viewer.evaluate(() => window.watched.since());
+  await sleep(3000);
+  const seen = await seenBy(viewer, at);
+  t.diagnostic(JSON.stringify(seen));
+  // Too small for the counter: that frames are decoded, in time and in order, is what shows.
+  assert.ok(seen.frames >= 30 && seen.longestGap < 500 && seen.decoded > 60, JSON.stringify(seen));
+  if (!ns) return;
+  const fox = await ns.run('node', [client('firefox.mjs'), 'watch', outside(), 'av1-base', 'AV1', '8']);
+  t.diagnostic(JSON.stringify(fox));
+  assert.ok(fox.frames >= 60 && fox.decoded > 60, JSON.stringify(fox));
+});
+
 test('RED audio, and unwrapped for who has none', async (t) => {
   // The answer lists opus first; a publisher that wants RED all the same sends it.
   const sendsRed = [() => window.rewriteAnswers((sdp) => sdp.replace('SAVPF 111 63', 'SAVPF 63 111'))];
