@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim.h"
 
-#include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +26,15 @@
 #define RED_OLD   10 /* bytes of the redundant block */
 #define VIEW_RTX  101
 #define MAGIC     0x51u
+
+/* What must hold whatever a test does; not an assertion of Criterion, since bench uses this too. */
+#define MUST(x)                                                                                    \
+    do {                                                                                           \
+        if (!(x)) {                                                                                \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
 
 double sim_random(struct sim *s)
 {
@@ -57,7 +66,7 @@ static void on_event(struct api_event *ev, void *ctx)
 static void on_command(int worker, struct api_cmd *cmd, void *ctx)
 {
     struct sim *s = ctx;
-    cr_assert_lt(s->n_cmds, (int)ARRAY_LEN(s->cmds));
+    MUST(s->n_cmds < (int)ARRAY_LEN(s->cmds));
     s->cmds[s->n_cmds].worker = worker;
     s->cmds[s->n_cmds++].cmd = *cmd;
 }
@@ -65,13 +74,13 @@ static void on_command(int worker, struct api_cmd *cmd, void *ctx)
 struct sim *sim_new(uint64_t seed, int64_t start_us)
 {
     struct sim *s = calloc(1, sizeof(*s));
-    cr_assert(s);
+    MUST(s);
     conf_defaults(&s->conf);
     s->seed = s->random = seed;
     s->now_us = start_us;
     s->next_id = 1;
-    cr_assert_eq(tx_init(&s->batch), 0);
-    cr_assert_eq(seal_backend_select(SEAL_AUTO), 0);
+    MUST(tx_init(&s->batch) == 0);
+    MUST(seal_backend_select(SEAL_AUTO) == 0);
     for (int a = 0; a < SIM_WORKERS; a++) {
         for (int b = 0; b < SIM_WORKERS; b++) {
             s->ring[a][b] = a == b ? NULL : ring_new(1 << 20);
@@ -85,7 +94,7 @@ struct sim *sim_new(uint64_t seed, int64_t start_us)
             .to_worker = s->to[a],
             .seed = seed + (uint64_t)a,
         };
-        cr_assert_eq(router_init(&s->r[a], &p), 0);
+        MUST(router_init(&s->r[a], &p) == 0);
         s->r[a].wall_offset_us = 1700000000LL * US_PER_S;
     }
     return s;
@@ -117,41 +126,44 @@ void sim_free(struct sim *s)
     free(s);
 }
 
-static struct api_session *new_session(struct sim *s, enum api_role role, uint64_t stream)
+struct api_session *sim_session(struct sim *s, enum api_role role, uint64_t stream, int n_mlines)
 {
-    struct api_session *a = calloc(1, sizeof(*a) + 2 * sizeof(a->mlines[0]));
-    cr_assert(a);
+    struct api_session *a = calloc(1, sizeof(*a) + (size_t)n_mlines * sizeof(a->mlines[0]));
+    MUST(a);
     a->id = s->next_id++;
     a->role = role;
     a->stream = stream;
-    a->n_mlines = 2;
-    a->mlines[0].kind = MEDIA_AUDIO;
-    a->mlines[1].kind = MEDIA_VIDEO;
-    strcpy(a->mlines[0].mid, "0");
-    strcpy(a->mlines[1].mid, "1");
+    a->n_mlines = (uint8_t)n_mlines;
     strcpy(a->cname, "sim");
-    for (int i = 0; i < 2; i++) {
-        a->mlines[i].index = (uint8_t)i;
-        a->mlines[i].rsize = true;
-        a->mlines[i].n_codecs = 1;
-        a->mlines[i].ext.id[EXT_MID] = 4;
-        a->mlines[i].ext.id[EXT_RID] = 10;
-        a->mlines[i].ext.id[EXT_RRID] = 11;
-        a->mlines[i].ext.id[EXT_TWCC] = 3;
-        a->mlines[i].ext.id[EXT_AUDIO_LEVEL] = i == 0 ? 5 : 0;
+    for (int i = 0; i < n_mlines; i++) {
+        struct api_mline *ml = &a->mlines[i];
+        ml->kind = i ? MEDIA_VIDEO : MEDIA_AUDIO;
+        snprintf(ml->mid, sizeof(ml->mid), "%d", i);
+        ml->index = (uint8_t)i;
+        ml->rsize = true;
+        ml->n_codecs = 1;
+        ml->ext.id[EXT_MID] = 4;
+        ml->ext.id[EXT_RID] = 10;
+        ml->ext.id[EXT_RRID] = 11;
+        ml->ext.id[EXT_TWCC] = 3;
+        ml->ext.id[EXT_AUDIO_LEVEL] = i == 0 ? 5 : 0;
     }
     return a;
 }
 
-/* Gives peer keys, as a finished handshake would; returns the far side's opener. */
-static struct open *bring_up(struct sim *s, struct peer *p, struct seal **ret_seal)
+static struct api_session *new_session(struct sim *s, enum api_role role, uint64_t stream)
+{
+    return sim_session(s, role, stream, 2);
+}
+
+struct open *sim_bring_up(struct sim *s, struct peer *p, struct seal **ret_seal)
 {
     struct srtp_keys k = {.profile = SRTP_AEAD_AES_128_GCM};
     for (size_t i = 0; i < sizeof(k.key); i++) {
         k.key[i] = (uint8_t)(sim_random(s) * 256);
     }
     struct seal *seal = seal_new(&k);
-    cr_assert(seal);
+    MUST(seal);
     p->has_path = true;
     p->path.remote.port = (uint16_t)p->id;
     peer_on_up(p, seal, s->now_us);
@@ -159,18 +171,18 @@ static struct open *bring_up(struct sim *s, struct peer *p, struct seal **ret_se
     return open_new(&k, 16);
 }
 
-static void post(struct sim *s, int worker, struct api_cmd cmd)
+void sim_post(struct sim *s, int worker, struct api_cmd cmd)
 {
     router_on_cmd(&s->r[worker], &cmd, s->now_us);
 }
 
-static void announce(struct sim *s, uint64_t stream, int worker, uint64_t publisher)
+void sim_announce(struct sim *s, uint64_t stream, int worker, uint64_t publisher)
 {
     for (int w = 0; w < SIM_WORKERS; w++) {
         struct api_cmd c = {.kind = API_CMD_STREAM_SOURCE, .id = stream};
         c.u.source.worker = worker;
         c.u.source.publisher = publisher;
-        post(s, w, c);
+        sim_post(s, w, c);
     }
 }
 
@@ -179,7 +191,7 @@ struct sim_publisher *sim_publish(struct sim *s, int worker, uint64_t stream, in
 {
     struct sim_publisher *p = calloc(1, sizeof(*p));
     struct api_session *a = new_session(s, API_PUBLISH, stream);
-    cr_assert(p);
+    MUST(p);
     a->mlines[0].codecs[0] = (struct api_codec){.id = CODEC_OPUS, .pt = PT_OPUS};
     a->mlines[0].codecs[1] = (struct api_codec){.id = CODEC_RED, .pt = PT_RED};
     a->mlines[0].n_codecs = 2;
@@ -210,11 +222,11 @@ struct sim_publisher *sim_publish(struct sim *s, int worker, uint64_t stream, in
     }
     p->next_frame_us = p->next_audio_us = (uint64_t)s->now_us;
     struct api_cmd c = {.kind = API_CMD_SESSION_ADD, .id = a->id, .u.session = a};
-    post(s, worker, c);
+    sim_post(s, worker, c);
     p->peer = router_peer(p->r, p->id);
-    cr_assert(p->peer);
-    announce(s, stream, worker, p->id);
-    p->open = bring_up(s, p->peer, &p->seal);
+    MUST(p->peer);
+    sim_announce(s, stream, worker, p->id);
+    p->open = sim_bring_up(s, p->peer, &p->seal);
     s->publishers[s->n_publishers++] = p;
     return p;
 }
@@ -224,7 +236,7 @@ static struct sim_viewer *view(struct sim *s, int worker, uint64_t stream, bool 
 {
     struct sim_viewer *v = calloc(1, sizeof(*v));
     struct api_session *a = new_session(s, API_PLAY, stream);
-    cr_assert(v);
+    MUST(v);
     a->mlines[0].codecs[0] = (struct api_codec){.id = CODEC_OPUS, .pt = opus_pt};
     a->mlines[0].codecs[1] = (struct api_codec){.id = CODEC_RED, .pt = PT_RED};
     a->mlines[0].n_codecs = red ? 2 : 1;
@@ -245,13 +257,13 @@ static struct sim_viewer *view(struct sim *s, int worker, uint64_t stream, bool 
         struct api_cmd src = {.kind = API_CMD_STREAM_SOURCE, .id = stream};
         src.u.source.worker = known->source_worker;
         src.u.source.publisher = known->publisher;
-        post(s, worker, src);
+        sim_post(s, worker, src);
     }
     struct api_cmd c = {.kind = API_CMD_SESSION_ADD, .id = a->id, .u.session = a};
-    post(s, worker, c);
+    sim_post(s, worker, c);
     v->peer = router_peer(v->r, v->id);
-    cr_assert(v->peer);
-    v->open = bring_up(s, v->peer, &v->seal);
+    MUST(v->peer);
+    v->open = sim_bring_up(s, v->peer, &v->seal);
     s->viewers[s->n_viewers++] = v;
     return v;
 }
@@ -277,7 +289,7 @@ void sim_unpublish(struct sim *s, struct sim_publisher *p)
 {
     peer_end(p->peer, API_END_CLIENT, NULL, NULL);
     p->peer = NULL;
-    announce(s, p->stream, -1, 0);
+    sim_announce(s, p->stream, -1, 0);
 }
 
 void sim_slot(struct sim *s, struct sim_viewer *v, uint8_t mline, uint64_t stream)
@@ -293,20 +305,20 @@ void sim_alias(struct sim *s, uint64_t id, uint64_t target)
     for (int w = 0; w < SIM_WORKERS; w++) {
         struct api_cmd c = {.kind = API_CMD_STREAM_ALIAS, .id = id};
         c.u.alias.target = target;
-        post(s, w, c);
+        sim_post(s, w, c);
     }
 }
 
 void sim_want_levels(struct sim *s, int worker, uint64_t stream)
 {
     struct api_cmd c = {.kind = API_CMD_LEVELS, .id = stream, .u.levels.want = true};
-    post(s, worker, c);
+    sim_post(s, worker, c);
 }
 
 void sim_query(struct sim *s, int worker, uint64_t session)
 {
     struct api_cmd c = {.kind = API_CMD_QUERY, .id = session};
-    post(s, worker, c);
+    sim_post(s, worker, c);
 }
 
 /* ---- publishers ---- */
@@ -577,14 +589,14 @@ static void stream_on_packet(struct sim *s, struct sim_stream *st, const struct 
 static void viewer_on_rtp(struct sim *s, struct sim_viewer *v, uint8_t *pkt, int len)
 {
     struct rtp_header h;
-    cr_assert_eq(rtp_header_read(pkt, (size_t)len, &h), 0);
+    MUST(rtp_header_read(pkt, (size_t)len, &h) == 0);
     const uint8_t *payload = pkt + h.payload_off;
     if (h.ssrc == v->audio.ssrc) {
         stream_on_packet(s, &v->audio, &h, payload, h.payload_len, h.seq16);
     } else if (h.ssrc == v->video.ssrc) {
         stream_on_packet(s, &v->video, &h, payload, h.payload_len, h.seq16);
     } else {
-        cr_assert_eq(h.pt, VIEW_RTX);
+        MUST(h.pt == VIEW_RTX);
         v->video.rtx++;
         stream_on_packet(s, &v->video, &h, payload + 2, h.payload_len - 2U,
                          (uint16_t)(payload[0] << 8 | payload[1]));
@@ -630,6 +642,9 @@ static void viewer_step(struct sim *s, struct sim_viewer *v)
 
 static void deliver(struct sim *s, uint64_t owner, const uint8_t *pkt, size_t len)
 {
+    if (s->on_packet && s->on_packet(owner, pkt, len, s->net)) {
+        return;
+    }
     uint8_t copy[TX_PACKET_MAX];
     memcpy(copy, pkt, len);
     bool rtcp = copy[1] >= 192 && copy[1] <= 223;
@@ -643,8 +658,7 @@ static void deliver(struct sim *s, uint64_t owner, const uint8_t *pkt, size_t le
             return;
         }
         int n = rtcp ? open_rtcp(v->open, copy, len) : open_rtp(v->open, copy, len);
-        cr_assert_geq(n, 0, "a viewer cannot open what was sealed for it: %d, seed %lu", n,
-                      s->seed);
+        MUST(n >= 0); /* a viewer opens what was sealed for it */
         if (rtcp) {
             viewer_on_rtcp(v, copy, (size_t)n);
         } else {
@@ -656,7 +670,7 @@ static void deliver(struct sim *s, uint64_t owner, const uint8_t *pkt, size_t le
         struct sim_publisher *p = s->publishers[i];
         if (p->id == owner && p->peer) {
             int n = open_rtcp(p->open, copy, len);
-            cr_assert_gt(n, 0);
+            MUST(n > 0);
             publisher_rtcp(s, p, copy, (size_t)n);
             return;
         }
@@ -702,6 +716,9 @@ void sim_run(struct sim *s, int64_t us)
         }
         for (int i = 0; i < s->n_viewers; i++) {
             viewer_step(s, s->viewers[i]);
+        }
+        if (s->on_step) {
+            s->on_step(s->net);
         }
         exchange(s);
         for (int i = 0; i < SIM_WORKERS; i++) {

@@ -105,6 +105,10 @@ struct sim {
         struct api_cmd cmd;
     } cmds[256];
     int n_cmds;
+    /* A network beside the one here (scene.h): is offered every packet first, and every step. */
+    bool (*on_packet)(uint64_t owner, const uint8_t *pkt, size_t len, void *net);
+    void (*on_step)(void *net);
+    void *net;
 };
 
 /* now starts at start_us. */
@@ -133,6 +137,14 @@ void sim_alias(struct sim *s, uint64_t id, uint64_t target);
 void sim_want_levels(struct sim *s, int worker, uint64_t stream);
 /* Asks worker for the numbers of a session, 0: of all. */
 void sim_query(struct sim *s, int worker, uint64_t session);
+/* A session of n_mlines sections, the first audio, the others video, with the extensions that all
+ * here negotiate; codecs and SSRCs are the caller's, and so is it until it is posted. */
+struct api_session *sim_session(struct sim *s, enum api_role role, uint64_t stream, int n_mlines);
+/* Gives a peer keys, as a finished handshake would; returns the far side's opener. */
+struct open *sim_bring_up(struct sim *s, struct peer *p, struct seal **ret_seal);
+void sim_post(struct sim *s, int worker, struct api_cmd cmd);
+/* Every worker learns that stream's publisher is on worker (-1: nowhere). */
+void sim_announce(struct sim *s, uint64_t stream, int worker, uint64_t publisher);
 
 /* Runs for us microseconds of virtual time. */
 void sim_run(struct sim *s, int64_t us);
