@@ -86,8 +86,8 @@ static void note_queue(struct scene_viewer *v, const struct wire_packet *p)
 static void viewer_receive(struct scene_viewer *v, const struct wire_packet *p, const uint8_t *buf)
 {
     size_t len = p->tag & 0xffff;
-    v->delivered_bytes += p->len + WIRE_OVERHEAD;
-    v->now.delivered += (uint32_t)p->len + WIRE_OVERHEAD;
+    v->delivered_bytes += p->len + WIRE_HEADERS;
+    v->now.delivered += (uint32_t)p->len + WIRE_HEADERS;
     v->now.queue_us = (uint32_t)p->queued_us;
     note_queue(v, p);
     if (p->tag & IS_RTCP) {
@@ -115,7 +115,7 @@ static void check_packet(struct scene_viewer *v, const uint8_t *buf, size_t len)
             stream_check_packet(v->check[i], &r, dd, dd ? r.ext_len[CAMERA_DD_ID] : 0);
         } else if (p->rtx_ssrc[i] && r.ssrc == p->rtx_ssrc[i]) {
             stream_check_rtx(v->check[i], &r);
-            v->now.rtx += (uint32_t)len + 16 + WIRE_OVERHEAD;
+            v->now.rtx += (uint32_t)len + 16 + WIRE_HEADERS;
         }
     }
 }
@@ -134,8 +134,8 @@ static void to_viewer(struct scene_viewer *v, const uint8_t *pkt, size_t len)
     if (!rtcp && v->checked) {
         check_packet(v, buf, (size_t)n);
     }
-    v->sent_bytes += len + WIRE_OVERHEAD;
-    v->now.sent += (uint32_t)len + WIRE_OVERHEAD;
+    v->sent_bytes += len + WIRE_HEADERS;
+    v->now.sent += (uint32_t)len + WIRE_HEADERS;
     uint64_t tag = (uint64_t)n | (rtcp ? IS_RTCP : 0);
     v->dropped += !wire_send(v->down, v->index, tag, buf, len, s->sim->now_us);
 }

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define SEGMENT    1472 /* with WIRE_OVERHEAD a full Ethernet packet */
+#define SEGMENT    1472 /* with WIRE_HEADERS a full Ethernet packet */
 #define CUBIC_C    0.4
 #define CUBIC_BETA 0.7
 #define RENO_BETA  0.5
@@ -85,7 +85,7 @@ static void on_ack(struct tcp_flow *f, uint64_t seq, int64_t now_us)
 
 void tcp_flow_on_packet(struct tcp_flow *f, uint64_t seq, size_t len, int64_t arrival_us)
 {
-    f->delivered_bytes += len + WIRE_OVERHEAD;
+    f->delivered_bytes += len + WIRE_HEADERS;
     unsigned at = f->ack_tail++ % TCP_WINDOW;
     f->acks[at].seq = seq;
     f->acks[at].at_us = arrival_us + f->p.return_us;

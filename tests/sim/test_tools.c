@@ -30,7 +30,7 @@ static void count(const struct wire_packet *p, const uint8_t *buf, void *ctx)
     s->first_us = s->n ? s->first_us : p->arrival_us;
     s->last_us = p->arrival_us;
     s->n++;
-    s->bytes += p->len + WIRE_OVERHEAD;
+    s->bytes += p->len + WIRE_HEADERS;
     s->most_delay_us = MAX(s->most_delay_us, p->arrival_us - p->sent_us);
     s->delay_sum += p->arrival_us - p->sent_us;
     if (s->flow) {

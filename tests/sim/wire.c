@@ -199,9 +199,9 @@ static void serve(struct wire *w, int64_t until_us)
         if (!w->head) {
             w->tail = &w->head;
         } else {
-            w->head_bits = (double)(w->head->len + WIRE_OVERHEAD) * 8;
+            w->head_bits = (double)(w->head->len + WIRE_HEADERS) * 8;
         }
-        w->queued_bytes -= p->len + WIRE_OVERHEAD;
+        w->queued_bytes -= p->len + WIRE_HEADERS;
         launch(w, p, w->now_us);
     }
     w->now_us = MAX(w->now_us, until_us);
@@ -213,10 +213,10 @@ bool wire_send(struct wire *w, int flow, uint64_t tag, const uint8_t *buf, size_
     assert(len <= WIRE_MTU);
     serve(w, now_us);
     w->sent++;
-    if (!police(w, len + WIRE_OVERHEAD, now_us)) {
+    if (!police(w, len + WIRE_HEADERS, now_us)) {
         return false;
     }
-    if (w->p.trace && (double)(w->queued_bytes + len + WIRE_OVERHEAD) > queue_limit(w, now_us)) {
+    if (w->p.trace && (double)(w->queued_bytes + len + WIRE_HEADERS) > queue_limit(w, now_us)) {
         w->dropped_queue++;
         return false;
     }
@@ -233,11 +233,11 @@ bool wire_send(struct wire *w, int flow, uint64_t tag, const uint8_t *buf, size_
         return true;
     }
     if (!w->head) {
-        w->head_bits = (double)(len + WIRE_OVERHEAD) * 8;
+        w->head_bits = (double)(len + WIRE_HEADERS) * 8;
     }
     *w->tail = p;
     w->tail = &p->next;
-    w->queued_bytes += len + WIRE_OVERHEAD;
+    w->queued_bytes += len + WIRE_HEADERS;
     return true;
 }
 
@@ -248,7 +248,7 @@ void wire_poll(struct wire *w, int64_t now_us, wire_out_fn *out, void *ctx)
         struct wire_packet *p = w->flying;
         w->flying = p->next;
         w->delivered++;
-        w->delivered_bytes += p->len + WIRE_OVERHEAD;
+        w->delivered_bytes += p->len + WIRE_HEADERS;
         bool empty = p->tag & WIRE_EMPTY;
         p->tag &= ~WIRE_EMPTY;
         out(p, empty ? NULL : p->buf, ctx);

@@ -8,9 +8,9 @@
 
 #include "rtp/base.h"
 
-#define WIRE_MTU      1600
-#define WIRE_OVERHEAD 28           /* UDP and IPv4 headers, counted against the rate */
-#define WIRE_EMPTY    (1ULL << 63) /* in a tag: reserved */
+#define WIRE_MTU     1600
+#define WIRE_HEADERS 28           /* UDP and IPv4 headers, counted against the rate */
+#define WIRE_EMPTY   (1ULL << 63) /* in a tag: reserved */
 
 /* From at_us on (since the wire's start) the link carries bps; 0 is an outage: packets wait. */
 struct wire_step {
