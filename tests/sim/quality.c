@@ -10,7 +10,7 @@ const struct quality_scenario quality_scenarios[] = {
     {"9b", "random loss of 5 % on 2 Mbps", quality_loss_5, false, 0},
     {"9c", "random loss of 10 % on 2 Mbps", quality_loss_10, false, 0},
     {"15", "join on 5 Mbps, round trip 40 ms", quality_join, true, 0},
-    {"17", "top layer stops, then all but the lowest", quality_layer_death, false, 0},
+    {"17", "top layer stops, then all but the lowest", quality_layer_death, true, 0},
     {"22", "random loss, reordering and switches, source included", quality_schedules, true, 0},
     {0},
 };

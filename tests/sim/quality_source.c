@@ -107,9 +107,11 @@ void quality_schedules(struct quality_run *q)
         scene_run(s, MS(50) + (int64_t)(MS(600) * wire_random(dice)));
         int layer = (int)(wire_random(dice) * cam.n_layers);
         if (wire_random(dice) < 0.4) {
-            struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id};
-            c.u.layer.mline = 1;
-            c.u.layer.layer = (int8_t)(wire_random(dice) < 0.3 ? -1 : layer);
+            struct api_wish wish = API_WISH_NONE;
+            wish.mline = 1;
+            wish.layer = (int8_t)(wire_random(dice) < 0.3 ? -1 : layer);
+            wish.max_tid = (int8_t)(wire_random(dice) < 0.3 ? (int)(3 * wire_random(dice)) : -1);
+            struct api_cmd c = {.kind = API_CMD_LAYER, .id = v->id, .u.wish = wish};
             router_on_cmd(v->r, &c, s->sim->now_us);
         } else if (cam.n_layers > 1) {
             p->camera[0]->layer[layer].paused = wire_random(dice) < 0.3;
