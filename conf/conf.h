@@ -85,6 +85,7 @@ struct conf {
         bool tcp;
         bool gso;
         bool gro;
+        int gather_us;
         int rcvbuf_bytes;
         int sndbuf_bytes;
         char seal_backend[16];  /* auto, openssl, ipsec-mb, libsrtp2 */

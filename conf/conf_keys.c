@@ -70,6 +70,9 @@ const struct conf_key conf_keys[] = {
     BOOL(media, tcp, "true", "accept ICE-TCP on the port of media.listen"),
     BOOL(media, gso, "true", "send runs of packets as one message (UDP_SEGMENT)"),
     BOOL(media, gro, "true", "receive runs of packets as one message (UDP_GRO)"),
+    INT(media, gather_us, 0, 5000, "1000",
+        "how long the first packets of a frame may wait for the rest, so that they leave as one message;"
+        " never longer than sending them takes; 0: not at all"),
     INT(media, rcvbuf_bytes, 65536, 1 << 30, "8388608",
         "receive buffer of each media socket; the kernel caps it at net.core.rmem_max"),
     INT(media, sndbuf_bytes, 65536, 1 << 30, "8388608",

@@ -490,6 +490,7 @@ static void advance_run(struct udp *u, struct udp_run *runs, int m)
 
     r->buf += len;
     r->len -= len;
+    u->stats.tx_messages++;
     u->stats.tx_datagrams += (len + r->seg_len - 1) / r->seg_len;
     u->stats.tx_bytes += len;
 }

@@ -71,7 +71,7 @@ int udp_send(struct udp *u, struct udp_run *runs, int n);
 /* Counters since udp_new. */
 struct udp_stats {
     uint64_t rx_datagrams, rx_bytes, rx_syscalls, rx_truncated;
-    uint64_t tx_datagrams, tx_bytes, tx_syscalls, tx_errors, tx_full;
+    uint64_t tx_datagrams, tx_bytes, tx_messages, tx_syscalls, tx_errors, tx_full;
     uint64_t rx_kernel_drops; /* SO_RXQ_OVFL */
 };
 const struct udp_stats *udp_stats(const struct udp *u);

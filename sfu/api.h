@@ -312,6 +312,9 @@ void plane_stop(struct plane *p);
     X(rx_pli, "PLI received")                                                                      \
     X(rx_fir, "FIR received")                                                                      \
     X(tx_pli, "PLI sent")                                                                          \
+    X(turns, "turns of the media loops")                                                           \
+    X(gathers, "turns that waited for the rest of a frame")                                        \
+    X(tx_messages, "messages given to the kernel: single packets, or runs of segments")            \
     X(tx_syscalls, "sendmmsg calls")                                                               \
     X(tx_errors, "runs the kernel refused")                                                        \
     X(tx_full, "turns that ended with a full socket")                                              \

@@ -30,8 +30,11 @@ static void wake_subs(struct router *r, int64_t now_us)
         bool changed = t->changed;
         list_remove(&t->dirty);
         t->changed = false;
+        t->partial = 0;
+        t->watchers = 0;
         LIST_EACH(it, &t->subs)
         {
+            t->watchers++;
             struct sub *s = container_of(it, struct sub, node);
             if (changed && (!s->enc || !s->live || (s->want && s->want != s->enc))) {
                 sub_choose(s, now_us);
@@ -67,6 +70,8 @@ bool route_store(struct router *r, struct encoding *e, const struct hist_in *in)
         e->height = in->desc->height;
     }
     e->track->changed |= first || (in->desc->flags & DESC_ENTRY);
+    bool ends = in->marker || (in->desc->flags & DESC_FRAME_END);
+    e->track->partial = (uint8_t)((e->track->partial & ~(1U << e->index)) | (!ends << e->index));
     if (list_empty(&e->track->dirty)) {
         list_append(&r->dirty, &e->track->dirty);
     }
@@ -290,7 +295,7 @@ bool peer_fill(struct peer *p, struct tx_batch *b, int64_t now_us)
         return true;
     }
     bool more = false;
-    for (unsigned i = 0; i < p->n_subs; i++) {
+    for (unsigned i = p->n_subs; i-- > 0;) { /* audio last: it fits the end of a run of video */
         struct sub *s = &p->subs[i];
         if (!sub_fill(s, b, now_us, VISIT_PACKETS)) {
             return false;

@@ -15,6 +15,10 @@
 #include "sfu/ring.h"
 #include "sfu/sub.h"
 
+/* What it takes to send one viewer a message, about; and what is not worth waiting for. */
+#define VIEWER_US     2
+#define GATHER_MIN_US 50
+
 #define REPLICA_QUIET_US (2 * US_PER_S)
 #define SUB_CHECK_SLICES 10 /* a viewer's choice of layer is looked at ten times a second */
 
@@ -470,6 +474,18 @@ void router_on_raw(struct router *r, const struct path *from, uint8_t *buf, size
 }
 
 /* ---- time ---- */
+
+int64_t router_patience_us(const struct router *r)
+{
+    int64_t viewers = 0;
+    LIST_EACH(it, &r->dirty)
+    {
+        const struct track *t = container_of(it, struct track, dirty);
+        viewers += t->kind == MEDIA_VIDEO && t->partial ? t->watchers : 0;
+    }
+    int64_t us = viewers * VIEWER_US;
+    return us < GATHER_MIN_US ? 0 : MIN(us, (int64_t)r->p.conf->media.gather_us);
+}
 
 static void tick_viewer(struct router *r, struct peer *p, int64_t now_us, bool second)
 {

@@ -99,6 +99,10 @@ void router_pass_on(struct router *r, int owner, const struct path *from, const 
 /* Seals what is owed, viewer by viewer. Returns true when b filled up first: send it, clear it,
  * call again. */
 bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us);
+/* How long it pays to wait for more packets before router_fill: until the frames that began in this
+ * turn are whole, a viewer's packets leave as two messages instead of one. At most as long as
+ * sending to all those viewers takes, 0 when no frame is open or few watch. Microseconds. */
+int64_t router_patience_us(const struct router *r);
 /* Reports, feedback, timers; at most once a ROUTER_TICK_US. What it owes is sent by the next
  * router_fill. */
 void router_tick(struct router *r, int64_t now_us);

@@ -95,6 +95,8 @@ struct track {
     struct list subs;       /* struct sub.node */
     struct list dirty;      /* router->dirty */
     bool changed;           /* in this turn a first packet or an entry point came */
+    uint8_t partial;        /* bit of a layer: its last frame of this turn has not ended */
+    unsigned watchers;      /* in subs when packets last came */
     struct speaker speaker; /* publisher's worker, audio: while the stream is levelled */
 };
 

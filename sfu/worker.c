@@ -21,6 +21,8 @@
  * under load. */
 #define RX_BATCHES   4
 #define IDLE_TICK_MS 500
+/* Looks in the longest wait for the rest of a frame. */
+#define NAPS 4
 /* At the end a full socket is waited for, so that close_notify leaves. */
 #define STOP_TRIES   20
 #define STOP_WAIT_MS 10
@@ -105,12 +107,12 @@ static void wake_siblings(struct worker *w)
 void worker_flush(struct worker *w, int64_t now_us)
 {
     bool more = true;
+    wake_siblings(w); /* they send while we send */
     while (more) {
         if (!send_batch(w)) {
             w->router.congested = true;
             w->router.n.tx_full++;
             watch_udp(w, UV_READABLE | UV_WRITABLE);
-            wake_siblings(w);
             return;
         }
         more = router_fill(&w->router, &w->batch, now_us);
@@ -121,7 +123,6 @@ void worker_flush(struct worker *w, int64_t now_us)
     }
     w->router.congested = false;
     watch_udp(w, UV_READABLE);
-    wake_siblings(w);
 }
 
 /* ---- receiving ---- */
@@ -153,6 +154,7 @@ static int64_t turn(struct worker *w)
 {
     int64_t now_us = clock_now_us();
     atomic_store_explicit(&w->turned_us, now_us, memory_order_relaxed);
+    w->router.n.turns++;
     return now_us;
 }
 
@@ -241,6 +243,47 @@ static void take_commands(struct worker *w, int64_t now_us)
     }
 }
 
+/* Reads what the socket has, a few batches at most. */
+static void receive(struct worker *w, int64_t now_us)
+{
+    for (int batch = 0; batch < RX_BATCHES; batch++) {
+        int n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
+        if (n <= 0) {
+            break;
+        }
+        w->router.n.rx_datagrams += (uint64_t)n;
+        for (int i = 0; i < n; i++) {
+            worker_on_datagram(w, &w->rx[i].from, w->rx[i].buf, w->rx[i].len, now_us);
+        }
+    }
+}
+
+static void read_rings(struct worker *w, int64_t now_us)
+{
+    for (int i = 0; i < w->all->n; i++) {
+        if (i != w->index) {
+            router_on_ring(&w->router, w->all->w[i].to[w->index], now_us);
+        }
+    }
+}
+
+/* Naps, a little at a time, while the rest of a frame is still to come (media.gather_us). Returns
+ * the time afterwards. */
+static int64_t gather(struct worker *w, int64_t now_us)
+{
+    int64_t patience_us = router_patience_us(&w->router), until_us = now_us + patience_us;
+    w->router.n.gathers += patience_us > 0;
+    while (patience_us > 0 && now_us < until_us) {
+        const struct timespec nap = {.tv_nsec = (patience_us / NAPS + 1) * 1000};
+        (void)ppoll(NULL, 0, &nap, NULL);
+        now_us = turn(w);
+        receive(w, now_us);
+        read_rings(w, now_us);
+        patience_us = router_patience_us(&w->router);
+    }
+    return now_us;
+}
+
 static void on_udp(uv_poll_t *handle, int status, int events)
 {
     struct worker *w = handle->data;
@@ -252,16 +295,8 @@ static void on_udp(uv_poll_t *handle, int status, int events)
     }
     take_commands(w, now_us);
     if (events & UV_READABLE) {
-        for (int batch = 0; batch < RX_BATCHES; batch++) {
-            int n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
-            if (n <= 0) {
-                break;
-            }
-            w->router.n.rx_datagrams += (uint64_t)n;
-            for (int i = 0; i < n; i++) {
-                worker_on_datagram(w, &w->rx[i].from, w->rx[i].buf, w->rx[i].len, now_us);
-            }
-        }
+        receive(w, now_us);
+        now_us = gather(w, now_us);
     }
     worker_flush(w, now_us);
 }
@@ -272,11 +307,8 @@ static void on_wake(uv_async_t *handle)
     thread_assert_media();
     int64_t now_us = turn(w);
     take_commands(w, now_us);
-    for (int i = 0; i < w->all->n; i++) {
-        if (i != w->index) {
-            router_on_ring(&w->router, w->all->w[i].to[w->index], now_us);
-        }
-    }
+    read_rings(w, now_us);
+    now_us = gather(w, now_us);
     if (atomic_load(&w->stop_asked) && !w->stopping) {
         stop(w, now_us);
     }
@@ -289,6 +321,7 @@ static void on_wake(uv_async_t *handle)
 static void publish_counters(struct worker *w)
 {
     const struct udp_stats *u = udp_stats(w->udp);
+    w->router.n.tx_messages = u->tx_messages;
     w->router.n.tx_syscalls = u->tx_syscalls;
     w->router.n.tx_errors = u->tx_errors;
     w->router.n.rx_kernel_drops = u->rx_kernel_drops;

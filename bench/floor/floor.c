@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUN_US       8000
+#define RUN_US       1500
 #define BURST_US     1000
 #define SNDBUF_BYTES (8 << 20)
 

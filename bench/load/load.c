@@ -502,6 +502,9 @@ int main(int argc, char **argv)
         return r < 0 ? 2 : 0;
     }
     l->loop = peer_loop_new(l->options.gro ? PEER_LOOP_GRO : 0);
+    if (l->loop) {
+        peer_loop_set_poll(l->loop, l->options.poll_us);
+    }
     l->identity = peer_identity_new();
     l->publishers = calloc(l->options.publishers + 1, sizeof(*l->publishers));
     l->viewers = calloc(l->options.viewers + l->options.storm + 1, sizeof(*l->viewers));

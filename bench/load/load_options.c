@@ -36,6 +36,9 @@ static const char usage[] =
     "                           once a second. Default: all up to 200 viewers, then sample:10\n"
     "  --rcvbuf BYTES           of each viewer's socket, default 1048576\n"
     "  --gro                    receive with UDP_GRO\n"
+    "  --poll-us US             look for packets so often instead of being woken by each, so that "
+    "the\n"
+    "                           server does not pay for it; default 1000, 0 = be woken\n"
     "  --ipv6\n"
     "  --seed N                 of media and losses, default 1\n"
     "  --stay                   end without DELETE\n"
@@ -79,6 +82,7 @@ enum option_id {
     OPT_SEED,
     OPT_STAY,
     OPT_TRACE,
+    OPT_POLL_US,
     OPT_PID,
     OPT_JSON,
     OPT_HELP,
@@ -119,6 +123,7 @@ static const struct option long_options[] = {
     {"seed", 1, NULL, OPT_SEED},
     {"stay", 0, NULL, OPT_STAY},
     {"trace", 1, NULL, OPT_TRACE},
+    {"poll-us", 1, NULL, OPT_POLL_US},
     {"pid", 1, NULL, OPT_PID},
     {"json", 1, NULL, OPT_JSON},
     {"help", 0, NULL, OPT_HELP},
@@ -279,6 +284,8 @@ static bool number_option(int id, struct load_options *o)
         return number(optarg, 3, &o->temporal) && o->temporal;
     case OPT_TWCC_MS:
         return number(optarg, 10000, &o->twcc_ms) && o->twcc_ms;
+    case OPT_POLL_US:
+        return number(optarg, 100000, &o->poll_us);
     case OPT_DURATION:
         return real(optarg, 0.1, 86400, &o->duration_s);
     case OPT_SETTLE:
@@ -322,6 +329,7 @@ static void defaults(struct load_options *o)
         .nack = true,
         .twcc = true,
         .twcc_ms = 100,
+        .poll_us = 1000,
         .duration_s = 10,
         .settle_s = 2,
         .ramp = 50,

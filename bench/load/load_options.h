@@ -18,6 +18,7 @@ struct load_options {
     bool rtx, nack, twcc, ipv6, fast, gro;
     bool twcc_anyway; /* feedback where nothing asks for it */
     unsigned twcc_ms;
+    unsigned poll_us; /* 0: woken by every packet */
     const char *srtp;
     double duration_s, settle_s;
     double ramp;           /* joins per second */

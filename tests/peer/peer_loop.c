@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,6 +25,7 @@
 struct peer_loop {
     int epoll_fd;
     unsigned flags;
+    int64_t poll_us; /* 0: descriptors wake us */
     int64_t now_us;
     int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
     int64_t offset_read_us;
@@ -241,6 +243,19 @@ static void run_timers(struct peer_loop *l)
     }
 }
 
+/* Nothing but time ends it: whoever sends to us pays for no wake-up. */
+static void nap(int64_t us)
+{
+    struct timespec ts = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+
+    (void)ppoll(NULL, 0, &ts, NULL);
+}
+
+void peer_loop_set_poll(struct peer_loop *l, int64_t poll_us)
+{
+    l->poll_us = poll_us;
+}
+
 void peer_loop_turn(struct peer_loop *l, int64_t max_wait_us)
 {
     loop_tick(l);
@@ -250,6 +265,10 @@ void peer_loop_turn(struct peer_loop *l, int64_t max_wait_us)
         wait_us = left_us < wait_us ? left_us : wait_us;
     }
     wait_us = wait_us < 0 ? 0 : wait_us;
+    if (l->poll_us && wait_us > 0) {
+        nap(wait_us < l->poll_us ? wait_us : l->poll_us);
+        wait_us = 0;
+    }
     struct timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
     int n = epoll_pwait2(l->epoll_fd, l->events, EVENTS_MAX, &ts, NULL);
     if (n < 0 && errno == ENOSYS) {

@@ -51,6 +51,10 @@ struct peer_timer {
 int peer_loop_arm(struct peer_loop *l, struct peer_timer *t, int64_t due_us);
 void peer_loop_disarm(struct peer_loop *l, struct peer_timer *t);
 
+/* Looks at descriptors each poll_us instead of being woken by them (0, the default): a sender on
+ * the same machine then does not pay for waking us. */
+void peer_loop_set_poll(struct peer_loop *l, int64_t poll_us);
+
 /* One turn: waits at most max_wait_us for a descriptor or a timer and serves what is due. */
 void peer_loop_turn(struct peer_loop *l, int64_t max_wait_us);
 /* Turns until done(ctx) is true or duration_us have passed; done may be NULL. Returns whether done
