@@ -14,6 +14,8 @@ const char *api_reason_name(enum api_reason r)
         [API_END_SILENT] = "silent",           [API_END_TAKEN_OVER] = "taken_over",
         [API_END_KICKED] = "kicked",           [API_END_HALF_OPEN] = "half_open_limit",
         [API_END_SHUTDOWN] = "shutdown",       [API_END_NO_MEMORY] = "no_memory",
+        [API_END_REVOKED] = "token_revoked",   [API_END_EXPIRED] = "token_expired",
+        [API_END_REMOVED] = "removed",         [API_END_ROOM] = "room_ended",
     };
     return r < API_END_COUNT ? names[r] : "unknown";
 }

@@ -127,6 +127,10 @@ enum api_reason {
     API_END_HALF_OPEN,  /* gave way to newer half-open sessions */
     API_END_SHUTDOWN,
     API_END_NO_MEMORY,
+    API_END_REVOKED, /* its token was */
+    API_END_EXPIRED, /* its token has, with auth.end_on_expiry */
+    API_END_REMOVED, /* by a moderator */
+    API_END_ROOM,    /* the room was ended */
     API_END_COUNT
 };
 const char *api_reason_name(enum api_reason r);

@@ -13,6 +13,7 @@
 #include "rtp/codec.h"
 #include "signaling/http.h"
 #include "signaling/life.h"
+#include "signaling/moderate.h"
 #include "signaling/problem.h"
 #include "signaling/query.h"
 #include "signaling/state.h"
@@ -277,6 +278,29 @@ void admin_streams(struct http_request *rq, void *ctx)
             }
         }
     }
+    answer_json(rq, 200, o);
+}
+
+void admin_token(struct http_request *rq, void *ctx)
+{
+    struct signaling *s = ctx;
+    const char *jti = http_tail(rq);
+    if (http_method(rq) != HTTP_DELETE) {
+        problem_answer_method(rq, "DELETE");
+        return;
+    }
+    if (jti[0] == '\0' || strlen(jti) >= AUTH_GRANT_JTI_MAX || strpbrk(jti, "/%") != NULL) {
+        problem_answer(rq, 404, "no-token",
+                       "Name the token by its jti, of at most 64 bytes and without / and %.");
+        return;
+    }
+    int n = moderate_revoke(s, jti);
+    if (n < 0) {
+        problem_answer_later(rq, 503, "no-memory", "The server is out of memory.", 5);
+        return;
+    }
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddNumberToObject(o, "sessions_ended", n);
     answer_json(rq, 200, o);
 }
 

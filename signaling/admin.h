@@ -20,6 +20,8 @@ void admin_sessions(struct http_request *rq, void *ctx);
 void admin_session(struct http_request *rq, void *ctx);
 /* GET /api/v1/streams. */
 void admin_streams(struct http_request *rq, void *ctx);
+/* DELETE /api/v1/tokens/{jti}: revokes; 200 with the number of sessions that end. */
+void admin_token(struct http_request *rq, void *ctx);
 /* GET /api/v1/limits: what is allowed and how much of it is used. */
 void admin_limits(struct http_request *rq, void *ctx);
 

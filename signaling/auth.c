@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "conf/conf.h"
+#include "signaling/auth_revoked.h"
 #include "signaling/json.h"
 #include "signaling/jwt.h"
 
@@ -17,6 +18,7 @@ struct auth {
     const struct conf *conf;
     struct jwt_key_set keys;
     const struct jwt_key_set *fetched; /* NULL: none */
+    const struct auth_revoked *revoked;
     int n_tokens;
     uint8_t (*digests)[SHA256_DIGEST_LENGTH]; /* of auth.tokens */
 };
@@ -141,6 +143,11 @@ void auth_set_fetched(struct auth *a, const struct jwt_key_set *set)
     a->fetched = set;
 }
 
+void auth_set_revoked(struct auth *a, const struct auth_revoked *revoked)
+{
+    a->revoked = revoked;
+}
+
 bool auth_required(const struct auth *a)
 {
     return conf_has_auth(a->conf);
@@ -243,14 +250,16 @@ static void judge_grant(const struct auth_ask *ask, struct auth_verdict *ret)
     const char *slash = strchr(ask->label, '/');
     size_t len = slash != NULL ? (size_t)(slash - ask->label) : strlen(ask->label);
     snprintf(room, sizeof(room), "%.*s", (int)MIN(len, sizeof(room) - 1), ask->label);
+    /* "alice~screen" is alice's too. */
     const char *participant = slash != NULL ? slash + 1 : "";
+    size_t own = strcspn(participant, "~");
     if (ask->action != AUTH_ANY && (g->rights & needed(ask->action)) == 0) {
         forbid(ret, "right", "The token's claims do not permit this.");
     } else if (ask->action != AUTH_ANY && ask->action != AUTH_ADMIN &&
                !auth_grant_glob(g->room, room)) {
         forbid(ret, "room", "The token is for another room.");
     } else if (ask->action == AUTH_PUBLISH && g->participant[0] != '\0' &&
-               strcmp(g->participant, participant) != 0) {
+               (strlen(g->participant) != own || memcmp(g->participant, participant, own) != 0)) {
         forbid(ret, "participant", "The token is bound to another participant's name.");
     } else {
         set_verdict(ret, AUTH_OK, "ok", "");
@@ -329,5 +338,9 @@ void auth_check(const struct auth *a, const struct auth_ask *ask, struct auth_ve
         ret->grant.is_token = true;
         memcpy(ret->grant.digest, digest, sizeof(digest));
         name_unnamed(&ret->grant);
+        if (a->revoked != NULL && auth_revoked_has(a->revoked, &ret->grant)) {
+            *ret = (struct auth_verdict){0};
+            set_verdict(ret, AUTH_INVALID, "revoked", "The token has been revoked.");
+        }
     }
 }

@@ -11,6 +11,7 @@
 #include "signaling/jwt_key.h"
 
 struct auth;
+struct auth_revoked;
 struct conf;
 
 #define AUTH_NAME_MAX AUTH_GRANT_PRINCIPAL_MAX
@@ -52,6 +53,9 @@ int auth_new(const struct conf *c, struct auth **ret, const char **ret_what) MUS
 void auth_free(struct auth *a); /* accepts NULL */
 /* A further set of keys, not owned; it may change while it is here. NULL: none. */
 void auth_set_fetched(struct auth *a, const struct jwt_key_set *set);
+
+/* Tokens that are refused, not owned. NULL: none. */
+void auth_set_revoked(struct auth *a, const struct auth_revoked *revoked);
 
 /* True when tokens are asked for; without, everybody may do everything but what AUTH_ADMIN means.
  */

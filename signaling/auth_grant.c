@@ -147,7 +147,7 @@ static int read_scope(const cJSON *claims, struct auth_grant *g, const char **re
     if (room == 0 && (g->rights & ~(unsigned)AUTH_RIGHT_ADMIN) != 0) {
         return refuse(ret_why, "room is missing; write * for all rooms.");
     }
-    if (participant < 0 || !is_made_of(g->participant, "._~-")) {
+    if (participant < 0 || !is_made_of(g->participant, "._-")) {
         return refuse(ret_why, "participant must be a participant's name.");
     }
     if (read_text(claims, "name", g->display, sizeof(g->display)) < 0) {

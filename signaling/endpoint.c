@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signaling/endpoint.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "signaling/ice_servers.h"
 #include "signaling/life.h"
 #include "signaling/limiter.h"
+#include "signaling/permit.h"
 #include "signaling/problem.h"
 #include "signaling/quirks.h"
 #include "signaling/sdp.h"
@@ -124,18 +126,6 @@ void endpoint_answer_auth(struct signaling *s, struct http_request *rq,
         problem_answer(rq, 403, "forbidden", v->detail);
         break;
     }
-}
-
-bool endpoint_authorise(struct endpoint *e, enum auth_action action, const char *label)
-{
-    struct auth_verdict v;
-    endpoint_check_auth(e->s, e->rq, action, label, &v);
-    if (v.result != AUTH_OK) {
-        endpoint_answer_auth(e->s, e->rq, &v);
-        return false;
-    }
-    e->grant = v.grant;
-    return true;
 }
 
 bool endpoint_within_rate(struct signaling *s, struct http_request *rq)
@@ -285,6 +275,9 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct str
     endpoint_fill_params(e->s, &p);
     avoid_codecs(&q, &p);
     fill_session(e, st, &p);
+    if (role == API_PUBLISH) {
+        permit_denied(&e->grant, st->participant, p.denied);
+    }
     r = role == API_PUBLISH ? negotiate_publish(offer, &p, &e->out, why)
                             : negotiate_play(offer, &p, &st->source, &e->out, why);
     sdp_free(offer);
@@ -292,6 +285,21 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct str
         tell_quirks(&q, e->r, e->out.session);
     }
     return r;
+}
+
+/* What the token permitted stays with the session, which counts among those of the token. */
+static int keep_grant(struct endpoint *e)
+{
+    if (!e->grant.is_token) {
+        return 0;
+    }
+    e->r->grant = malloc(sizeof(*e->r->grant));
+    e->r->ticket = auth_quota_take(&e->s->quota, e->grant.digest);
+    if (e->r->grant == NULL || e->r->ticket == NULL) {
+        return -ENOMEM;
+    }
+    *e->r->grant = e->grant;
+    return 0;
 }
 
 bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct stream *st)
@@ -306,17 +314,9 @@ bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct str
     e->r->client = *http_client(e->rq);
     rooms_label(st, e->r->label);
     snprintf(e->r->principal, sizeof(e->r->principal), "%s", e->grant.principal);
-    if (e->grant.is_token) {
-        e->r->grant = malloc(sizeof(*e->r->grant));
-        if (e->r->grant == NULL) {
-            endpoint_undo(e);
-            problem_answer_later(e->rq, 503, "no-memory", "The server is out of memory.", 5);
-            return false;
-        }
-        *e->r->grant = e->grant;
-    }
     struct negotiate_refusal why = {0};
-    int r = answer_offer(e, role, st, &why);
+    int r = keep_grant(e);
+    r = r == 0 ? answer_offer(e, role, st, &why) : r;
     if (r == 0 && remember(e->r, &e->out) == 0) {
         e->out.session->link.cert = s->cert;
         return true;

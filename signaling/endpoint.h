@@ -21,7 +21,7 @@ struct endpoint {
     char participant[ROOMS_NAME_MAX];
     bool named; /* a participant was given */
     char label[ROOMS_LABEL_MAX];
-    struct auth_grant grant;     /* after endpoint_authorise */
+    struct auth_grant grant;     /* after permit_ask */
     struct resource *r;          /* after endpoint_negotiate */
     struct negotiate_result out; /* the same; out.session is ours until admitted */
 };
@@ -32,8 +32,6 @@ bool endpoint_read(struct endpoint *e, struct http_request *rq, struct signaling
 bool endpoint_answer_simple(struct endpoint *e, enum auth_action action);
 /* Rate, drain, content type, body. Returns false after answering. */
 bool endpoint_gate(struct endpoint *e);
-/* The token's right to do action on label. Returns false after answering 401 or 403. */
-bool endpoint_authorise(struct endpoint *e, enum auth_action action, const char *label);
 /* Makes a session of st on worker out of the offer. On success the caller admits e->r and then
  * calls endpoint_created; endpoint_undo takes it back. Returns false after answering. */
 bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct stream *st);

@@ -7,6 +7,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "signaling/auth_jwks.h"
 #include "signaling/http.h"
 #include "signaling/metrics_process.h"
 #include "signaling/post.h"
@@ -169,6 +170,15 @@ static void add_http(struct strbuf *b, const struct signaling *s)
     for (size_t i = 0; i < ARRAY_LEN(m->refusals) && m->refusals[i].reason != NULL; i++) {
         strbuf_addf(b, "sluice_tokens_refused_total{reason=\"%s\"} %" PRIu64 "\n",
                     m->refusals[i].reason, m->refusals[i].n);
+    }
+    if (s->jwks != NULL) {
+        struct auth_jwks_stats js;
+        auth_jwks_stats(s->jwks, &js);
+        family(b, "jwks_fetches", "counter", "Fetches of auth.jwks_url, by result.");
+        strbuf_addf(b, "sluice_jwks_fetches_total{result=\"ok\"} %" PRIu64 "\n", js.fetched);
+        strbuf_addf(b, "sluice_jwks_fetches_total{result=\"failed\"} %" PRIu64 "\n", js.failed);
+        family(b, "jwks_keys", "gauge", "Keys of auth.jwks_url in use.");
+        strbuf_addf(b, "sluice_jwks_keys %d\n", js.keys);
     }
     if (s->public_http == NULL) {
         return;

@@ -38,6 +38,8 @@ struct negotiate_params {
     bool prefer_offer_order;
     bool video_orientation;
     bool h264_relaxed;
+    const char *denied[2]; /* publish, by enum media_kind: the right that the token lacks for it
+                              (fixed word); NULL: permitted */
     /* session */
     uint64_t id, stream;
     char label[64];

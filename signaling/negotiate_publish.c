@@ -11,14 +11,20 @@
  * Chromium probes and Firefox renumbers. */
 #define SSRCS_PER_LINE_MIN 32
 
-/* RFC 9725 4.4.2: one MediaStream, at most one track a kind; 4.4.3: no section is refused alone. */
+/* RFC 9725 4.4.2: one MediaStream, at most one track a kind; 4.4.3: no section is refused alone,
+ * but those that the token does not permit. */
 static int accept_sections(struct negotiate_plan *plan)
 {
     unsigned n_of[2] = {0, 0};
     const char *stream = NULL;
+    const char *denied = NULL;
     for (unsigned i = 0; i < plan->offer->n_media; i++) {
         const struct sdp_media *m = plan->offer->media[i];
         if (!negotiate_is_media(m)) {
+            continue;
+        }
+        if (plan->p->denied[m->kind] != NULL) {
+            denied = plan->p->denied[m->kind];
             continue;
         }
         if (++n_of[m->kind] > 1) {
@@ -34,6 +40,13 @@ static int accept_sections(struct negotiate_plan *plan)
         }
         stream = stream ? stream : m->msid_stream;
         plan->accepted[plan->n_accepted++] = (uint8_t)i;
+    }
+    if (plan->n_accepted == 0 && denied != NULL) {
+        return negotiate_refuse(
+            plan->why, 403, "forbidden",
+            "The token does not permit to publish any of this; it lacks the right "
+            "%s.",
+            denied);
     }
     return 0;
 }

@@ -48,6 +48,7 @@ static void destroy(struct resource *r)
     OPENSSL_cleanse(r->token, sizeof(r->token));
     free(r->mids);
     free(r->grant);
+    auth_quota_give(&r->ticket);
     free(r);
 }
 
@@ -136,6 +137,9 @@ static void enter(struct resource_table *t, struct resource *r, enum resource_st
         t->n_half_open--;
     }
     t->n[r->role][r->state]--;
+    if (state != RESOURCE_NEW && state != RESOURCE_UP) {
+        auth_quota_give(&r->ticket);
+    }
     r->state = state;
     t->n[r->role][r->state]++;
 }

@@ -16,6 +16,7 @@
 #include "rtp/list.h"
 #include "sfu/api.h"
 #include "signaling/auth.h"
+#include "signaling/auth_quota.h"
 #include "signaling/quirks.h"
 #include "signaling/rooms.h"
 
@@ -43,10 +44,11 @@ struct resource {
     struct stream *stream; /* NULL once it neither publishes into nor watches it */
     char label[ROOMS_LABEL_MAX];
     char principal[AUTH_NAME_MAX];
-    struct auth_grant *grant;        /* what its token permitted; NULL: there was none */
-    char codecs[64];                 /* "opus,VP8" */
-    char program[QUIRKS_CLIENT_MAX]; /* "obs/32.2"; "" = not known */
-    char quirks[QUIRKS_NAMES_MAX];   /* names of quirks that are worked around; "" = none */
+    struct auth_grant *grant;         /* what its token permitted; NULL: there was none */
+    struct auth_quota_ticket *ticket; /* counts while NEW or UP; NULL */
+    char codecs[64];                  /* "opus,VP8" */
+    char program[QUIRKS_CLIENT_MAX];  /* "obs/32.2"; "" = not known */
+    char quirks[QUIRKS_NAMES_MAX];    /* names of quirks that are worked around; "" = none */
     struct addr client;
     char etag[RESOURCE_ETAG_LEN + 1];         /* without quotes */
     struct ice_creds creds;                   /* the current generation */

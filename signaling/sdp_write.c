@@ -231,13 +231,18 @@ static void write_accepted(struct sdp_write *w, const struct sdp *offer,
     }
 }
 
-static void write_rejected(struct sdp_write *w, const struct sdp_media *m)
+/* A browser only sees that it may not send; people who look at the answer see why. */
+static void write_rejected(struct sdp_write *w, const struct sdp_media *m,
+                           const struct negotiate_params *p)
 {
     sdp_write_fmt(w, "m=%s 0 %s %s\r\nc=IN IP4 0.0.0.0\r\n", m->name, m->proto, m->first_format);
     if (m->mid[0]) {
         sdp_write_fmt(w, "a=mid:%s\r\n", m->mid);
     }
     sdp_write_fmt(w, "a=inactive\r\n");
+    if (m->kind <= SDP_VIDEO && p->denied[m->kind] != NULL) {
+        sdp_write_fmt(w, "a=sluice-refused:%s\r\n", p->denied[m->kind]);
+    }
 }
 
 static const struct api_mline *line_of(const struct api_session *s, unsigned index)
@@ -280,7 +285,7 @@ char *sdp_write_answer(const struct sdp *offer, const struct negotiate_params *p
         if (line) {
             write_accepted(&w, offer, p, s, line, i == tag);
         } else {
-            write_rejected(&w, offer->media[i]);
+            write_rejected(&w, offer->media[i], p);
         }
     }
     return sdp_write_take(&w);

@@ -11,14 +11,17 @@
 #include "conf/log.h"
 #include "signaling/admin.h"
 #include "signaling/auth.h"
+#include "signaling/auth_jwks.h"
 #include "signaling/cors.h"
 #include "signaling/entropy.h"
+#include "signaling/fetch.h"
 #include "signaling/health.h"
 #include "signaling/http.h"
 #include "signaling/ice_servers.h"
 #include "signaling/life.h"
 #include "signaling/limiter.h"
 #include "signaling/metrics.h"
+#include "signaling/moderate.h"
 #include "signaling/post.h"
 #include "signaling/problem.h"
 #include "signaling/query.h"
@@ -53,6 +56,7 @@ static const struct http_route admin_routes[] = {
     {"/api/v1/sessions", false, "api_sessions", 0, admin_sessions},
     {"/api/v1/sessions/", true, "api_session", 0, admin_session},
     {"/api/v1/streams", false, "api_streams", 0, admin_streams},
+    {"/api/v1/tokens/", true, "api_token", 0, admin_token},
     {"/api/v1/limits", false, "api_limits", 0, admin_limits},
     {"/metrics", false, "metrics", 0, metrics_handle},
     {"/livez", false, "livez", 0, health_live},
@@ -147,6 +151,7 @@ static void on_tick(uv_timer_t *h)
     s->tick_due_us = now_us + TICK_MS * US_PER_MS;
     write_off(s, now_us);
     resource_sweep(&s->sessions, now_us);
+    moderate_sweep(s, clock_wall_us() / US_PER_S);
     drain_check(s, now_us);
     uv_timer_start(&s->tick, on_tick, s->draining ? 20 : TICK_MS, 0);
     s->tick_due_us = now_us + (s->draining ? 20 : TICK_MS) * US_PER_MS;
@@ -250,12 +255,31 @@ int signaling_check(const struct conf *c, const char **ret_what)
     return r;
 }
 
+/* The fetched keys that the present settings ask for, the same as before if the URL is. */
+static int start_jwks(struct signaling *s)
+{
+    const char *url = s->conf->auth.jwks_url;
+    struct auth_jwks *old = s->jwks;
+    if (old != NULL && strcmp(auth_jwks_url(old), url) == 0) {
+        old = NULL;
+    } else {
+        s->jwks = url[0] != '\0' ? auth_jwks_new(s->loop, s->fetches, url) : NULL;
+    }
+    auth_set_fetched(s->auth, s->jwks != NULL ? auth_jwks_keys(s->jwks) : NULL);
+    auth_set_revoked(s->auth, &s->revoked);
+    auth_jwks_free(old);
+    return url[0] != '\0' && s->jwks == NULL ? -ENOMEM : 0;
+}
+
 static int begin(struct signaling *s, const char **ret_what)
 {
     const struct conf *c = s->conf;
     int r = check_settings(c, &s->proxies, &s->auth, ret_what);
     if (r == 0 && (c->tls.self_signed || c->tls.cert_file[0] != '\0')) {
         r = tls_new(c, &s->tls, ret_what);
+    }
+    if (r == 0) {
+        r = start_jwks(s);
     }
     if (r == 0) {
         r = start_listeners(s, ret_what);
@@ -281,8 +305,12 @@ int signaling_start(const struct signaling_params *p, struct signaling **ret, co
     s->tick.data = s;
     s->limiter = limiter_new(entropy_u64());
     s->post = post_new(p->loop);
+    s->fetches = fetch_pool_new(p->loop);
+    auth_revoked_init(&s->revoked);
+    auth_quota_init(&s->quota);
     s->queries = s->post != NULL ? query_new(p->loop, s->post) : NULL;
-    int r = s->limiter == NULL || s->queries == NULL ? -ENOMEM : begin(s, ret_what);
+    int r = s->limiter == NULL || s->queries == NULL || s->fetches == NULL ? -ENOMEM
+                                                                           : begin(s, ret_what);
     if (r < 0) {
         signaling_stop(s);
         return r;
@@ -350,6 +378,9 @@ int signaling_reload(struct signaling *s, const struct conf *conf, const char **
     s->auth = auth;
     s->proxies = proxies;
     s->conf = conf;
+    if (start_jwks(s) < 0) {
+        log_error("jwks_lost");
+    }
     tell_restart("http.listen", strcmp(old->http.listen, conf->http.listen) != 0);
     tell_restart("admin.listen", strcmp(old->admin.listen, conf->admin.listen) != 0);
     tell_restart("admin.health_listen",
@@ -377,11 +408,15 @@ void signaling_stop(struct signaling *s)
     s->draining = true;
     s->plane = NULL;
     query_free(s->queries); // whoever waits for numbers is answered without
+    auth_jwks_free(s->jwks);
+    fetch_pool_free(s->fetches);
     http_stop(s->public_http);
     http_stop(s->admin_http);
     http_stop(s->health_http);
     post_free(s->post);
     resource_table_fini(&s->sessions);
+    auth_quota_fini(&s->quota);
+    auth_revoked_fini(&s->revoked);
     rooms_fini(&s->rooms);
     limiter_free(s->limiter);
     auth_free(s->auth);

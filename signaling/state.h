@@ -10,12 +10,16 @@
 #include "rtp/base.h"
 #include "sfu/api.h"
 #include "signaling/announce.h"
+#include "signaling/auth_quota.h"
+#include "signaling/auth_revoked.h"
 #include "signaling/metrics.h"
 #include "signaling/proxy.h"
 #include "signaling/resource.h"
 #include "signaling/rooms.h"
 
 struct auth;
+struct auth_jwks;
+struct fetch_pool;
 struct http_server;
 struct limiter;
 struct post;
@@ -34,6 +38,10 @@ struct signaling {
     struct proxy_set proxies;
     struct announce announce;
     struct auth *auth; /* made anew by a reload */
+    struct auth_revoked revoked;
+    struct auth_quota quota;
+    struct fetch_pool *fetches;
+    struct auth_jwks *jwks; /* NULL: auth.jwks_url is empty */
     struct limiter *limiter;
     struct rooms rooms;
     struct resource_table sessions;

@@ -5,6 +5,7 @@
 #include "signaling/endpoint.h"
 #include "signaling/http.h"
 #include "signaling/life.h"
+#include "signaling/permit.h"
 #include "signaling/problem.h"
 #include "signaling/state.h"
 
@@ -33,6 +34,17 @@ static void play(struct endpoint *e, struct stream *st)
     endpoint_created(e);
 }
 
+static void on_permitted(struct endpoint *e)
+{
+    struct stream *st = target(e);
+    if (st == NULL) {
+        /* Not 404 or 400: Eyevinn's player would drop audio or change its mode. */
+        problem_answer_later(e->rq, 409, "not-live", "Nobody publishes under this name now.", 2);
+        return;
+    }
+    play(e, st);
+}
+
 void whep_handle(struct http_request *rq, void *ctx)
 {
     struct endpoint e;
@@ -42,14 +54,6 @@ void whep_handle(struct http_request *rq, void *ctx)
         return;
     }
     /* The right is that to the stream which the room's name stands for now. */
-    struct stream *st = target(&e);
-    if (!endpoint_authorise(&e, AUTH_PLAY, st != NULL ? rooms_label(st, label) : e.label)) {
-        return;
-    }
-    if (st == NULL) {
-        /* Not 404 or 400: Eyevinn's player would drop audio or change its mode. */
-        problem_answer_later(rq, 409, "not-live", "Nobody publishes under this name now.", 2);
-        return;
-    }
-    play(&e, st);
+    const struct stream *st = target(&e);
+    permit_ask(&e, AUTH_PLAY, st != NULL ? rooms_label(st, label) : e.label, on_permitted);
 }

@@ -9,6 +9,7 @@
 #include "signaling/endpoint.h"
 #include "signaling/http.h"
 #include "signaling/life.h"
+#include "signaling/permit.h"
 #include "signaling/problem.h"
 #include "signaling/query.h"
 #include "signaling/state.h"
@@ -115,11 +116,16 @@ static void publish(struct endpoint *e, int64_t idle_us)
     endpoint_created(e);
 }
 
+static void on_permitted(struct endpoint *e)
+{
+    publish(e, -1);
+}
+
 void whip_handle(struct http_request *rq, void *ctx)
 {
     struct endpoint e;
     if (endpoint_read(&e, rq, ctx) && !endpoint_answer_simple(&e, AUTH_PUBLISH) &&
-        endpoint_gate(&e) && endpoint_authorise(&e, AUTH_PUBLISH, e.label)) {
-        publish(&e, -1);
+        endpoint_gate(&e)) {
+        permit_ask(&e, AUTH_PUBLISH, e.label, on_permitted);
     }
 }

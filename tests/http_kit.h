@@ -357,14 +357,14 @@ static inline struct reply kit_admin(const char *method, const char *path)
 
 static inline struct reply kit_publish(const char *path, const char *headers)
 {
-    char all[512];
+    char all[8192];
     snprintf(all, sizeof(all), KIT_SDP "%s", headers);
     return kit_do("POST", path, all, KIT_OFFER("sendonly"));
 }
 
 static inline struct reply kit_play(const char *path, const char *headers)
 {
-    char all[512];
+    char all[8192];
     snprintf(all, sizeof(all), KIT_SDP "%s", headers);
     return kit_do("POST", path, all, KIT_OFFER("recvonly"));
 }

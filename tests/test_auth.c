@@ -8,6 +8,8 @@
 
 #include "conf/conf.h"
 #include "signaling/auth.h"
+#include "signaling/auth_quota.h"
+#include "signaling/auth_revoked.h"
 #include "tests/jwt_corpus.h"
 
 static struct conf *with_tokens(void)
@@ -377,4 +379,60 @@ Test(auth, names_the_key_that_cannot_be_read)
         cr_expect_null(a);
         free(c);
     }
+}
+
+Test(auth, revocations_are_bounded_and_forgotten)
+{
+    static struct auth_revoked t;
+    struct auth_grant g = {.is_token = true};
+    auth_revoked_init(&t);
+    snprintf(g.jti, sizeof(g.jti), "a");
+    cr_expect_not(auth_revoked_has(&t, &g));
+    cr_assert_eq(auth_revoked_add_jti(&t, "a", 100), 0);
+    cr_assert_eq(auth_revoked_add_jti(&t, "a", 50), 0);
+    cr_expect_eq(t.n, 1);
+    cr_expect(auth_revoked_has(&t, &g));
+    auth_revoked_sweep(&t, 100);
+    cr_expect(auth_revoked_has(&t, &g), "the longer of two counts");
+    auth_revoked_sweep(&t, 101);
+    cr_expect_not(auth_revoked_has(&t, &g));
+    /* A token without jti is known by its digest; one without either is not everybody. */
+    g.jti[0] = '\0';
+    g.digest[5] = 7;
+    cr_assert_eq(auth_revoked_add_digest(&t, g.digest, 100), 0);
+    cr_expect(auth_revoked_has(&t, &g));
+    g.digest[5] = 8;
+    cr_expect_not(auth_revoked_has(&t, &g));
+    for (int i = 0; i < AUTH_REVOKED_MAX + 10; i++) {
+        char jti[16];
+        snprintf(jti, sizeof(jti), "j%d", i);
+        cr_assert_eq(auth_revoked_add_jti(&t, jti, 1000 + i), 0);
+    }
+    cr_expect_eq(t.n, AUTH_REVOKED_MAX);
+    snprintf(g.jti, sizeof(g.jti), "j%d", AUTH_REVOKED_MAX + 9);
+    cr_expect(auth_revoked_has(&t, &g));
+    snprintf(g.jti, sizeof(g.jti), "j0");
+    cr_expect_not(auth_revoked_has(&t, &g), "the one that would have gone first");
+    auth_revoked_fini(&t);
+    cr_expect_eq(t.n, 0);
+}
+
+Test(auth, tickets_are_counted_per_token)
+{
+    static struct auth_quota q;
+    uint8_t a[AUTH_GRANT_DIGEST] = {1};
+    uint8_t b[AUTH_GRANT_DIGEST] = {1, 0, 9}; /* same bucket */
+    auth_quota_init(&q);
+    struct auth_quota_ticket *t[3] = {auth_quota_take(&q, a), auth_quota_take(&q, a),
+                                      auth_quota_take(&q, b)};
+    cr_expect_eq(auth_quota_count(&q, a), 2);
+    cr_expect_eq(auth_quota_count(&q, b), 1);
+    auth_quota_give(&t[0]);
+    auth_quota_give(&t[0]);
+    cr_expect_null(t[0]);
+    cr_expect_eq(auth_quota_count(&q, a), 1, "given back once");
+    auth_quota_give(&t[1]);
+    auth_quota_give(&t[2]);
+    cr_expect_eq(auth_quota_count(&q, a), 0);
+    auth_quota_fini(&q);
 }
