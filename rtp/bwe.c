@@ -20,15 +20,17 @@
 /* A gradient without at least this queue is noise: GCC backs off needlessly at small jitter. */
 #define QUEUE_REAL_US (12 * US_PER_MS)
 /* A queue longer than this, and standing, is overuse although its gradient is 0. */
-#define QUEUE_LIMIT_US (50 * US_PER_MS)
+#define QUEUE_LIMIT_US (30 * US_PER_MS)
 #define QUEUE_STAND_US (150 * US_PER_MS)
 /* What a probe may queue by itself. */
 #define QUEUE_PROBE_US (80 * US_PER_MS)
 #define QUEUE_GROW_US  (25 * US_PER_MS)
 #define PACKET_BITS    9600
 
-#define ALR_BEGIN_PCT  65
-#define ALR_END_PCT    80
+#define ALR_BEGIN_PCT 65
+#define ALR_END_PCT   80
+/* The application sends all it may, so that growth alone finds more capacity. */
+#define FULL_PCT       92
 #define PATH_AGAIN_US  (10 * US_PER_S)
 #define PATH_BACK_PCT  95
 #define OVER_RECENT_US US_PER_S
@@ -174,6 +176,11 @@ static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
     b->over_us = now_us;
     uint32_t before = b->aimd.bps;
     uint32_t acked = bwe_acked_recent_bps(&b->acked);
+    if (b->drain.on && acked) {
+        /* Little arrives because little is sent. The link's share is what would have arrived. */
+        uint64_t share = (uint64_t)before * 256 / bwe_acked_stretch_q8(&b->acked);
+        acked = (uint32_t)MAX(acked, MIN(share, before));
+    }
     if (bwe_aimd_overuse(&b->aimd, acked, b->rtt_us, now_us)) {
         b->aimd.bps = clamp(b, b->aimd.bps);
         b->why = why;
@@ -211,21 +218,25 @@ static void judge_delay(struct bwe *b, int64_t now_us)
         return;
     }
     int32_t queue_us = bwe_queue_us(&b->queue);
-    bool probing = b->prober.state != BWE_PROBE_IDLE;
+    bool probing = bwe_probe_lasts(&b->prober, b->rtt_us, now_us);
     bool grows = b->grew && queue_us >= QUEUE_REAL_US;
     bool stands = bwe_queue_stands(&b->queue, queue_limit_us(b), QUEUE_STAND_US);
-    b->grew = b->new_group = false;
+    bool surges = b->surged;
+    b->grew = b->surged = b->new_group = false;
     if (grows) {
         bwe_probe_overuse(&b->prober, now_us);
     }
     if (grows || queue_us > QUEUE_REAL_US * 2) {
         bwe_loss_queue(&b->loss);
     }
-    if (probing && queue_us < QUEUE_PROBE_US) {
-        grows = stands = false; // the probe's own doing
+    if (probing && (grows || stands || surges) && queue_us < QUEUE_PROBE_US) {
+        /* The probe's own doing: what it queued is drained, the estimate is not to blame. */
+        struct bwe_drain_in in = drain_in(b, now_us);
+        bwe_drain_start(&b->drain, &in, b->aimd.bps, b->aimd.bps);
+        grows = stands = surges = false;
     }
-    if (grows || (stands && !b->drain.on)) {
-        on_overuse(b, grows ? "overuse" : "queue", now_us);
+    if (surges || grows || (stands && !b->drain.on)) {
+        on_overuse(b, surges ? "surge" : grows ? "overuse" : "queue", now_us);
     } else {
         b->usage = b->delay.usage == BWE_UNDERUSE ? BWE_UNDERUSE : BWE_NORMAL;
     }
@@ -261,6 +272,8 @@ static struct bwe_probe_in probe_in(struct bwe *b, int64_t now_us)
                  deaf,
         .blind = b->mode == BWE_BLIND,
         .deaf = deaf,
+        .burst = b->burst.verdict,
+        .full = (uint64_t)b->sent_bps * 100 >= (uint64_t)b->aimd.bps * FULL_PCT,
         .quiet_us = now_us - b->over_us,
         .now_us = now_us,
     };
@@ -290,7 +303,9 @@ static void grow(struct bwe *b, int64_t now_us)
                     b->aimd.bps < bwe_loss_cap_bps(&b->loss, now_us),
     };
     uint32_t before = b->aimd.bps;
-    bwe_aimd_grow(&b->aimd, &in);
+    if (bwe_aimd_grow(&b->aimd, &in)) {
+        bwe_probe_soon(&b->prober, now_us);
+    }
     b->aimd.bps = clamp(b, b->aimd.bps);
     if (b->aimd.bps > before) {
         b->why = "increase";
@@ -306,6 +321,7 @@ static void on_jump(struct bwe *b)
     bwe_delay_reset(&b->delay);
     bwe_queue_reset(&b->queue);
     bwe_acked_reset(&b->acked);
+    bwe_burst_reset(&b->burst);
     b->drain.on = false;
 }
 
@@ -319,7 +335,8 @@ static void on_arrival(struct bwe *b, const struct bwe_sent_slot *slot, int64_t 
     }
     b->arrival_us = arrival_us;
     b->arrival_sent_us = sent_us;
-    bwe_acked_add(&b->acked, arrival_us, slot->size);
+    bwe_acked_add(&b->acked, sent_us, arrival_us, slot->size);
+    bwe_burst_add(&b->burst, sent_us, arrival_us, slot->size, b->aimd.bps);
     if (b->prober.state != BWE_PROBE_IDLE) {
         bwe_probe_on_arrival(&b->prober, sent_us, arrival_us, slot->size);
     }
@@ -327,6 +344,7 @@ static void on_arrival(struct bwe *b, const struct bwe_sent_slot *slot, int64_t 
     if (bwe_groups_add(&b->groups, sent_us, arrival_us, &g)) {
         bwe_queue_add(&b->queue, g.owd_us, g.arrival_us);
         b->grew |= bwe_delay_add(&b->delay, &g) == BWE_OVERUSE;
+        b->surged |= bwe_queue_surges(&b->queue);
         b->new_group = true;
     }
 }

@@ -4,7 +4,7 @@
 
 #define NEVER        (INT64_MIN / 2)
 #define GROW_PCT     8 /* a second, far from the capacity */
-#define GROW_MIN_BPS 4000
+#define GROW_MIN_BPS 25000
 #define AHEAD_BPS    10000
 #define PACE_US      (100 * US_PER_MS) /* the detector's share of the response time */
 #define GAP_MAX_US   (500 * US_PER_MS) /* growth is not caught up after a longer gap */
@@ -70,22 +70,24 @@ static uint64_t near_step_bps(const struct bwe_aimd *a, uint32_t rtt_us)
     return MAX(step, GROW_MIN_BPS);
 }
 
-void bwe_aimd_grow(struct bwe_aimd *a, const struct bwe_aimd_in *in)
+bool bwe_aimd_grow(struct bwe_aimd *a, const struct bwe_aimd_in *in)
 {
     int64_t dt_us = MIN(in->now_us - a->updated_us, GAP_MAX_US);
     a->updated_us = in->now_us;
     uint64_t limit = (uint64_t)in->acked_bps * BWE_AIMD_AHEAD_PCT / 100 + AHEAD_BPS;
     if (!in->may_grow || dt_us <= 0 || in->acked_bps == 0 || a->bps >= limit) {
-        return;
+        return false;
     }
     float kbps = (float)a->bps / 1000;
-    if (a->capacity_kbps > 0 && kbps > a->capacity_kbps + spread_kbps(a)) {
+    bool outgrown = a->capacity_kbps > 0 && kbps > a->capacity_kbps + spread_kbps(a);
+    if (outgrown) {
         a->capacity_kbps = 0; // well beyond it, so it no longer holds
     }
     bool near = a->capacity_kbps > 0 && kbps > a->capacity_kbps - spread_kbps(a);
     uint64_t per_s = near ? near_step_bps(a, in->rtt_us) : (uint64_t)a->bps * GROW_PCT / 100;
     uint64_t bps = a->bps + MAX(per_s, GROW_MIN_BPS) * (uint64_t)dt_us / US_PER_S;
     a->bps = (uint32_t)MIN(MIN(bps, limit), UINT32_MAX);
+    return outgrown;
 }
 
 void bwe_aimd_set(struct bwe_aimd *a, uint32_t bps, int64_t now_us)

@@ -40,8 +40,9 @@ void bwe_aimd_init(struct bwe_aimd *a, uint32_t bps, int64_t now_us);
  * the estimate arrives. Returns true if it cut. */
 bool bwe_aimd_overuse(struct bwe_aimd *a, uint32_t acked_bps, uint32_t rtt_us, int64_t now_us);
 
-/* Lets the estimate grow for the time since the last call. */
-void bwe_aimd_grow(struct bwe_aimd *a, const struct bwe_aimd_in *in);
+/* Lets the estimate grow for the time since the last call. Returns true when it has outgrown the
+ * capacity that was remembered: the link carries more than it did. */
+bool bwe_aimd_grow(struct bwe_aimd *a, const struct bwe_aimd_in *in);
 
 /* The estimate is bps by other evidence. */
 void bwe_aimd_set(struct bwe_aimd *a, uint32_t bps, int64_t now_us);

@@ -18,6 +18,7 @@ void bwe_drain_start(struct bwe_drain *d, const struct bwe_drain_in *in, uint32_
     }
     *d = (struct bwe_drain){
         .on = true,
+        .begun_us = in->now_us,
         .since_us = in->now_us,
         .from_us = in->queue_us,
         .least_us = in->queue_us,
@@ -49,8 +50,14 @@ enum bwe_drain_end bwe_drain_update(struct bwe_drain *d, const struct bwe_drain_
     if (!d->on) {
         return BWE_DRAIN_GOING;
     }
+    if (in->queue_us > d->from_us) {
+        /* It still grew when it was noticed: the trial begins at the peak. */
+        d->from_us = d->least_us = in->queue_us;
+        d->since_us = in->now_us;
+        d->sent_bytes = in->sent_bytes;
+    }
     d->least_us = MIN(d->least_us, in->queue_us);
-    if (in->queue_us <= BWE_DRAIN_ENOUGH_US || in->now_us - d->since_us > GIVEUP_US) {
+    if (in->queue_us <= BWE_DRAIN_ENOUGH_US || in->now_us - d->begun_us > GIVEUP_US) {
         d->on = false;
         return BWE_DRAIN_DONE;
     }

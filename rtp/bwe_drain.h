@@ -18,12 +18,13 @@
 
 struct bwe_drain {
     bool on;
-    int64_t since_us;
-    int32_t from_us;     /* the queue at the beginning */
+    int64_t begun_us;
+    int64_t since_us;    /* the time of the longest queue */
+    int32_t from_us;     /* which was that */
     int32_t least_us;    /* the shortest since */
     uint32_t link_bps;   /* what arrived while the queue stood: what the link carries */
     uint32_t before_bps; /* the estimate before the cut that began it */
-    uint64_t sent_bytes; /* by then */
+    uint64_t sent_bytes; /* by since_us */
 };
 
 enum bwe_drain_end {

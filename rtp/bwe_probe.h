@@ -8,7 +8,8 @@
  * - both, and all later ones, go no higher than what is wanted: 1.3 x all of it at the start, later
  *   1.15 x the next better choice, at most doubling the estimate;
  * - a failed probe is repeated soon (2 to 2.5 s): it costs 1 % of the link and the viewer waits for
- *   the better layer. Only when loss caps the estimate the cap's own clock decides (bwe_loss.h);
+ *   the better layer. Later (6 s) while all is sent that may be, when growth finds capacity too.
+ * Only when loss caps the estimate the cap's own clock decides (bwe_loss.h);
  * - all that was sent and arrived between the first and the last packet of a cluster is counted,
  *   so that media that flowed beside the padding does not make the link look slower. */
 #ifndef RTP_BWE_PROBE_H
@@ -16,6 +17,7 @@
 
 #include "rtp/base.h"
 #include "rtp/bwe.h"
+#include "rtp/bwe_burst.h"
 
 #define BWE_PROBE_MAX_BPS   10000000
 #define BWE_PROBE_US        (25 * US_PER_MS)
@@ -48,12 +50,14 @@ struct bwe_prober {
     int64_t last_sent_us;
     uint32_t first_arrival_bytes;
     uint32_t last_sent_bytes;
+    uint32_t full_bps; /* mean of what arrived when the link was full; 0 = not known */
     /* wanted */
     uint32_t next_bps;
     uint32_t all_bps;
     /* when */
     int64_t next_us;  /* not before */
     int64_t space_us; /* after a failure */
+    bool soon;        /* the last succeeded, or there are other signs */
     uint8_t starts;   /* clusters left of those at the start */
     uint32_t recover_bps;
     int64_t recover_until_us;
@@ -64,8 +68,10 @@ struct bwe_probe_in {
     uint32_t estimate_bps;
     uint32_t cap_bps; /* no probe beyond it */
     uint32_t rtt_us;
-    bool clear;       /* feedback flows and no queue stands */
-    bool blind;       /* nothing has been heard yet */
+    bool clear; /* feedback flows and no queue stands */
+    bool blind; /* nothing has been heard yet */
+    enum bwe_burst_verdict burst;
+    bool full;        /* all is sent that the estimate allows: its growth explores as well */
     bool deaf;        /* only REMB comes: longer clusters, no result */
     int64_t quiet_us; /* since the last cut */
     int64_t now_us;
@@ -104,6 +110,12 @@ static inline void bwe_probe_on_told(struct bwe_prober *p, uint8_t cluster)
 /* Looks for a result, after each message and tick. Returns the rate that is proved, or 0: none yet,
  * or nothing learnt. */
 uint32_t bwe_probe_result(struct bwe_prober *p, const struct bwe_probe_in *in);
+
+/* Is a cluster under way, or so lately that the queue may still be its doing? */
+bool bwe_probe_lasts(const struct bwe_prober *p, uint32_t rtt_us, int64_t now_us);
+
+/* There are signs of more capacity: no need to wait for the next probe. */
+void bwe_probe_soon(struct bwe_prober *p, int64_t now_us);
 
 /* Queues grow: what is being sent is given up. */
 void bwe_probe_overuse(struct bwe_prober *p, int64_t now_us);

@@ -7,6 +7,7 @@
 #include "rtp/bwe.h"
 #include "rtp/bwe_acked.h"
 #include "rtp/bwe_aimd.h"
+#include "rtp/bwe_burst.h"
 #include "rtp/bwe_delay.h"
 #include "rtp/bwe_drain.h"
 #include "rtp/bwe_groups.h"
@@ -27,6 +28,7 @@ struct bwe {
     struct bwe_delay delay;
     struct bwe_queue queue;
     struct bwe_acked acked;
+    struct bwe_burst burst;
     struct bwe_aimd aimd;
     struct bwe_drain drain;
     struct bwe_loss loss;
@@ -38,9 +40,10 @@ struct bwe {
     int64_t arrival_us;      /* of the packet that arrived last */
     int64_t arrival_sent_us; /* and when that was sent */
     bool new_group;          /* since the last verdict */
-    bool grew;               /* one of them showed overuse */
-    uint64_t told_next;      /* number behind the highest one told of */
-    uint32_t rtt_us;         /* smoothed; 0 = not known */
+    bool surged;
+    bool grew;          /* one of them showed overuse */
+    uint64_t told_next; /* number behind the highest one told of */
+    uint32_t rtt_us;    /* smoothed; 0 = not known */
 
     /* watchdog */
     int64_t heard_us;   /* the last message that told anything new, or the first packet's time */

@@ -258,7 +258,8 @@ static inline void link_choose_layer(struct link_sim *s, struct link_flow *f)
     while (up < 3 && link_layer_bps(up + 1) <= f->facts.capacity_bps / 10 * 9) {
         up++;
     }
-    if (up == f->layer || s->now_us < f->retry_us) {
+    bool ample = link_layer_bps(up) <= f->facts.capacity_bps / 8 * 7; // not the step that failed
+    if (up == f->layer || (s->now_us < f->retry_us && !ample)) {
         f->fits_us = 0;
     } else {
         f->fits_us = f->fits_us ? f->fits_us : s->now_us;

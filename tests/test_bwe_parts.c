@@ -221,6 +221,30 @@ Test(bwe_parts, queue_is_the_delay_above_the_least)
     cr_assert_eq(bwe_queue_us(&q), 0);
 }
 
+Test(bwe_parts, queue_surges_when_the_link_narrows_at_once)
+{
+    static const struct {
+        const char *what;
+        int owd_ms[8];
+        bool want; /* at the end or before */
+    } rows[] = {
+        {"steady", {50, 51, 50, 52, 50, 51, 50, 50}, false},
+        {"two groups late", {50, 50, 50, 150, 170, 50, 50, 50}, false},
+        {"a longer path", {50, 50, 180, 181, 180, 182, 180, 181}, false},
+        {"much narrower", {50, 50, 90, 130, 170, 210, 250, 290}, true},
+        {"a little narrower: the trend's business", {50, 55, 60, 65, 70, 75, 80, 85}, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe_queue q = {0};
+        bool surged = false;
+        for (int k = 0; k < 8; k++) {
+            bwe_queue_add(&q, rows[i].owd_ms[k] * MS, k * 30 * MS);
+            surged |= bwe_queue_surges(&q);
+        }
+        cr_assert_eq(surged, rows[i].want, "%s", rows[i].what);
+    }
+}
+
 Test(bwe_parts, acked_is_the_rate_of_arrival)
 {
     struct bwe_acked a;
@@ -228,29 +252,85 @@ Test(bwe_parts, acked_is_the_rate_of_arrival)
     cr_assert_eq(bwe_acked_recent_bps(&a), 0);
     int64_t at = 7000 * MS;
     for (int i = 0; i < 400; i++, at += 5 * MS) { // 1000 bytes each 5 ms: 1.6 Mbps
-        bwe_acked_add(&a, at, 1000);
+        bwe_acked_add(&a, at, at, 1000);
     }
     cr_assert_float_eq((double)bwe_acked_recent_bps(&a), 1600000, 120000);
     cr_assert_float_eq((double)a.smooth_bps, 1600000, 120000);
     for (int i = 0; i < 40; i++, at += 10 * MS) { // the recent rate falls at once
-        bwe_acked_add(&a, at, 500);
+        bwe_acked_add(&a, at, at, 500);
     }
     cr_assert_float_eq((double)bwe_acked_recent_bps(&a), 400000, 50000);
     bwe_acked_hole(&a); // neither a hole in the feedback nor an outage reads as a low rate
     at += 300 * MS;
     for (int i = 0; i < 40; i++, at += 10 * MS) {
-        bwe_acked_add(&a, at, 500);
+        bwe_acked_add(&a, at, at, 500);
         uint32_t bps = bwe_acked_recent_bps(&a);
         cr_assert(bps == 0 || (bps > 340000 && bps < 460000), "%d: %u", i, bps);
     }
     at += 900 * MS;
     for (int i = 0; i < 40; i++, at += 10 * MS) {
-        bwe_acked_add(&a, at, 500);
+        bwe_acked_add(&a, at, at, 500);
         uint32_t bps = bwe_acked_recent_bps(&a);
         cr_assert(bps == 0 || (bps > 340000 && bps < 460000), "%d: %u", i, bps);
     }
-    bwe_acked_add(&a, at - 900 * MS, 60000); // older than all bins
+    bwe_acked_add(&a, at - 900 * MS, at - 900 * MS, 60000); // older than all bins
     cr_assert_float_eq((double)bwe_acked_recent_bps(&a), 400000, 60000);
+}
+
+Test(bwe_parts, acked_tells_how_much_the_link_stretches_what_is_sent)
+{
+    static const struct {
+        int sent_ms; /* between packets */
+        int arrived_ms;
+        unsigned want_q8;
+    } rows[] = {{10, 10, 256}, {10, 20, 512}, {20, 10, 128}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe_acked a;
+        bwe_acked_reset(&a);
+        cr_assert_eq(bwe_acked_stretch_q8(&a), 256);
+        for (int k = 0; k < 100; k++) {
+            /* the low 32 bits of the time wrap meanwhile */
+            bwe_acked_add(&a, (1LL << 32) - 500 * MS + k * rows[i].sent_ms * MS,
+                          5000 * MS + k * rows[i].arrived_ms * MS, 500);
+        }
+        cr_assert_float_eq((double)bwe_acked_stretch_q8(&a), rows[i].want_q8, rows[i].want_q8 * .2,
+                           "%zu: %u", i, bwe_acked_stretch_q8(&a));
+    }
+}
+
+Test(bwe_parts, bursts_show_whether_there_is_room)
+{
+    static const struct {
+        const char *what;
+        int burst_kbps; /* at which frames of 4 packets are sent, 30 a second */
+        int link_kbps;
+        int jitter_us;
+        enum bwe_burst_verdict want; /* with an estimate of 1000 kbps */
+    } rows[] = {
+        {"full", 2500, 1000, 0, BWE_BURST_CLOSED},
+        {"full, jitter", 2500, 1000, 5000, BWE_BURST_CLOSED},
+        {"room", 2500, 2000, 0, BWE_BURST_OPEN},
+        {"room, jitter", 2500, 2500, 5000, BWE_BURST_OPEN},
+        {"much room, sent at once", 50000, 9000, 0, BWE_BURST_OPEN},
+        {"sent too slowly to tell", 1300, 9000, 0, BWE_BURST_MUTE},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe_burst b = {0};
+        uint64_t rng = 9;
+        double free_us = 0;
+        int64_t last = 0;
+        for (int t = 0; t < 60 * 4; t++) {
+            int64_t sent = t / 4 * 33333 + t % 4 * 8000000LL / rows[i].burst_kbps;
+            free_us = MAX(free_us, (double)sent) + 8e6 / rows[i].link_kbps;
+            int64_t at = (int64_t)free_us + 40 * MS;
+            at += rows[i].jitter_us ? exact_random(&rng, (uint32_t)rows[i].jitter_us) : 0;
+            last = MAX(last, at);
+            bwe_burst_add(&b, sent, last, 1000, 1000000);
+        }
+        cr_assert_eq(b.verdict, rows[i].want, "%s: %d", rows[i].what, b.verdict);
+        bwe_burst_add(&b, 9 * US_PER_S, 9 * US_PER_S, 1000, 1000000);
+        cr_assert_eq(b.verdict, BWE_BURST_MUTE, "%s: it does not last", rows[i].what);
+    }
 }
 
 Test(bwe_parts, aimd_cuts_below_what_arrives_and_grows_by_8_percent)
@@ -459,11 +539,13 @@ Test(bwe_parts, probe_rises_in_steps_to_what_is_wanted)
     cr_assert_float_eq((double)c.rate_bps, 6000000, 100000, "then 6 x: %u", c.rate_bps);
     got = probe_over(&p, &c, 150, 4e6, 0);
     cr_assert_float_eq((double)got, 3800000, 100000, "95 %% of the link: %u", got);
-    cr_assert_not(poll_at(&p, 400, got, &c), "the next choice costs less than is known");
-    bwe_probe_wish(&p, 4000000, 8000000, 400 * MS);
-    cr_assert_not(poll_at(&p, 500, got, &c), "it failed: not at once");
+    cr_assert_not(poll_at(&p, 400, got, &c), "the link was full: not at once");
+    bwe_probe_wish(&p, 0, 3000000, 400 * MS);
+    cr_assert_not(poll_at(&p, 3000, got, &c), "nothing better is wanted");
+    bwe_probe_wish(&p, 3500000, 3500000, 3000 * MS);
     cr_assert(poll_at(&p, 3000, got, &c));
-    cr_assert_eq(c.rate_bps, 4600000, "1.15 x the next: %u", c.rate_bps);
+    cr_assert_eq(c.rate_bps, 4025000, "1.15 x the next: %u", c.rate_bps);
+    cr_assert_float_eq((double)c.bytes, 30000, 3000, "a small step lasts 60 ms: %u", c.bytes);
     got = probe_over(&p, &c, 3000, 10e6, .2);
     cr_assert(got > 2500000 && got < 4600000, "loss lowers the result: %u", got);
 }
