@@ -97,6 +97,14 @@ struct conf {
         bool video_orientation;  /* negotiate urn:3gpp:video-orientation with publishers */
     } media;
     struct {
+        bool enabled;
+        int max_message_bytes; /* told as a=max-message-size, enforced by closing the channel */
+        int buffer_bytes;      /* of memory for what waits for one slow reader */
+        int messages_per_s;    /* of one sender; SCTP holds it up */
+        int max_kbps;          /* the same, by volume */
+        int channels_max;      /* that one client may have open */
+    } data;
+    struct {
         int max_sessions;
         int max_half_open;    /* sessions without DTLS; the oldest gives way (SEC-76) */
         int ice_timeout_ms;   /* POST without STUN */

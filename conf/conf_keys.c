@@ -88,6 +88,17 @@ const struct conf_key conf_keys[] = {
     BOOL(media, video_orientation, "false",
         "negotiate urn:3gpp:video-orientation; off, since viewers without it see turned pictures"),
 
+    BOOL(data, enabled, "true", "answer data channels; off: m=application gets port 0"),
+    INT(data, max_message_bytes, 1024, 1 << 20, "65536",
+        "largest message of a data channel; a channel that sends a larger one is closed"),
+    INT(data, buffer_bytes, 262144, 1 << 26, "1000000",
+        "memory for what waits for one slow reader; beyond it lossy messages are dropped and other channels closed"),
+    INT(data, messages_per_s, 1, 100000, "2000",
+        "messages a second that one client may send; it is held up, nothing is lost"),
+    INT(data, max_kbps, 64, 1000000, "16000",
+        "kilobits a second that one client may send on data channels; it is held up, nothing is lost"),
+    INT(data, channels_max, 1, 200, "64", "data channels that one client may have open"),
+
     INT(limits, max_sessions, 1, 1000000, "20000", "sessions at a time"),
     INT(limits, max_half_open, 1, 1000000, "1000",
         "sessions that have not finished DTLS; the oldest gives way"),

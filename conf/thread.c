@@ -22,6 +22,9 @@ void thread_become(enum thread_kind kind, int index)
     case THREAD_MEDIA:
         snprintf(name, sizeof(name), "media-%u", (unsigned)index % 10000);
         break;
+    case THREAD_DATA:
+        snprintf(name, sizeof(name), "data");
+        break;
     case THREAD_OTHER:
         snprintf(name, sizeof(name), "other-%u", (unsigned)index % 10000);
         break;
@@ -42,6 +45,11 @@ int thread_index_now(void)
 void thread_assert_main(void)
 {
     assert(kind_now == THREAD_MAIN);
+}
+
+void thread_assert_data(void)
+{
+    assert(kind_now == THREAD_DATA);
 }
 
 void thread_assert_media(void)

@@ -26,6 +26,7 @@ enum thread_kind {
     THREAD_OTHER,
     THREAD_MAIN,
     THREAD_MEDIA,
+    THREAD_DATA, /* SCTP and what travels on data channels */
 };
 
 /* Says what the calling thread is; index: worker number. Also names it for ps and gdb ("media-0");
@@ -37,6 +38,7 @@ enum thread_kind thread_kind_now(void);
 int thread_index_now(void);
 /* Abort when the calling thread is not what the function expects. */
 void thread_assert_main(void) THREAD_ATTR(assert_capability(thread_role_main));
+void thread_assert_data(void);
 void thread_assert_media(void) THREAD_ATTR(assert_capability(thread_role_media));
 
 #endif

@@ -68,6 +68,10 @@ void api_event_fini(struct api_event *e)
         e->u.levels.levels = NULL;
         e->u.levels.n = 0;
         break;
+    case API_EV_DATA:
+        free(e->u.data);
+        e->u.data = NULL;
+        break;
     case API_EV_UP:
     case API_EV_TRACKS:
     case API_EV_LIVE:

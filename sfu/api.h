@@ -24,6 +24,8 @@
 #define API_RID_MAX    32
 #define API_CNAME_MAX  32
 #define API_FMTP_MAX   160
+#define API_SCTP_PORT  5000 /* ours, in every answer */
+#define API_NAME_MAX   65   /* of a room or participant, with terminator */
 
 enum api_role {
     API_PUBLISH,
@@ -65,6 +67,17 @@ enum api_quirk {
     API_QUIRK_ONE_SPATIAL = 1 << 2, /* viewer: stalls on AV1 with more than one spatial layer */
 };
 
+/* The data channel section of a session, and who it is to others there. */
+struct api_data {
+    bool on;                    /* an m=application section was accepted */
+    uint8_t index;              /* m-line index in the SDP */
+    char mid[API_MID_MAX];      /* "" = none */
+    uint16_t port;              /* the peer's a=sctp-port */
+    uint32_t max_message_bytes; /* the peer's a=max-message-size; 0: any */
+    char room[API_NAME_MAX];    /* messages go to sessions of the same room */
+    char name[API_NAME_MAX];    /* what others are told as their sender; URL-safe characters */
+};
+
 /* All that a worker needs to serve a session. */
 struct api_session {
     uint64_t id;
@@ -77,6 +90,7 @@ struct api_session {
                                   video (RTP-13) */
     uint32_t max_kbps;         /* publish: cap */
     uint32_t quirks;           /* enum api_quirk */
+    struct api_data data;
     uint8_t n_mlines;
     struct api_mline mlines[]; /* accepted audio and video sections only */
 };
@@ -183,12 +197,30 @@ enum api_ev_kind {
                       were so the last time are left out */
     API_EV_TRACKS, /* publisher: a kind has begun or ceased to flow; at first all count as flowing
                     */
+    API_EV_DATA,   /* something happened on a session's control channel (API_CONTROL_LABEL) */
 };
 
 /* One stream in API_EV_LEVELS. */
 struct api_level {
     uint64_t stream;
     struct speaker_window window;
+};
+
+/* The data channel between a client and the server itself; messages on all others go to the room.
+ */
+#define API_CONTROL_LABEL "sluice"
+
+enum api_data_kind {
+    API_DATA_OPENED, /* the client has opened it: plane_data_send reaches it from now on */
+    API_DATA_MESSAGE,
+    API_DATA_CLOSED,
+};
+
+struct api_data_event {
+    enum api_data_kind kind;
+    bool binary;
+    size_t len;
+    char bytes[]; /* len, and a terminator; may hold zeros */
 };
 
 /* One session's numbers at one moment. */
@@ -210,6 +242,13 @@ struct api_track_stats {
     uint16_t width, height; /* 0 = not known */
 };
 
+/* Data channels of a session, seen from the server. */
+struct api_data_stats {
+    uint32_t channels; /* open now, both the client's and those made for its room's senders */
+    uint64_t messages_in, bytes_in, messages_out, bytes_out;
+    uint64_t dropped; /* messages that it was too slow for */
+};
+
 struct api_session_stats {
     uint64_t id;
     enum api_role role;
@@ -224,6 +263,8 @@ struct api_session_stats {
     int64_t idle_us;       /* since the last authenticated packet */
     uint32_t rtt_us;       /* from RTCP; 0 = not known */
     uint32_t estimate_bps; /* play: REMB of the viewer, 0 = none */
+    bool has_data;         /* data channels were negotiated */
+    struct api_data_stats data;
     uint8_t n_tracks;
     struct api_track_stats tracks[]; /* publish: one per layer */
 };
@@ -255,6 +296,7 @@ struct api_event {
             enum srtp_profile profile;
             int64_t took_us; /* since SESSION_ADD */
         } up;
+        struct api_data_event *data; /* owned by the message */
     } u;
 };
 
@@ -292,6 +334,12 @@ int plane_post(struct plane *p, int worker, struct api_cmd *cmd) MUST_CHECK;
 int plane_sessions(const struct plane *p, int worker);
 /* True while every worker's loop turned within the last 2 s. */
 bool plane_alive(const struct plane *p);
+/* Sends a message on the control channel of a session, or of all sessions of a room when session is
+ * 0. What cannot be sent is lost: nothing is told by a client that has not opened the channel, and
+ * the channel of one that does not read is closed (it opens it again). Returns 0, -ENOBUFS when the
+ * mailbox is full, -EMSGSIZE, -ENOMEM, -ENOTSUP when data channels are off. MAIN. */
+int plane_data_send(struct plane *p, uint64_t session, const char *room, const char *text,
+                    size_t len) MUST_CHECK;
 /* Closes all sessions with close_notify, waits for the workers, frees. MAIN. */
 void plane_stop(struct plane *p);
 
@@ -335,6 +383,24 @@ void plane_stop(struct plane *p);
     X(drop_ring, "packets lost because another worker's ring was full")                            \
     X(drop_viewer_media, "media sent by viewers")                                                  \
     X(drop_link, "datagrams refused by a link: the sum of its reasons")                            \
+    X(drop_sctp_form, "SCTP packets that are malformed")                                           \
+    X(drop_sctp_chunk, "SCTP packets with chunks or parameters that data channels do not need")    \
+    X(drop_sctp_init, "SCTP INITs that come too often, or after the association is up")            \
+    X(drop_sctp_ring, "SCTP packets lost because a ring was full")                                 \
+    X(drop_sctp_unknown, "SCTP packets of sessions that have ended")                               \
+    X(data_associations, "SCTP associations that came up")                                         \
+    X(data_channels, "data channels opened by clients")                                            \
+    X(data_channels_refused, "data channels refused: malformed, wrong stream, or too many")        \
+    X(data_messages_in, "messages received on data channels")                                      \
+    X(data_bytes_in, "bytes of messages received on data channels")                                \
+    X(data_messages_out, "messages sent on data channels")                                         \
+    X(data_bytes_out, "bytes of messages sent on data channels")                                   \
+    X(data_stray, "messages on streams that no channel was opened on")                             \
+    X(data_too_long, "messages above data.max_message_bytes, whose channel was closed, and "       \
+                     "messages above what their reader takes")                                     \
+    X(data_slow_dropped, "messages of lossy channels not sent to a reader that was too slow")      \
+    X(data_slow_closed, "reliable channels closed because their reader was too slow")              \
+    X(data_throttled, "times a sender was held up by data.messages_per_s or data.max_kbps")        \
     X(keyframes, "key frames received")                                                            \
     X(sessions_added, "sessions created")                                                          \
     X(sessions_ended, "sessions ended")                                                            \

@@ -200,6 +200,9 @@ void peer_end(struct peer *p, enum api_reason reason, const char *detail, struct
     if (p->link) {
         count_drops(p);
     }
+    if (p->data_open) {
+        r->p.ports.data_close(p->id, r->p.ports.ctx);
+    }
     unlink_peer(p);
     ingest_free(p->ingest);
     free(p->subs);
@@ -238,7 +241,17 @@ void peer_on_up(struct peer *p, struct seal *seal, int64_t now_us)
         addr_format(&p->path.remote, true, ev.u.up.remote);
     }
     r->p.ports.event(&ev, r->p.ports.ctx);
+    if (p->session->data.on && r->p.ports.data_open) {
+        p->data_open = true;
+        r->p.ports.data_open(p->session, r->p.ports.ctx);
+    }
     router_owe(r, p);
+}
+
+/* A publisher is heard by its media; one with nothing but data channels never sends any. */
+static bool owes_media(const struct peer *p)
+{
+    return p->ingest && p->session->n_mlines > 0;
 }
 
 /* An event that says no more than its kind. */
@@ -284,7 +297,7 @@ void peer_drain_link(struct peer *p, int64_t now_us)
     int64_t heard = link_last_heard(p->link);
     if (heard > p->heard_us) {
         p->heard_us = heard;
-        if (p->silent && !p->ingest) { /* a publisher comes back with its media */
+        if (p->silent && !owes_media(p)) { /* a publisher comes back with its media */
             p->silent = false;
             tell(p, API_EV_LIVE);
         }
@@ -356,7 +369,7 @@ bool peer_check(struct peer *p, int64_t now_us)
         link_on_timer(p->link, now_us);
         peer_drain_link(p, now_us);
     }
-    if (p->ingest && !p->live &&
+    if (owes_media(p) && !p->live &&
         now_us - p->up_us > (int64_t)c->limits.media_timeout_ms * US_PER_MS) {
         link_close(p->link); /* the next fill sends the close_notify, the next check ends p */
         p->timed_out = true;

@@ -40,7 +40,9 @@ struct peer {
     unsigned flows; /* publisher: bit k: media of kind k flows, as MAIN was told */
     bool silent;
     bool ending;
-    bool timed_out; /* ending for want of media */
+    bool timed_out;                   /* ending for want of media */
+    bool data_open;                   /* the DATA thread knows the session */
+    struct api_data_stats data_stats; /* as the DATA thread told last */
     int64_t created_us, up_us, heard_us;
     uint32_t estimate_bps;  /* viewer's REMB */
     uint64_t addr_keys[8];  /* keys in router->addrs, to take out at the end */

@@ -74,6 +74,8 @@ struct api_session_stats *peer_stats(const struct peer *p, int64_t now_us)
     st->age_us = now_us - p->created_us;
     st->idle_us = p->heard_us ? now_us - p->heard_us : now_us - p->created_us;
     st->estimate_bps = p->estimate_bps;
+    st->has_data = p->session->data.on;
+    st->data = p->data_stats;
     st->n_tracks = (uint8_t)n;
     for (unsigned i = 0; i < n; i++) {
         if (p->ingest) {

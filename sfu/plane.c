@@ -10,6 +10,7 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/thread.h"
+#include "sfu/data_loop.h"
 #include "sfu/worker.h"
 
 #define EVENTS_MAX 65536
@@ -59,6 +60,24 @@ static int probe(struct plane *p, const char **ret_what)
     return err;
 }
 
+/* On the DATA thread. */
+static void wake_worker(int worker, void *ctx)
+{
+    struct plane *p = ctx;
+    uv_async_send(&p->all.w[worker].wake);
+}
+
+static int make_data(struct plane *p, const char **ret_what)
+{
+    const struct data_loop_params dp = {.conf = p->all.conf,
+                                        .n_workers = p->all.n,
+                                        .to_main = &p->events,
+                                        .wake = wake_worker,
+                                        .ctx = p};
+    *ret_what = "the SCTP stack does not start";
+    return p->all.conf->data.enabled ? data_loop_new(&dp, &p->all.data) : 0;
+}
+
 static int start_workers(struct plane *p, const char **ret_what)
 {
     int n = p->all.conf->media.workers ? p->all.conf->media.workers : cores();
@@ -75,21 +94,24 @@ static int start_workers(struct plane *p, const char **ret_what)
         p->all.n = 0;
         return -ENOMEM;
     }
+    int err = make_data(p, ret_what);
+    if (err) {
+        p->all.n = 0;
+        return err;
+    }
     for (int i = 0; i < p->all.n; i++) {
-        int err = worker_init(&p->all.w[i], &p->all, i, ret_what);
+        err = worker_init(&p->all.w[i], &p->all, i, ret_what);
         if (err) {
             p->all.n = i + 1;
             return err;
         }
     }
-    for (int i = 0; i < p->all.n; i++) {
-        int err = worker_start(&p->all.w[i]);
-        if (err) {
-            *ret_what = "cannot start a thread";
-            return err;
-        }
+    *ret_what = "cannot start a thread";
+    err = p->all.data ? data_loop_start(p->all.data) : 0;
+    for (int i = 0; !err && i < p->all.n; i++) {
+        err = worker_start(&p->all.w[i]);
     }
-    return 0;
+    return err;
 }
 
 int plane_start(const struct plane_params *params, struct plane **ret, const char **ret_what)
@@ -168,6 +190,15 @@ void plane_counters(const struct plane *p, struct api_counters *ret)
         }
         pthread_mutex_unlock(&w->counters_lock);
     }
+    if (p->all.data) {
+        data_loop_add_counters(p->all.data, ret);
+    }
+}
+
+int plane_data_send(struct plane *p, uint64_t session, const char *room, const char *text,
+                    size_t len)
+{
+    return p->all.data ? data_loop_send(p->all.data, session, room, text, len) : -ENOTSUP;
 }
 
 static void on_wake_closed(uv_handle_t *handle)
@@ -177,6 +208,9 @@ static void on_wake_closed(uv_handle_t *handle)
 
 void plane_stop(struct plane *p)
 {
+    if (p->all.data) {
+        data_loop_stop(p->all.data); /* first: it wakes workers */
+    }
     for (int i = 0; i < p->all.n; i++) {
         if (p->all.w[i].thread) {
             atomic_store(&p->all.w[i].stop_asked, true);
@@ -192,6 +226,7 @@ void plane_stop(struct plane *p)
     for (int i = 0; i < p->all.n; i++) {
         worker_fini(&p->all.w[i]);
     }
+    data_loop_free(p->all.data);
     take_events(p);
     free(p->all.w);
     owner_free(p->all.owners);

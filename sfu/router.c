@@ -319,6 +319,25 @@ void router_on_cmd(struct router *r, struct api_cmd *cmd, int64_t now_us)
 
 /* ---- datagrams and rings ---- */
 
+/* SCTP packets go to the DATA thread as they come. */
+static void on_data(struct router *r, struct peer *p, uint8_t *data, size_t len, int64_t now_us)
+{
+    do {
+        if (p->data_open) {
+            r->p.ports.data_packet(p->id, data, len, r->p.ports.ctx);
+        }
+    } while (link_next_data(p->link, now_us, &data, &len));
+}
+
+void router_send_data(struct router *r, uint64_t session, const uint8_t *pkt, size_t len)
+{
+    struct peer *p = router_peer(r, session);
+    if (p && p->link && link_send_data(p->link, pkt, len) == 0) {
+        p->owes_link = true;
+        router_owe(r, p);
+    }
+}
+
 void router_on_datagram(struct router *r, struct peer *p, const struct path *from, uint8_t *buf,
                         size_t len, int64_t now_us)
 {
@@ -334,6 +353,9 @@ void router_on_datagram(struct router *r, struct peer *p, const struct path *fro
         router_on_rtcp(r, p, data, data_len, now_us);
         break;
     case LINK_IN_DATA:
+        on_data(r, p, data, data_len, now_us);
+        peer_drain_link(p, now_us);
+        break;
     case LINK_IN_NOTHING:
         peer_drain_link(p, now_us);
         break;

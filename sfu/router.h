@@ -26,6 +26,11 @@ struct conf;
 struct router_ports {
     void (*event)(struct api_event *ev, void *ctx);
     void (*command)(int worker, struct api_cmd *cmd, void *ctx);
+    /* Data channels; all NULL when they are off. A session that negotiated them is up; an SCTP
+     * packet came from its peer; it has ended. */
+    void (*data_open)(const struct api_session *s, void *ctx);
+    void (*data_packet)(uint64_t session, const uint8_t *pkt, size_t len, void *ctx);
+    void (*data_close)(uint64_t session, void *ctx);
     void *ctx;
 };
 
@@ -90,6 +95,8 @@ void router_end_some(struct router *r, enum api_reason reason, struct tx_batch *
 void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, int64_t now_us);
 void router_on_rtcp(struct router *r, struct peer *p, const uint8_t *pkt, size_t len,
                     int64_t now_us);
+/* An SCTP packet for the peer of a session. */
+void router_send_data(struct router *r, uint64_t session, const uint8_t *pkt, size_t len);
 /* Everything that waits in the ring from another worker. datagrams for our peers included. */
 void router_on_ring(struct router *r, struct ring *from, int64_t now_us);
 /* Puts a foreign datagram into its owner's ring. */

@@ -13,6 +13,7 @@
 #include "conf/log.h"
 #include "conf/thread.h"
 #include "rtp/demux.h"
+#include "sfu/data_loop.h"
 #include "sfu/ring.h"
 
 #define INBOX_MESSAGES 65536
@@ -21,6 +22,7 @@
  * under load. */
 #define RX_BATCHES   4
 #define IDLE_TICK_MS 500
+#define DATA_AT_ONCE 8 /* SCTP packets between two flushes */
 /* Looks in the longest wait for the rest of a frame. */
 #define NAPS 4
 /* At the end a full socket is waited for, so that close_notify leaves. */
@@ -44,6 +46,30 @@ static void port_command(int worker, struct api_cmd *cmd, void *ctx)
     if (mailbox_post(&w->all->w[worker].inbox, cmd)) {
         api_cmd_fini(cmd);
     }
+}
+
+static void port_data_open(const struct api_session *s, void *ctx)
+{
+    struct worker *w = ctx;
+    const struct data_open o = {.id = s->id,
+                                .worker = w->index,
+                                .client_even = s->link.role == DTLS_SERVER,
+                                .data = s->data};
+    data_loop_open(w->all->data, &o);
+}
+
+static void port_data_packet(uint64_t session, const uint8_t *pkt, size_t len, void *ctx)
+{
+    struct worker *w = ctx;
+    if (!data_loop_put(w->all->data, w->index, session, pkt, len)) {
+        w->router.n.drop_sctp_ring++;
+    }
+}
+
+static void port_data_close(uint64_t session, void *ctx)
+{
+    struct worker *w = ctx;
+    data_loop_close(w->all->data, session);
 }
 
 /* ---- sending ---- */
@@ -123,6 +149,35 @@ void worker_flush(struct worker *w, int64_t now_us)
     }
     w->router.congested = false;
     watch_udp(w, UV_READABLE);
+}
+
+/* What the DATA thread wants sent. It waits in its ring while the socket is full; few at a time,
+ * since a link holds only so many. */
+static void take_data(struct worker *w, int64_t now_us)
+{
+    struct data_loop *data = w->all->data;
+    unsigned n = 0;
+    const struct data_record *rec;
+    while (data && !w->router.congested && (rec = data_loop_peek(data, w->index))) {
+        struct peer *p = router_peer(&w->router, rec->session);
+        switch (rec->kind) {
+        case DATA_RECORD_PACKET:
+            router_send_data(&w->router, rec->session, rec->bytes, rec->len);
+            break;
+        case DATA_RECORD_STATS:
+            if (p) {
+                memcpy(&p->data_stats, rec->bytes, sizeof(p->data_stats));
+            }
+            break;
+        }
+        data_loop_pop(data, w->index);
+        if (++n % DATA_AT_ONCE == 0) {
+            worker_flush(w, now_us);
+        }
+    }
+    if (n % DATA_AT_ONCE) {
+        worker_flush(w, now_us);
+    }
 }
 
 /* ---- receiving ---- */
@@ -299,6 +354,7 @@ static void on_udp(uv_poll_t *handle, int status, int events)
         now_us = gather(w, now_us);
     }
     worker_flush(w, now_us);
+    take_data(w, now_us);
 }
 
 static void on_wake(uv_async_t *handle)
@@ -314,6 +370,7 @@ static void on_wake(uv_async_t *handle)
     }
     if (!w->stopping) {
         worker_flush(w, now_us);
+        take_data(w, now_us);
     }
 }
 
@@ -344,6 +401,7 @@ static void on_timer(uv_timer_t *handle)
         atomic_store_explicit(&w->sessions, (int)w->router.n_peers, memory_order_relaxed);
     }
     worker_flush(w, now_us);
+    take_data(w, now_us);
 }
 
 static void *worker_main(void *arg)
@@ -365,6 +423,11 @@ static int init_router(struct worker *w)
         .ports = {.event = port_event, .command = port_command, .ctx = w},
         .to_worker = w->to,
     };
+    if (w->all->data) {
+        p.ports.data_open = port_data_open;
+        p.ports.data_packet = port_data_packet;
+        p.ports.data_close = port_data_close;
+    }
     if (getrandom(&p.seed, sizeof(p.seed), 0) != sizeof(p.seed)) {
         return -EIO;
     }

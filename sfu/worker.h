@@ -15,6 +15,7 @@
 
 struct worker;
 struct tcp_conn;
+struct data_loop;
 
 /* What all workers of a process share. */
 struct workers {
@@ -22,6 +23,7 @@ struct workers {
     struct worker *w;
     struct mailbox *to_main; /* struct api_event */
     struct owner_table *owners;
+    struct data_loop *data; /* NULL: data channels are off */
     const struct conf *conf;
     struct addr media_addr; /* bound by every worker */
 };

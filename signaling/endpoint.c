@@ -187,6 +187,8 @@ void endpoint_fill_params(const struct signaling *s, struct negotiate_params *p)
     /* Browsers decode H.264 levels and profiles beside the one they name (standards 4a.10). */
     p->h264_relaxed = true;
     p->max_kbps = (uint32_t)c->media.max_publisher_kbps;
+    p->data = c->data.enabled;
+    p->data_max_message_bytes = (uint32_t)c->data.max_message_bytes;
 }
 
 static void fill_session(const struct endpoint *e, const struct stream *st,
@@ -198,6 +200,13 @@ static void fill_session(const struct endpoint *e, const struct stream *st,
     p->stream = st->id;
     snprintf(p->label, sizeof(p->label), "%.*s", (int)sizeof(p->label) - 1, e->r->label);
     entropy_text(p->cname, 16);
+    snprintf(p->data_room, sizeof(p->data_room), "%s", e->room);
+    if (e->r->role == API_PUBLISH) {
+        snprintf(p->data_name, sizeof(p->data_name), "%s", e->participant);
+    } else {
+        /* No participant can be called so: names begin with a letter or digit. */
+        snprintf(p->data_name, sizeof(p->data_name), "~%llu", (unsigned long long)e->r->id);
+    }
     p->ssrc_seed = (uint32_t)entropy_u64();
 }
 
@@ -222,6 +231,9 @@ static int remember(struct resource *r, const struct negotiate_result *out)
     if (session->n_mlines > 0) {
         snprintf(r->tag_mid, sizeof(r->tag_mid), "%s", session->mlines[0].mid);
         r->tag_kind = session->mlines[0].kind;
+    } else {
+        snprintf(r->tag_mid, sizeof(r->tag_mid), "%s", session->data.mid);
+        r->tag_data = true;
     }
     name_codecs(r, session);
     return resource_set_mids(r, out->answer);

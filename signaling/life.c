@@ -187,6 +187,7 @@ void life_on_event(struct signaling *s, const struct api_event *ev)
     case API_EV_STATS:
     case API_EV_LEVELS:
     case API_EV_TRACKS:
+    case API_EV_DATA:
         break;
     }
 }

@@ -143,7 +143,7 @@ static int check_directions(const struct negotiate_plan *plan)
         }
         n_media++;
     }
-    if (n_media == 0) {
+    if (n_media == 0 && plan->data < 0) {
         return negotiate_refuse(plan->why, 422, "no-codec",
                                 "The offer has no open audio or video m-line; at least one is "
                                 "needed."); /* DC-05 */
@@ -151,8 +151,27 @@ static int check_directions(const struct negotiate_plan *plan)
     return 0;
 }
 
+/* One SCTP association: the first section of the kind that browsers offer, in the BUNDLE like all
+ * else. Others, and the old form with a=sctpmap (DC-02), are answered with port 0. */
+static int find_data(const struct negotiate_plan *plan)
+{
+    const struct sdp *o = plan->offer;
+    for (unsigned i = 0; i < o->n_media && plan->p->data; i++) {
+        const struct sdp_media *m = o->media[i];
+        bool proto =
+            strcmp(m->proto, "UDP/DTLS/SCTP") == 0 || strcmp(m->proto, "TCP/DTLS/SCTP") == 0;
+        if (m->kind == SDP_APPLICATION && !is_rejected(m) && proto && m->sctp_port != 0 &&
+            strcmp(m->first_format, "webrtc-datachannel") == 0 &&
+            (m->in_bundle || o->n_media == 1)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
 int negotiate_begin(struct negotiate_plan *plan)
 {
+    plan->data = find_data(plan);
     int err = check_bundle(plan);
     err = err ? err : check_directions(plan);
     return err ? err : check_payload_types(plan);
@@ -205,8 +224,11 @@ static unsigned choose_tag(const struct negotiate_plan *plan)
                 return plan->accepted[k];
             }
         }
+        if (plan->data >= 0 && strcmp(o->media[plan->data]->mid, o->bundle[i]) == 0) {
+            return (unsigned)plan->data;
+        }
     }
-    return plan->accepted[0];
+    return plan->n_accepted ? plan->accepted[0] : (unsigned)plan->data;
 }
 
 /* Where transport attributes are looked for, in this order: the tagged section, the session level,
@@ -313,6 +335,22 @@ static void drop_clashing_extensions(struct api_session *s)
     }
 }
 
+static void fill_data(const struct negotiate_plan *plan, struct api_session *s)
+{
+    if (plan->data < 0) {
+        return;
+    }
+    const struct sdp_media *m = plan->offer->media[plan->data];
+    s->link.data_channel = true;
+    s->data.on = true;
+    s->data.index = (uint8_t)plan->data;
+    s->data.port = m->sctp_port;
+    s->data.max_message_bytes = m->max_message_bytes;
+    snprintf(s->data.mid, sizeof(s->data.mid), "%s", m->mid);
+    snprintf(s->data.room, sizeof(s->data.room), "%s", plan->p->data_room);
+    snprintf(s->data.name, sizeof(s->data.name), "%s", plan->p->data_name);
+}
+
 int negotiate_build(struct negotiate_plan *plan)
 {
     struct link_params link = {0};
@@ -337,6 +375,7 @@ int negotiate_build(struct negotiate_plan *plan)
     s->max_kbps = p->max_kbps;
     snprintf(s->label, sizeof(s->label), "%s", p->label);
     snprintf(s->cname, sizeof(s->cname), "%s", p->cname);
+    fill_data(plan, s);
     s->n_mlines = (uint8_t)plan->n_accepted;
     for (unsigned i = 0; i < plan->n_accepted; i++) {
         const struct sdp_media *m = plan->offer->media[plan->accepted[i]];
@@ -367,14 +406,19 @@ int negotiate_finish(struct negotiate_plan *plan, struct negotiate_result *ret)
 /* ---- restart ---- */
 
 char *negotiate_restart_fragment(const struct negotiate_params *p, const char *mid,
-                                 enum media_kind kind)
+                                 enum media_kind kind, bool data)
 {
     struct sdp_write w = {0};
     sdp_write_fmt(&w, "a=ice-lite\r\na=ice-options:trickle ice2\r\n");
     if (mid[0]) {
         sdp_write_fmt(&w, "a=group:BUNDLE %s\r\n", mid);
     }
-    sdp_write_fmt(&w, "m=%s 9 UDP/TLS/RTP/SAVPF 0\r\n", kind == MEDIA_AUDIO ? "audio" : "video");
+    if (data) {
+        sdp_write_fmt(&w, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n");
+    } else {
+        sdp_write_fmt(&w, "m=%s 9 UDP/TLS/RTP/SAVPF 0\r\n",
+                      kind == MEDIA_AUDIO ? "audio" : "video");
+    }
     if (mid[0]) {
         sdp_write_fmt(&w, "a=mid:%s\r\n", mid);
     }

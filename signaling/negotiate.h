@@ -47,6 +47,10 @@ struct negotiate_params {
     uint32_t
         ssrc_seed; /* play: random; SSRCs are derived from it, collision-free within the session */
     uint32_t max_kbps;
+    bool data;                       /* accept a data channel section */
+    uint32_t data_max_message_bytes; /* told as a=max-message-size */
+    char data_room[API_NAME_MAX];    /* whom messages reach */
+    char data_name[API_NAME_MAX];    /* who sends them */
 };
 
 /* What a stream carries, as its publisher's answer said: the input for answering viewers. */
@@ -62,7 +66,8 @@ struct negotiate_result {
     struct negotiate_source source; /* publish: what this publisher brings */
 };
 
-/* WHIP. Returns 0; -EPROTO with *ret_why filled; -ENOMEM. */
+/* WHIP. Returns 0; -EPROTO with *ret_why filled; -ENOMEM. An offer of nothing but a data channel is
+ * taken where data channels are on. */
 int negotiate_publish(const struct sdp *offer, const struct negotiate_params *p,
                       struct negotiate_result *ret, struct negotiate_refusal *ret_why) MUST_CHECK;
 /* WHEP. Sections beyond the first of each kind are answered with port 0. Same returns. */
@@ -71,9 +76,9 @@ int negotiate_play(const struct sdp *offer, const struct negotiate_params *p,
                    struct negotiate_refusal *ret_why) MUST_CHECK;
 
 /* The answer to an ICE restart (application/trickle-ice-sdpfrag, RFC 9725 4.3.3): our new
- * credentials, candidates, ice-options as in the first answer. mid: of the BUNDLE-tagged section.
- * Heap text, or NULL. */
+ * credentials, candidates, ice-options as in the first answer. mid: of the BUNDLE-tagged section;
+ * data: it is a data channel's, of no media kind. Heap text, or NULL. */
 char *negotiate_restart_fragment(const struct negotiate_params *p, const char *mid,
-                                 enum media_kind kind);
+                                 enum media_kind kind, bool data);
 
 #endif

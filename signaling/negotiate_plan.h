@@ -19,6 +19,7 @@ struct negotiate_plan {
     struct negotiate_refusal *why;
     unsigned n_accepted;
     uint8_t accepted[SDP_MEDIA_MAX]; /* m-line indices, rising */
+    int data;                        /* m-line index of the data channel section, -1: none */
     uint8_t tag;                     /* m-line index of the BUNDLE-tagged section */
     struct api_session *session;     /* from negotiate_build on */
 };

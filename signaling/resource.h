@@ -56,6 +56,7 @@ struct resource {
     unsigned generation;
     char tag_mid[API_MID_MAX]; /* of the BUNDLE-tagged section */
     enum media_kind tag_kind;
+    bool tag_data;  /* it is a data channel's */
     uint8_t n_mids; /* media sections of the answer, rejected ones too */
     char (*mids)[API_MID_MAX];
     bool silent;

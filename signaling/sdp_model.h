@@ -80,6 +80,8 @@ struct sdp_ext {
     enum sdp_direction direction;
 };
 
+#define SDP_MESSAGE_DEFAULT 65536 /* a=max-message-size when absent (RFC 8841 6.1) */
+
 struct sdp_media {
     const char *name; /* "audio", as written */
     enum sdp_kind kind;
@@ -92,7 +94,10 @@ struct sdp_media {
     bool in_bundle; /* named by the (first) BUNDLE group */
     bool mux;
     bool rsize;
-    const char *msid_stream;        /* first MediaStream id; NULL: none, or "-" */
+    uint16_t sctp_port; /* a=sctp-port (RFC 8841 5); 0: none */
+    uint32_t
+        max_message_bytes;   /* a=max-message-size (RFC 8841 6); 0: no limit, 65536 if not said */
+    const char *msid_stream; /* first MediaStream id; NULL: none, or "-" */
     struct sdp_ext ext[EXT_COUNT];  /* by enum ext_kind */
     unsigned n_rids;                /* a=rid lines with direction send */
     const char *rids[SDP_RIDS_MAX]; /* 1..255 characters each */

@@ -283,6 +283,25 @@ static int read_extmap(struct reader *r, char *value)
     return 0;
 }
 
+/* What cannot be used is left out, and the section is not accepted then. */
+static int read_sctp_port(struct reader *r, char *value)
+{
+    const char *at = value;
+    uint64_t port;
+    r->m->sctp_port = sdp_uint(&at, UINT16_MAX, &port) && !*at ? (uint16_t)port : 0;
+    return 0;
+}
+
+static int read_max_message_size(struct reader *r, char *value)
+{
+    const char *at = value;
+    uint64_t bytes;
+    if (sdp_uint(&at, UINT64_MAX / 10 - 1, &bytes) && !*at) {
+        r->m->max_message_bytes = (uint32_t)MIN(bytes, (uint64_t)UINT32_MAX);
+    }
+    return 0;
+}
+
 static bool is_rid(const char *s)
 {
     size_t n = strspn(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
@@ -394,6 +413,8 @@ static const struct {
     {"rtcp-mux", SECTION, read_mux},
     {"rtcp-rsize", SECTION, read_rsize},
     {"bundle-only", SECTION, read_bundle_only},
+    {"sctp-port", SECTION, read_sctp_port},
+    {"max-message-size", SECTION, read_max_message_size},
     {"ice-ufrag", BOTH, read_ufrag},
     {"ice-pwd", BOTH, read_pwd},
     {"fingerprint", BOTH, read_fingerprint},
@@ -614,6 +635,7 @@ static int read_media(struct reader *r, char *text)
     m->port = (uint16_t)port;
     m->proto = proto;
     m->mid = "";
+    m->max_message_bytes = SDP_MESSAGE_DEFAULT;
     memset(m->index_of_pt, SDP_NO_FORMAT, sizeof(m->index_of_pt));
     return read_formats(m, text);
 }

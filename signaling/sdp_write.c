@@ -231,6 +231,18 @@ static void write_accepted(struct sdp_write *w, const struct sdp *offer,
     }
 }
 
+static void write_data(struct sdp_write *w, const struct sdp_media *m,
+                       const struct negotiate_params *p, const struct api_session *s, bool tagged)
+{
+    sdp_write_fmt(w, "m=%s 9 %s %s\r\nc=IN IP4 0.0.0.0\r\n", m->name, m->proto, m->first_format);
+    if (m->mid[0]) {
+        sdp_write_fmt(w, "a=mid:%s\r\n", m->mid);
+    }
+    write_transport(w, p, s, tagged);
+    sdp_write_fmt(w, "a=sctp-port:%d\r\na=max-message-size:%u\r\n", API_SCTP_PORT,
+                  (unsigned)p->data_max_message_bytes);
+}
+
 /* A browser only sees that it may not send; people who look at the answer see why. */
 static void write_rejected(struct sdp_write *w, const struct sdp_media *m,
                            const struct negotiate_params *p)
@@ -266,6 +278,10 @@ static void write_bundle(struct sdp_write *w, const struct sdp *offer, const str
                 before = " ";
             }
         }
+        if (s->data.on && strcmp(s->data.mid, offer->bundle[i]) == 0) {
+            sdp_write_fmt(w, "%s%s", before, offer->bundle[i]);
+            before = " ";
+        }
     }
     sdp_write_fmt(w, "%s", before[1] ? "" : "\r\n"); /* a lone section needs no group */
 }
@@ -284,6 +300,8 @@ char *sdp_write_answer(const struct sdp *offer, const struct negotiate_params *p
         const struct api_mline *line = line_of(s, i);
         if (line) {
             write_accepted(&w, offer, p, s, line, i == tag);
+        } else if (s->data.on && s->data.index == i) {
+            write_data(&w, offer->media[i], p, s, i == tag);
         } else {
             write_rejected(&w, offer->media[i], p);
         }

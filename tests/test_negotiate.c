@@ -758,7 +758,7 @@ Test(negotiate, long_fmtp_keeps_whole_parameters)
 Test(negotiate, restart_fragment_is_short_and_complete)
 {
     struct negotiate_params p = params();
-    char *text = negotiate_restart_fragment(&p, "video0", MEDIA_VIDEO);
+    char *text = negotiate_restart_fragment(&p, "video0", MEDIA_VIDEO, false);
     cr_assert_not_null(text);
     cr_expect_str_eq(text, "a=ice-lite\r\n"
                            "a=ice-options:trickle ice2\r\n"
@@ -770,7 +770,7 @@ Test(negotiate, restart_fragment_is_short_and_complete)
                            "a=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host\r\n"
                            "a=end-of-candidates\r\n");
     free(text);
-    text = negotiate_restart_fragment(&p, "", MEDIA_AUDIO);
+    text = negotiate_restart_fragment(&p, "", MEDIA_AUDIO, false);
     cr_expect(strstr(text, "m=audio 9") && !strstr(text, "mid") && !strstr(text, "BUNDLE"));
     free(text);
 }
