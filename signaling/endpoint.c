@@ -191,6 +191,20 @@ void endpoint_fill_params(const struct signaling *s, struct negotiate_params *p)
     p->data_max_message_bytes = (uint32_t)c->data.max_message_bytes;
 }
 
+/* Who the session is to the readers of its messages: its participant, by URL or token; else a name
+ * that no participant can have, since those begin with a letter or digit. */
+static void fill_data(const struct endpoint *e, struct negotiate_params *p)
+{
+    const char *name = e->r->role == API_PUBLISH ? e->participant : e->grant.participant;
+    p->data = p->data && e->grant.rights & AUTH_RIGHT_DATA;
+    snprintf(p->data_room, sizeof(p->data_room), "%s", e->room);
+    if (rooms_is_name(name, strlen(name))) {
+        snprintf(p->data_name, sizeof(p->data_name), "%s", name);
+    } else {
+        snprintf(p->data_name, sizeof(p->data_name), "~%llu", (unsigned long long)e->r->id);
+    }
+}
+
 static void fill_session(const struct endpoint *e, const struct stream *st,
                          struct negotiate_params *p)
 {
@@ -200,13 +214,7 @@ static void fill_session(const struct endpoint *e, const struct stream *st,
     p->stream = st->id;
     snprintf(p->label, sizeof(p->label), "%.*s", (int)sizeof(p->label) - 1, e->r->label);
     entropy_text(p->cname, 16);
-    snprintf(p->data_room, sizeof(p->data_room), "%s", e->room);
-    if (e->r->role == API_PUBLISH) {
-        snprintf(p->data_name, sizeof(p->data_name), "%s", e->participant);
-    } else {
-        /* No participant can be called so: names begin with a letter or digit. */
-        snprintf(p->data_name, sizeof(p->data_name), "~%llu", (unsigned long long)e->r->id);
-    }
+    fill_data(e, p);
     p->ssrc_seed = (uint32_t)entropy_u64();
 }
 
