@@ -40,28 +40,28 @@ static struct hist_slot *slot_of(const struct history *h, uint64_t seq)
     return &h->slots[seq & (h->n_slots - 1)];
 }
 
-int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max_bytes)
+/* How long ago the oldest packet came that is there with its bytes (bytes), or with its slot alone.
+ */
+static int64_t reach_us(const struct history *h, int64_t now_us, bool bytes)
 {
-    if (h->write_pos < h->n_bytes || h->n_bytes >= max_bytes) {
-        return 0; /* not full yet, or as large as it may be */
-    }
-    uint64_t reach = MIN(h->arrivals, h->n_slots);
-    for (uint64_t n = h->arrivals - reach; n < h->arrivals; n++) {
+    for (uint64_t n = h->arrivals - MIN(h->arrivals, (uint64_t)h->n_slots); n < h->arrivals; n++) {
         const struct hist_slot *s = history_arrived(h, n);
-        if (s && history_bytes(h, s)) {
-            if (now_us - s->arrival_us >= want_us) {
-                return 0;
-            }
-            break;
+        if (s && (!bytes || history_bytes(h, s))) {
+            return now_us - s->arrival_us;
         }
     }
+    return 0;
+}
+
+static int grow_bytes(struct history *h)
+{
     uint32_t n_bytes = h->n_bytes * 2;
     /* lint: allow BANNED once a second at most */
     uint8_t *bytes = malloc(n_bytes + HISTORY_PACKET_MAX);
     if (!bytes) {
         return -ENOMEM;
     }
-    for (uint64_t n = h->arrivals - reach; n < h->arrivals; n++) {
+    for (uint64_t n = h->arrivals - MIN(h->arrivals, (uint64_t)h->n_slots); n < h->arrivals; n++) {
         const struct hist_slot *s = history_arrived(h, n);
         const uint8_t *from = s ? history_bytes(h, s) : NULL;
         if (from) {
@@ -73,6 +73,52 @@ int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max
     h->bytes = bytes;
     h->n_bytes = n_bytes;
     return 0;
+}
+
+static int grow_slots(struct history *h)
+{
+    uint32_t n_slots = h->n_slots * 2;
+    struct hist_slot *slots = calloc(n_slots, sizeof(*slots));
+    uint32_t *order = calloc(n_slots, sizeof(*order));
+    if (!slots || !order) {
+        free(slots); /* lint: allow BANNED half of what was asked for */
+        free(order); /* lint: allow BANNED half of what was asked for */
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < n_slots; i++) {
+        slots[i].seq = HIST_NO_SEQ;
+    }
+    for (uint32_t i = 0; i < h->n_slots; i++) {
+        if (h->slots[i].seq != HIST_NO_SEQ) {
+            slots[h->slots[i].seq & (n_slots - 1)] = h->slots[i];
+        }
+    }
+    /* What has been overwritten points at a slot that has never held that arrival. */
+    for (uint64_t n = h->arrivals - MIN(h->arrivals, (uint64_t)h->n_slots); n < h->arrivals; n++) {
+        const struct hist_slot *s = history_arrived(h, n);
+        order[n & (n_slots - 1)] = s ? (uint32_t)(s->seq & (n_slots - 1)) : 0;
+    }
+    free(h->slots); /* lint: allow BANNED the old ones */
+    free(h->order); /* lint: allow BANNED the old ones */
+    h->slots = slots;
+    h->order = order;
+    h->n_slots = n_slots;
+    return 0;
+}
+
+int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max_bytes,
+                uint32_t max_slots)
+{
+    int err = 0;
+    if (h->write_pos >= h->n_bytes && h->n_bytes < max_bytes &&
+        reach_us(h, now_us, true) < want_us) {
+        err = grow_bytes(h);
+    }
+    if (!err && h->arrivals >= h->n_slots && h->n_slots < max_slots &&
+        reach_us(h, now_us, false) < want_us) {
+        err = grow_slots(h);
+    }
+    return err;
 }
 
 void history_reset(struct history *h)

@@ -8,11 +8,16 @@
 #include "rtp/dd.h"
 
 #define VIDEO_SLOTS     2048u
+#define VIDEO_SLOTS_MAX 4096u
 #define VIDEO_BYTES     (512u << 10)
 #define VIDEO_BYTES_MAX (8u << 20)
 #define AUDIO_SLOTS     1024u
 #define AUDIO_BYTES     (64u << 10)
 #define AUDIO_BYTES_MAX (512u << 10)
+/* What is kept of a source that ignores key frame requests: its longest interval, within reason
+ * (architecture §9). */
+#define GOP_US        (12 * US_PER_S)
+#define GOP_SLOTS_MAX 8192u
 /* A camera layer is dead when it has been silent for so long, or for so many of its pictures, while
  * a sibling flowed. Key frames of that sibling are asked for and viewers go over when one comes, so
  * that a layer which was only late has time until then. A still screen sends next to nothing:
@@ -305,11 +310,18 @@ void track_tick(struct track *t, int64_t now_us)
 
 void track_fit(struct track *t, int64_t now_us, int64_t want_us)
 {
-    uint32_t max = t->kind == MEDIA_VIDEO ? VIDEO_BYTES_MAX : AUDIO_BYTES_MAX;
+    bool video = t->kind == MEDIA_VIDEO;
     for (uint8_t i = 0; i < t->n_enc; i++) {
-        if (t->enc[i].open) {
-            (void)history_fit(&t->enc[i].hist, now_us, want_us,
-                              max); /* without memory the history stays shorter */
+        struct encoding *e = &t->enc[i];
+        /* Joiners of a source that gives no key frame on request start at its last one. */
+        bool gop = video && e->keys.deaf;
+        if (e->open) {
+            /* Without memory the history stays shorter. */
+            (void)history_fit(&e->hist, now_us, gop ? MAX(want_us, GOP_US) : want_us,
+                              video ? VIDEO_BYTES_MAX : AUDIO_BYTES_MAX,
+                              gop     ? GOP_SLOTS_MAX
+                              : video ? VIDEO_SLOTS_MAX
+                                      : AUDIO_SLOTS);
         }
     }
 }

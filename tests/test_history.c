@@ -102,11 +102,11 @@ Test(history, bytes_are_whole_or_gone)
         cr_assert(history_bytes(&h, history_arrived(&h, h.arrivals - 1)));
     }
     uint32_t before = h.n_bytes;
-    cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 20), 0);
+    cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 20, 2048), 0);
     cr_expect_eq(h.n_bytes, 2 * before, "it holds too little");
     const struct hist_slot *s = history_arrived(&h, h.arrivals - 1);
     cr_expect_eq(history_bytes(&h, s)[0], (uint8_t)s->seq, "growing keeps what is there");
-    cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 13), 0);
+    cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 13, 2048), 0);
     cr_expect_eq(h.n_bytes, 2 * before, "not above its bound");
     history_fini(&h);
 }
@@ -143,7 +143,7 @@ Test(history, growing_brings_nothing_back_that_was_overwritten)
                 cr_assert_eq(b[i], (uint8_t)s->seq, "packet %lu", s->seq);
             }
         }
-        cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 20), 0);
+        cr_assert_eq(history_fit(&h, 1000000, 2000000, 1 << 20, 2048), 0);
     }
     cr_expect_gt(here[0], 50);
     cr_expect_eq(here[1], here[0]);
@@ -189,5 +189,56 @@ Test(history, a_number_kept_for_a_packet_of_no_target_is_a_hole)
     cr_expect_eq(history_find(&h, 0, 2)->seq, 12);
     cr_expect_not(history_is_hole(&h, 1, 2), "13 is there");
     cr_expect_not(history_is_hole(&h, 1, 3), "not yet");
+    history_fini(&h);
+}
+
+/* A packet every millisecond, as many as the slots hold and more; every tenth comes late. */
+static void fill(struct history *h, uint64_t from, uint64_t to)
+{
+    for (uint64_t seq = from; seq < to; seq++) {
+        uint64_t at = seq % 10 == 4 ? seq + 1 : seq % 10 == 5 ? seq - 1 : seq;
+        uint8_t body[8];
+        memcpy(body, &at, sizeof(at));
+        struct pkt_desc desc = {.dt_mask = at % 3 ? DT_ALL : 1};
+        struct hist_in in = {.seq = at,
+                             .arrival_us = (int64_t)seq * 1000,
+                             .desc = &desc,
+                             .payload = body,
+                             .payload_len = sizeof(body)};
+        cr_assert_eq(history_put(h, &in), 0);
+    }
+}
+
+Test(history, slots_grow_and_keep_what_they_hold)
+{
+    struct history h;
+    cr_assert_eq(history_init(&h, 1024, 1 << 16), 0);
+    fill(&h, 1000, 4000);
+    cr_assert_eq(h.n_slots, 1024);
+    cr_assert_eq(history_fit(&h, 4000 * 1000, 900 * 1000, 1 << 16, 8192), 0);
+    cr_expect_eq(h.n_slots, 1024, "it reaches far enough");
+    for (uint32_t want = 2048; want <= 8192; want *= 2) {
+        uint64_t oldest = h.arrivals - h.n_slots;
+        const struct hist_slot *was = history_arrived(&h, oldest + 20);
+        cr_assert_not_null(was);
+        uint64_t seq = was->seq;
+        uint16_t rank = was->rank[1];
+        cr_assert_eq(history_fit(&h, 5000 * 1000, 60 * US_PER_S, 1 << 16, 8192), 0);
+        cr_assert_eq(h.n_slots, want);
+        for (uint64_t n = oldest + 20; n < h.arrivals; n++) {
+            const struct hist_slot *s = history_arrived(&h, n);
+            cr_assert_not_null(s, "arrival %llu", (unsigned long long)n);
+            cr_assert_eq(s->arrival, n);
+            const uint8_t *bytes = history_bytes(&h, s);
+            cr_assert(bytes && memcmp(bytes, &s->seq, 8) == 0);
+        }
+        const struct hist_slot *is = history_arrived(&h, oldest + 20);
+        cr_expect_eq(is->seq, seq);
+        const struct hist_slot *found = history_find(&h, 1, rank);
+        cr_expect_eq(found ? found->rank[1] : rank + 1, rank);
+        fill(&h, h.top_seq + 1, h.top_seq + 1 + want);
+    }
+    cr_assert_eq(history_fit(&h, 60 * US_PER_S, 60 * US_PER_S, 1 << 16, 8192), 0);
+    cr_expect_eq(h.n_slots, 8192, "and no further than allowed");
     history_fini(&h);
 }
