@@ -447,8 +447,11 @@ void bwe_on_remb(struct bwe *b, uint64_t bps, int64_t now_us)
     b->remb_bps = (uint32_t)MIN(bps, UINT32_MAX);
     b->remb_us = now_us;
     if (b->mode == BWE_REPORT) {
-        b->report_bps = MAX(b->report_bps, b->aimd.bps);
-        set(b, MIN(b->remb_bps, MAX(b->report_bps, b->params.min_bps)), "remb", now_us);
+        /* Reports that tell of loss keep it lower than the receiver believes. */
+        if (b->report_loss_q8 < LOSS_LOW_Q8) {
+            b->report_bps = MAX(b->report_bps, b->remb_bps);
+        }
+        set(b, MIN(b->remb_bps, b->report_bps), "remb", now_us);
     }
 }
 

@@ -119,6 +119,7 @@ bool bwe_probe_poll(struct bwe_prober *p, const struct bwe_probe_in *in, struct 
         .next_us = in->now_us + (in->deaf ? DEAF_SPACE_US : 0),
         .space_us = p->space_us,
         .full_bps = p->full_bps,
+        .was_cut = p->was_cut,
         .starts = (uint8_t)(p->starts ? p->starts - 1 : 0),
     };
     *p = next;
@@ -259,6 +260,7 @@ void bwe_probe_overuse(struct bwe_prober *p, int64_t now_us)
 void bwe_probe_cut(struct bwe_prober *p, uint32_t before_bps, uint32_t bps, int64_t now_us)
 {
     p->starts = 0;
+    p->was_cut = true;
     if (bps < pct(before_bps, FALL_PCT)) {
         p->recover_bps = pct(before_bps, RECOVER_PCT);
         p->recover_until_us = now_us + RECOVER_US;
@@ -268,7 +270,7 @@ void bwe_probe_cut(struct bwe_prober *p, uint32_t before_bps, uint32_t bps, int6
 void bwe_probe_wish(struct bwe_prober *p, uint32_t next_bps, uint32_t all_bps, int64_t now_us)
 {
     if (all_bps > pct(p->all_bps, 150) && p->state == BWE_PROBE_IDLE) {
-        p->starts = STARTS;
+        p->starts = p->was_cut ? 0 : STARTS; // a link whose limits are known is not overrun again
         p->next_us = MIN(p->next_us, now_us);
     }
     p->next_bps = next_bps;

@@ -95,7 +95,7 @@ Test(bwe, holds_while_feedback_is_missing_then_goes_by_reports)
         {"60 s: nothing collapses", 3000, 0, BWE_REPORT, true, START, START},
         {"2 s with REMB", 100, 700000, BWE_REPORT, false, 700000, 700000},
         {"2 s with a REMB below the minimum", 100, 1, BWE_REPORT, false, 50000, 50000},
-        {"2 s with an absurd REMB", 100, UINT64_MAX, BWE_REPORT, false, START, 9000000},
+        {"2 s with an absurd REMB", 100, UINT64_MAX, BWE_REPORT, false, 9000000, 9000000},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bwe *b = fresh();

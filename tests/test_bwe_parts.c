@@ -577,7 +577,8 @@ Test(bwe_parts, probe_gives_up_when_it_should)
     bwe_probe_sent_all(&p, 0, 9200 * MS);
     bwe_probe_wish(&p, 5000000, 5000000, 9300 * MS);
     cr_assert(poll_at(&p, 9300, 1000000, &c));
-    cr_assert_eq(c.rate_bps, 3000000);
+    cr_assert_eq(c.rate_bps, 2000000, "but on a known link the start is not repeated: %u",
+                 c.rate_bps);
     /* all numbers of clusters come round, never 0 */
     for (int i = 0; i < 600; i++) {
         bwe_probe_sent_all(&p, 0, 0);
