@@ -14,7 +14,9 @@ const char check_play_arg[] = "play";
 
 const struct check *const suite_tables[] = {
     checks_whip_post,   checks_whip_session, checks_whip_patch, checks_whep,
-    checks_whep_events, checks_sdp_shape,    checks_sdp_codec,  NULL,
+    checks_whep_events, checks_sdp_shape,    checks_sdp_codec,  checks_ice,
+    checks_dtls,        checks_srtp,         checks_rtp,        checks_rtp_codec,
+    checks_rtcp,        checks_sim,          checks_svc,        NULL,
 };
 
 static void params_of(struct suite *s, bool play, unsigned n_audio, unsigned n_video,
@@ -221,7 +223,7 @@ void check_restart(struct suite *s)
 {
     bool play = check_is_play(s);
     struct party *pub = LIVE(s, 0);
-    struct party *p = pub && play ? WATCH(s) : pub;
+    struct party *p = pub && play ? VIEW(s) : pub;
 
     if (!p) {
         return;
@@ -268,7 +270,7 @@ static void expect_dead(struct party *p)
 void check_delete(struct suite *s)
 {
     struct party *pub = LIVE(s, 0);
-    struct party *p = pub && check_is_play(s) ? WATCH(s) : pub;
+    struct party *p = pub && check_is_play(s) ? VIEW(s) : pub;
 
     if (!p) {
         return;

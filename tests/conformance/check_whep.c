@@ -206,7 +206,7 @@ static void publisher_without_audio(struct suite *s)
     if (!LIVE(s, .params = &m)) {
         return;
     }
-    struct party *v = WATCH(s);
+    struct party *v = VIEW(s);
     EXPECT(s, !v || doc_accepted(&v->answer, 2), "the video is accepted", "%.300s",
            v->created->body);
 }

@@ -224,7 +224,7 @@ static void restart_fails(struct suite *s)
         p, "*",
         "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:newufrag\r\na=ice-pwd:short\r\n");
     EXPECT(s, r->status >= 400 && r->status < 600, "4xx or 5xx", "%s", reply_brief(r));
-    struct party *v = WATCH(s); /* the old ICE session carries media */
+    struct party *v = VIEW(s); /* the old ICE session carries media */
     if (v) {
         (void)party_more(v, 30);
     }

@@ -248,7 +248,7 @@ struct party *party_watch(struct suite *s, const struct plan *plan)
 
 struct party *party_pair(struct suite *s, struct party **ret_pub)
 {
-    struct party *pub = LIVE(s, 0), *v = pub ? WATCH(s) : NULL;
+    struct party *pub = LIVE(s, 0), *v = pub ? VIEW(s) : NULL;
 
     if (ret_pub) {
         *ret_pub = pub;

@@ -2,8 +2,11 @@
 /* probe.c - a bare UDP socket towards the server's candidate, for what no peer would send. */
 #include "tests/conformance/suite.h"
 
+#include "tests/peer/peer_bytes.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -180,4 +183,69 @@ bool probe_ask(struct probe *pr, const struct peer_stun *rq, const char *passwor
     size_t n = peer_stun_write(rq, password, buf, sizeof(buf));
 
     return n && probe_ask_raw(pr, buf, n, ms, ret, raw);
+}
+
+struct suite *probe_suite(const struct probe *pr)
+{
+    return pr->suite;
+}
+
+int probe_fd(const struct probe *pr)
+{
+    return pr->watch.fd;
+}
+
+bool probe_nominate(struct probe *pr, struct party *p)
+{
+    struct peer_stun rq, answer = {0};
+
+    probe_check(p, &rq);
+    bool any = probe_ask(pr, &rq, probe_remote_pwd(p), 2000, &answer, NULL);
+    return suite_expect(p->suite, any && answer.type == PEER_STUN_SUCCESS,
+                        "a check is answered with success", "%s", any ? "an error" : "nothing");
+}
+
+/* ---- by hand ---- */
+
+void probe_begin(struct probe_message *m, uint16_t type)
+{
+    *m = (struct probe_message){.len = 20};
+    peer_put16(m->buf, type);
+    peer_put32(m->buf + 4, 0x2112A442);
+    (void)RAND_bytes(m->buf + 8, 12);
+}
+
+void probe_attr(struct probe_message *m, uint16_t type, const void *value, size_t len)
+{
+    peer_put16(m->buf + m->len, type);
+    peer_put16(m->buf + m->len + 2, (uint32_t)len);
+    memcpy(m->buf + m->len + 4, value, len);
+    m->len += 4 + (len + 3) / 4 * 4;
+    peer_put16(m->buf + 2, (uint32_t)(m->len - 20));
+}
+
+void probe_sign(struct probe_message *m, const char *password)
+{
+    uint8_t mac[20];
+    unsigned n = sizeof(mac);
+
+    peer_put16(m->buf + 2, (uint32_t)(m->len + 24 - 20));
+    HMAC(EVP_sha1(), password, (int)strlen(password), m->buf, m->len, mac, &n);
+    probe_attr(m, 0x0008, mac, sizeof(mac));
+}
+
+void probe_fingerprint(struct probe_message *m)
+{
+    uint32_t crc = 0xffffffff;
+    uint8_t v[4];
+
+    peer_put16(m->buf + 2, (uint32_t)(m->len + 8 - 20));
+    for (size_t i = 0; i < m->len; i++) {
+        crc ^= m->buf[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
+        }
+    }
+    peer_put32(v, ~crc ^ 0x5354554e);
+    probe_attr(m, 0x8028, v, sizeof(v));
 }

@@ -243,7 +243,8 @@ bool party_up(struct party *p);
 struct party *party_live(struct suite *s, const struct plan *plan);
 struct party *party_watch(struct suite *s, const struct plan *plan);
 #define LIVE(s, ...)  party_live(s, &(struct plan){__VA_ARGS__})
-#define WATCH(s, ...) party_watch(s, &(struct plan){.play = true, ##__VA_ARGS__})
+#define WATCH(s, ...) party_watch(s, &(struct plan){.play = true, __VA_ARGS__})
+#define VIEW(s)       party_watch(s, &(struct plan){.play = true})
 /* Both at once: *ret_pub may be NULL. */
 struct party *party_pair(struct suite *s, struct party **ret_pub);
 /* Until it has got that many more media packets. */
@@ -300,5 +301,36 @@ bool probe_ask(struct probe *pr, const struct peer_stun *rq, const char *passwor
 bool probe_ask_raw(struct probe *pr, const uint8_t *buf, size_t len, unsigned ms,
                    struct peer_stun *ret, uint8_t *raw);
 const char *probe_remote_pwd(struct party *p);
+int probe_fd(const struct probe *pr);
+struct suite *probe_suite(const struct probe *pr);
+/* Sends an authenticated check with USE-CANDIDATE and waits for success; notes a fault if none. */
+bool probe_nominate(struct probe *pr, struct party *p);
+
+/* A STUN message by hand: attributes in any order, then integrity and fingerprint. */
+struct probe_message {
+    uint8_t buf[PROBE_MAX];
+    size_t len;
+};
+void probe_begin(struct probe_message *m, uint16_t type);
+void probe_attr(struct probe_message *m, uint16_t type, const void *value, size_t len);
+void probe_sign(struct probe_message *m, const char *password); /* MESSAGE-INTEGRITY */
+void probe_fingerprint(struct probe_message *m);
+
+/* ---- DTLS without a peer ---- */
+
+struct handshake {
+    /* in */
+    int max_version;      /* DTLS1_VERSION ...; 0 = 1.2 */
+    const char *profiles; /* use_srtp; NULL = not offered */
+    const char *ciphers;  /* NULL = OpenSSL's */
+    /* out */
+    bool up, closed; /* closed: an alert ended it, before or after */
+    int version;
+    char cipher[64];
+    char key[32]; /* of the server's certificate: "prime256v1" */
+    bool resumable;
+};
+/* As DTLS client through the probe, with the suite's identity. */
+void probe_handshake(struct probe *pr, struct handshake *h, unsigned ms);
 
 #endif

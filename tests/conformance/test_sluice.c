@@ -15,6 +15,7 @@ static const char *const strict[] = {
     "http.etag_mode=strict",
     "http.posts_per_ip_per_s=100",
     "limits.ice_timeout_ms=3000",
+    "limits.gone_timeout_ms=4000", /* a silent viewer is found out within the run's patience */
     "auth.tokens=[{\"token\":\"publish-and-play\",\"name\":\"all\",\"pattern\":\"*\",\"publish\":"
     "true,"
     "\"play\":true},{\"token\":\"play-only\",\"name\":\"viewers\",\"pattern\":\"*\",\"play\":true}"

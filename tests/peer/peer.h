@@ -211,6 +211,8 @@ void peer_set_loss(struct peer *p, double in, double out, bool media_only);
 void peer_set_silent(struct peer *p, bool silent);
 /* Media stops or goes on; RTCP and STUN continue. */
 void peer_set_paused(struct peer *p, bool paused);
+/* Publishing simulcast: this encoding sends nothing, as when the encoder cannot keep up. */
+void peer_set_layer_paused(struct peer *p, unsigned layer, bool paused);
 /* Any bytes to the server's address, as they are. Returns 0 or -errno. */
 int peer_send_raw(struct peer *p, const uint8_t *buf, size_t len);
 /* Plaintext RTP or RTCP of any content, protected with this session's keys. */

@@ -190,6 +190,33 @@ const char *peer_identity_fingerprint(const struct peer_identity *id)
     return id->fingerprint;
 }
 
+static const EVP_MD *find_md(const char *alg)
+{
+    return !strcasecmp(alg, "sha-256")   ? EVP_sha256()
+           : !strcasecmp(alg, "sha-384") ? EVP_sha384()
+           : !strcasecmp(alg, "sha-512") ? EVP_sha512()
+                                         : NULL;
+}
+
+bool peer_identity_digest(const struct peer_identity *id, const char *alg, char *out, size_t cap)
+{
+    const EVP_MD *md = find_md(alg);
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    if (!md || cap < FINGERPRINT_CHARS || X509_digest(id->cert, md, digest, &n) != 1) {
+        return false;
+    }
+    format_fingerprint(digest, n, out);
+    return true;
+}
+
+void peer_identity_use(const struct peer_identity *id, struct ssl_ctx_st *ctx)
+{
+    (void)SSL_CTX_use_certificate(ctx, id->cert);
+    (void)SSL_CTX_use_PrivateKey(ctx, id->key);
+}
+
 /* ---- one association ---- */
 
 static unsigned next_timeout_us(SSL *ssl, unsigned timer_us)
@@ -352,10 +379,7 @@ bool peer_dtls_keys(struct peer_dtls *d, struct peer_srtp_keys *ret)
 
 bool peer_dtls_peer_matches(struct peer_dtls *d, const char *alg, const char *fingerprint)
 {
-    const EVP_MD *md = !strcasecmp(alg, "sha-256")   ? EVP_sha256()
-                       : !strcasecmp(alg, "sha-384") ? EVP_sha384()
-                       : !strcasecmp(alg, "sha-512") ? EVP_sha512()
-                                                     : NULL;
+    const EVP_MD *md = find_md(alg);
     X509 *cert = md ? SSL_get1_peer_certificate(d->ssl) : NULL;
     uint8_t digest[EVP_MAX_MD_SIZE];
     char text[FINGERPRINT_CHARS] = "";

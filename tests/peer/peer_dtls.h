@@ -37,6 +37,12 @@ void peer_identity_free(struct peer_identity *id);
 /* "AB:CD:..." of SHA-256. */
 const char *peer_identity_fingerprint(const struct peer_identity *id);
 
+/* The same with another hash: "sha-384", "sha-512". False if it is not known. */
+bool peer_identity_digest(const struct peer_identity *id, const char *alg, char *out, size_t cap);
+/* Gives certificate and key to an SSL_CTX of somebody else's. */
+struct ssl_ctx_st;
+void peer_identity_use(const struct peer_identity *id, struct ssl_ctx_st *ctx);
+
 enum peer_dtls_event {
     PEER_DTLS_NONE,
     PEER_DTLS_UP,

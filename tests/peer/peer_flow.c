@@ -214,7 +214,8 @@ static void run_media(struct peer *p, bool video, uint64_t *ticks, unsigned per_
         media_us = (int64_t)(*ticks * 1000000 / per_s);
     }
     for (unsigned i = 0; !p->paused && i < p->n_tx; i++) {
-        if ((p->tx[i].codec != PEER_OPUS) == video) {
+        bool off = video && p->paused_layers >> p->tx[i].layer & 1;
+        if ((p->tx[i].codec != PEER_OPUS) == video && !off) {
             peer_tx_frame(&p->tx[i], media_us, now_us);
         }
     }

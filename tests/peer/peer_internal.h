@@ -41,6 +41,7 @@ struct peer {
     struct peer_rng rng;
     double loss_in, loss_out;
     bool loss_media_only, silent, paused;
+    unsigned paused_layers; /* bits */
 
     /* signaling */
     struct peer_call calls[PEER_CALL_MAX];

@@ -22,6 +22,11 @@ void peer_set_paused(struct peer *p, bool paused)
     p->paused = paused;
 }
 
+void peer_set_layer_paused(struct peer *p, unsigned layer, bool paused)
+{
+    p->paused_layers = (p->paused_layers & ~(1U << layer)) | (paused ? 1U << layer : 0);
+}
+
 int peer_send_raw(struct peer *p, const uint8_t *buf, size_t len)
 {
     return peer_net_send(p, buf, len, false);
