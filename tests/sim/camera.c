@@ -264,6 +264,9 @@ static struct camera_packet *assemble(const struct camera *c, int layer, bool rt
     if (dd_len) {
         n += put_ext(e + n, CAMERA_DD_ID, dd, dd_len, wide);
     }
+    if (c->p.screen) {
+        n += put_ext(e + n, CAMERA_TYPE_ID, "\x01", 1, wide);
+    }
     n = (n + 3) / 4 * 4;
     bytes_store16(p->buf + 12, wide ? 0x1000 : 0xbede);
     bytes_store16(p->buf + 14, (uint16_t)(n / 4));

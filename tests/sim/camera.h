@@ -21,6 +21,7 @@
 #define CAMERA_RID_ID  10
 #define CAMERA_RRID_ID 11
 #define CAMERA_DD_ID   12
+#define CAMERA_TYPE_ID 13 /* content type: written by screens */
 
 struct camera_params {
     enum codec_id codec;

@@ -68,10 +68,14 @@ int quality_judge(const struct quality_scenario *sc, int n, struct quality_sum *
 /* The scenarios, by file. */
 void quality_ramp(struct quality_run *q);
 void quality_drop(struct quality_run *q);
+void quality_drop_vp9(struct quality_run *q);
+void quality_drop_ksvc(struct quality_run *q);
+void quality_drop_av1(struct quality_run *q);
 void quality_pause(struct quality_run *q);
 void quality_delay_step(struct quality_run *q);
 void quality_policer(struct quality_run *q);
 void quality_outages(struct quality_run *q);
+void quality_mobile(struct quality_run *q);
 void quality_two_viewers(struct quality_run *q);
 void quality_feedback(struct quality_run *q);
 void quality_three_flows(struct quality_run *q);

@@ -51,3 +51,84 @@ void quality_loss_10(struct quality_run *q)
 {
     random_loss(q, 0.10, 70, 98, 2);
 }
+
+static void burst_loss(struct quality_run *q, double mean, double least_repair)
+{
+    static const struct wire_step trace[] = {{0, 2500000}};
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    struct wire *w = scene_wire(s, &(struct wire_params){.trace = trace,
+                                                         .n_steps = 1,
+                                                         .delay_us = MS(50),
+                                                         .queue_us = MS(300),
+                                                         .burst_loss = 0.03,
+                                                         .burst_mean = mean});
+    struct scene_publisher *p = scene_publish(s, 7, &cam, 1, NULL, NULL);
+    p->red = true;
+    scene_run(s, MS(500));
+    struct scene_viewer *v =
+        scene_view(s, &(struct scene_view_params){.stream = 7, .down = w, .red = true});
+    scene_run(s, S(65));
+    const struct video_rx *x = v->player->video[0];
+    double lost = (double)(x->lost - x->late);
+    struct scene_freezes f = scene_freezes(v, 0, S(5), S(65));
+    quality_add(q, "repaired in time", "%", lost > 0 ? 100 * (double)x->recovered / lost : 100,
+                QUALITY_MEDIAN_MIN, least_repair);
+    quality_add(q, "freezes per minute", "", f.count, QUALITY_MEDIAN_MAX, 1);
+    quality_add(q, "audio frames lost", "%", 100 * player_audio_loss(v->player), QUALITY_MEDIAN_MAX,
+                0.5);
+    quality_add(q, "stalls over 500 ms", "", f.stalls, QUALITY_REPORT, 0);
+    quality_add(q, "top layer", "%", 100 * scene_share(v, 0, 2, S(5), S(65)), QUALITY_REPORT, 0);
+    quality_end(q, s);
+}
+
+void quality_burst_3(struct quality_run *q)
+{
+    burst_loss(q, 3, 99);
+}
+
+void quality_burst_8(struct quality_run *q)
+{
+    burst_loss(q, 8, 97);
+}
+
+/* The publisher's way to the router is as bad, so that the router's own NACKs are seen too. */
+void quality_jitter(struct quality_run *q)
+{
+    static const struct wire_step trace[] = {{0, 2500000}};
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    struct wire_params bad = {.trace = trace,
+                              .n_steps = 1,
+                              .delay_us = MS(50),
+                              .queue_us = MS(300),
+                              .jitter_us = MS(17),
+                              .jitter_max_us = MS(90),
+                              .reorder = 0.01,
+                              .reorder_depth = 5};
+    struct wire *w = scene_wire(s, &bad);
+    bad.trace = NULL;
+    bad.delay_us = MS(20);
+    struct wire *up = scene_wire(s, &bad);
+    struct scene_publisher *p = scene_publish(s, 7, &cam, 1, up, NULL);
+    scene_run(s, MS(500));
+    struct scene_viewer *v = scene_view(s, &(struct scene_view_params){.stream = 7, .down = w});
+    scene_run(s, S(60));
+    double least = 1e12, sum = 0;
+    int n = 0;
+    for (int64_t t = S(10); t < S(60); t += S(2), n++) {
+        double bps = scene_shown_bps(v, 0, t, t + S(2));
+        sum += bps;
+        least = MIN(least, bps);
+    }
+    quality_add(q, "lowest two seconds against the mean", "%", 100 * least / (sum / n),
+                QUALITY_P95_MIN, 85);
+    quality_add(q, "spurious NACKs of the router", "%",
+                100 * (double)p->nacked / (double)up->delivered, QUALITY_MEDIAN_MAX, 0.5);
+    quality_add(q, "spurious NACKs of the browser", "%",
+                100 * (double)v->player->video[0]->asked_once / (double)w->delivered,
+                QUALITY_REPORT, 0);
+    quality_add(q, "top layer", "%", 100 * scene_share(v, 0, 2, S(10), S(60)), QUALITY_REPORT, 0);
+    quality_add(q, "freezes", "", scene_freezes(v, 0, S(10), S(60)).count, QUALITY_REPORT, 0);
+    quality_end(q, s);
+}

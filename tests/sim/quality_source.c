@@ -37,6 +37,43 @@ void quality_join(struct quality_run *q)
     quality_end(q, s);
 }
 
+/* A source that has a key frame every 4 s and hears no wish for one: only what the server kept can
+ * be quick. Two round trips, 50 ms, and one picture's time on the screen. */
+void quality_join_deaf(struct quality_run *q)
+{
+    static const struct wire_step trace[] = {{0, 5000000}};
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    cam.n_layers = 1;
+    cam.kbps[0] = 1500;
+    cam.kbps[1] = cam.kbps[2] = 0;
+    cam.n_temporal = 1;
+    cam.ignores_pli = true;
+    cam.gop_us = S(4);
+    scene_publish(s, 7, &cam, 1, NULL, NULL);
+    /* The first viewer finds out that the source is deaf. */
+    scene_view(s, &(struct scene_view_params){.stream = 7});
+    scene_run(s, S(20) + (int64_t)(sim_random(s->sim) * S(4)));
+    struct wire *w = scene_link(s, trace, 1, MS(20), MS(300));
+    int64_t joined = scene_now(s);
+    struct scene_viewer *v = scene_view(s, &(struct scene_view_params){.stream = 7, .down = w});
+    scene_run(s, S(10));
+    const struct video_rx *x = v->player->video[0];
+    double live = 99999;
+    for (int i = 0; i < x->n_shown; i++) {
+        if (x->shown[i].at_us - x->shown[i].capture_us < MS(400)) {
+            live = (double)(x->shown[i].at_us - s->start_us - joined) / 1e3;
+            break;
+        }
+    }
+    struct scene_freezes f = scene_freezes(v, 0, joined, scene_now(s));
+    quality_add(q, "first picture", "ms", ms_since(s, scene_first(v, 0, 0, joined), joined),
+                QUALITY_P95_MAX, 130 + 33);
+    quality_add(q, "live again", "ms", live, QUALITY_P95_MAX, 4000);
+    quality_add(q, "stalls over 500 ms", "", f.stalls, QUALITY_MEDIAN_MAX, 0);
+    quality_end(q, s);
+}
+
 void quality_layer_death(struct quality_run *q)
 {
     static const struct wire_step trace[] = {{0, 5000000}};
@@ -64,6 +101,190 @@ void quality_layer_death(struct quality_run *q)
     scene_run(s, S(10));
     quality_add(q, "top layer after it is back", "ms",
                 ms_since(s, scene_settled(v, 0, 2, back, S(99)), back), QUALITY_REPORT, 0);
+    quality_end(q, s);
+}
+
+/* A crowd comes within 5 s, twenty of it with 5 % loss. */
+void quality_storm(struct quality_run *q)
+{
+    enum { CROWD = 1000, LOSSY = 20 };
+    static const struct wire_step trace[] = {{0, 3000000}};
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    cam.kbps[0] = 100;
+    cam.kbps[1] = 200;
+    cam.kbps[2] = 0;
+    cam.n_layers = 2;
+    struct wire *back = scene_wire(s, &(struct wire_params){.delay_us = MS(20)});
+    struct scene_publisher *p = scene_publish(s, 7, &cam, 1, NULL, NULL);
+    scene_run(s, S(2));
+    struct camera *c = p->camera[0];
+    uint64_t plis = c->plis, bytes = 0, key_bytes = 0;
+    for (int i = 0; i < cam.n_layers; i++) {
+        bytes -= c->layer[i].bytes;
+        key_bytes -= c->layer[i].key_bytes;
+    }
+    int64_t began = scene_now(s);
+    for (int i = 0; i < CROWD; i++) {
+        bool lossy = i % (CROWD / LOSSY) == 7;
+        struct wire *w =
+            lossy ? scene_wire(s,
+                               &(struct wire_params){
+                                   .trace = trace, .n_steps = 1, .delay_us = MS(30), .loss = 0.05})
+                  : NULL;
+        scene_view(s,
+                   &(struct scene_view_params){
+                       .stream = 7, .down = w, .up = back, .worker = i % 2, .unchecked = !lossy});
+        scene_run(s, S(5) / CROWD);
+    }
+    scene_run(s, S(15));
+    for (int i = 0; i < cam.n_layers; i++) {
+        bytes += c->layer[i].bytes;
+        key_bytes += c->layer[i].key_bytes;
+    }
+    int dark = 0;
+    double slowest = 0;
+    for (int i = 0; i < s->n_viewers; i++) {
+        int64_t first = scene_first(s->viewers[i], 0, 0, 0);
+        dark += first < 0;
+        slowest = MAX(slowest, (double)(first + s->start_us - s->viewers[i]->joined_us) / 1e3);
+    }
+    quality_add(q, "key frame wishes, each layer, per s", "",
+                (double)(c->plis - plis) / cam.n_layers / ((double)(scene_now(s) - began) / 1e6),
+                QUALITY_MEDIAN_MAX, 1);
+    quality_add(q, "key frame bytes", "%", 100 * (double)key_bytes / (double)bytes,
+                QUALITY_MEDIAN_MAX, 10);
+    quality_add(q, "viewers without a picture", "", dark, QUALITY_EVERY_MAX, 0);
+    quality_add(q, "slowest first picture", "ms", slowest, QUALITY_REPORT, 0);
+    quality_end(q, s);
+}
+
+/* What a picture is worth: 2 for each spatial step, 1 for each doubling of the frame rate. */
+static double worth(int layer, int tid)
+{
+    return 1 + 2 * layer + tid;
+}
+
+/* The most that n equal tracks can be worth together for bps. */
+static double best_worth(const struct camera *c, int n, double bps)
+{
+    enum { UNIT = 10000, SIZE = 400 };
+    double best[SIZE] = {0};
+    for (int t = 0; t < n; t++) {
+        for (int b = SIZE - 1; b >= 0; b--) {
+            double most = best[b];
+            for (int p = 0; p < 9; p++) {
+                int cost = (int)(camera_cost_bps(c, p / 3, 0, p % 3) * 1.08 / UNIT) + 1;
+                if (cost <= b) {
+                    most = MAX(most, best[b - cost] + worth(p / 3, p % 3));
+                }
+            }
+            best[b] = most;
+        }
+    }
+    return best[MIN((int)(bps / UNIT), SIZE - 1)];
+}
+
+void quality_nine_tracks(struct quality_run *q)
+{
+    enum { TRACKS = 9, STEPS = 600 };
+    static struct wire_step trace[STEPS];
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    cam.noise = 0.05;
+    double x = 0;
+    for (int i = 0; i < STEPS; i++) {
+        x = 0.7 * x + 0.3 * (2 * sim_random(s->sim) - 1);
+        trace[i] = (struct wire_step){MS(500) * i, (uint32_t)(3e6 * (1 + 0.2 * x))};
+    }
+    for (uint64_t i = 0; i < TRACKS; i++) {
+        scene_publish(s, 100 + i, &cam, 1, NULL, NULL);
+        scene_run(s, MS(7));
+    }
+    scene_run(s, S(1));
+    struct scene_viewer *v = scene_view(
+        s, &(struct scene_view_params){.n_videos = TRACKS,
+                                       .down = scene_link(s, trace, STEPS, MS(30), MS(300))});
+    for (int i = 0; i < TRACKS; i++) {
+        scene_slot(v, 1 + i, 100 + (uint64_t)i);
+    }
+    scene_slot(v, 0, 100);
+    scene_run(s, S(298));
+    double got = 0;
+    int switches = 0, dark = 0;
+    for (int i = 0; i < TRACKS; i++) {
+        const struct video_rx *r = v->player->video[i];
+        int tid = 0;
+        for (int k = 1; k < r->n_shown; k++) {
+            /* The temporal layer that is had: the highest of the last four pictures. */
+            tid = r->shown[k].tid;
+            for (int b = MAX(k - 3, 0); b < k; b++) {
+                tid = MAX(tid, r->shown[b].tid);
+            }
+            if (r->shown[k].at_us - s->start_us > S(20)) {
+                got += worth(r->shown[k].layer, tid) *
+                       (double)MIN(r->shown[k].at_us - r->shown[k - 1].at_us, S(1));
+            }
+        }
+        switches += scene_switches(v, i, S(20), S(299));
+        dark += r->n_shown < 100;
+    }
+    got /= (double)(scene_now(s) - S(20));
+    /* Against all that could be tried, for 90 % of the link: what hysteresis leaves. */
+    double best = best_worth(s->publishers[0]->camera[0], TRACKS, 0.9 * 3e6 - 60000);
+    quality_add(q, "worth, of the best for 90 % of the link", "%", 100 * got / best,
+                QUALITY_MEDIAN_MIN, 98);
+    quality_add(q, "switches per minute and track", "", switches / 4.65 / TRACKS,
+                QUALITY_MEDIAN_MAX, 2);
+    quality_add(q, "tracks without pictures", "", dark, QUALITY_EVERY_MAX, 0);
+    quality_add(q, "use of the link", "%", 100 * scene_delivered_bps(v, S(20), S(298)) / 3e6,
+                QUALITY_REPORT, 0);
+    quality_add(q, "queue p95", "ms", (double)scene_queue_us(v, S(20), S(298), 0.95) / 1e3,
+                QUALITY_REPORT, 0);
+    quality_end(q, s);
+}
+
+void quality_slides(struct quality_run *q)
+{
+    static const struct wire_step trace[] = {{0, 3000000}};
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    cam.screen = true;
+    cam.slide_us = S(5);
+    cam.fps = 5;
+    cam.n_temporal = 1;
+    struct scene_publisher *p = scene_publish(s, 7, &cam, 1, NULL, NULL);
+    scene_run(s, S(1));
+    struct scene_viewer *v = scene_view(
+        s,
+        &(struct scene_view_params){.stream = 7, .down = scene_link(s, trace, 1, MS(50), MS(300))});
+    scene_run(s, S(6));
+    int64_t from = scene_now(s);
+    double worst = 0;
+    struct camera *c = p->camera[0];
+    for (int i = 0; i < 10; i++) {
+        uint32_t n = c->slide;
+        while (c->slide == n) {
+            scene_run(s, MS(20));
+        }
+        int64_t shown_us = c->slide_capture_us;
+        scene_run(s, MS(4500));
+        const struct video_rx *x = v->player->video[0];
+        double took = 9999;
+        for (int k = 0; k < x->n_shown; k++) {
+            if (x->shown[k].capture_us >= shown_us && x->shown[k].layer == 2) {
+                took = (double)(x->shown[k].at_us - shown_us) / 1e3;
+                break;
+            }
+        }
+        worst = MAX(worst, took);
+    }
+    quality_add(q, "slide in full quality, slowest of ten", "ms", worst, QUALITY_P95_MAX, 1000);
+    quality_add(q, "layer switches", "", scene_switches(v, 0, from, scene_now(s)),
+                QUALITY_EVERY_MAX, 0);
+    quality_add(q, "top layer", "%", 100 * scene_share(v, 0, 2, from, scene_now(s)), QUALITY_REPORT,
+                0);
+    quality_add(q, "key frame wishes", "", (double)c->plis, QUALITY_REPORT, 0);
     quality_end(q, s);
 }
 

@@ -21,6 +21,7 @@
 #define OPUS_BYTES    80
 #define RTCP_SEALED   20    /* bytes that sealing adds to RTCP, about */
 #define FLOW_TCP      10000 /* flows from here on are cross traffic */
+#define FLOW_NOBODY   15000
 #define FLOW_UPSTREAM 20000 /* and from here on publishers */
 #define IS_RTCP       (1ULL << 32)
 
@@ -68,6 +69,25 @@ struct tcp_flow *scene_flow(struct scene *s, struct wire *w, const struct tcp_pa
     tcp_flow_init(f, p, w, FLOW_TCP + s->n_flows);
     s->flows[s->n_flows++] = f;
     return f;
+}
+
+void scene_fill(struct scene *s, struct wire *w, double share, int64_t from_us, int64_t to_us)
+{
+    assert(s->n_fillers < (int)ARRAY_LEN(s->fillers));
+    s->fillers[s->n_fillers++] =
+        (struct scene_filler){.wire = w, .share = share, .start_us = from_us, .stop_us = to_us};
+}
+
+static void fill(struct scene *s, struct scene_filler *f)
+{
+    int64_t t = scene_now(s);
+    uint32_t bps = wire_rate(f->wire, s->sim->now_us);
+    if (t < f->start_us || t >= f->stop_us || bps == UINT32_MAX) {
+        return;
+    }
+    for (f->owed += bps * f->share / 8000; f->owed > 0; f->owed -= 1000) {
+        (void)wire_send(f->wire, FLOW_NOBODY, 0, NULL, 1000 - WIRE_HEADERS, s->sim->now_us);
+    }
 }
 
 /* ---- router to viewer ---- */
@@ -306,6 +326,8 @@ static void on_arrival(const struct wire_packet *p, const uint8_t *buf, void *ct
         } else if (pub->peer) {
             router_on_rtp(pub->r, pub->peer, copy, len, now);
         }
+    } else if (p->flow == FLOW_NOBODY) {
+        return;
     } else if (p->flow >= FLOW_TCP) {
         tcp_flow_on_packet(s->flows[p->flow - FLOW_TCP], p->tag, p->len, p->arrival_us);
     } else {
@@ -350,6 +372,9 @@ static void on_step(void *net)
     }
     for (int i = 0; i < s->n_flows; i++) {
         tcp_flow_step(s->flows[i], now);
+    }
+    for (int i = 0; i < s->n_fillers; i++) {
+        fill(s, &s->fillers[i]);
     }
     for (int i = 0; i < s->n_wires; i++) {
         struct arrival a = {.s = s, .w = s->wires[i]};
@@ -464,6 +489,7 @@ struct scene_publisher *scene_publish(struct scene *s, uint64_t stream,
                                            .twcc = true};
         ml->ext.allow_mixed = true;
         ml->ext.id[EXT_DD] = cp.dd ? CAMERA_DD_ID : 0;
+        ml->ext.id[EXT_CONTENT_TYPE] = CAMERA_TYPE_ID;
         ml->n_rids = (uint8_t)(cp.n_layers > 1 ? cp.n_layers : 0);
         for (int k = 0; k < ml->n_rids; k++) {
             ml->rids[k][0] = (char)('a' + k);

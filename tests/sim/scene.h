@@ -78,6 +78,14 @@ struct scene_publisher {
     uint64_t nacked; /* numbers that the router asked for */
 };
 
+/* Traffic that yields to nothing. */
+struct scene_filler {
+    struct wire *wire;
+    double share; /* of what the link carries */
+    int64_t start_us, stop_us;
+    double owed; /* bytes */
+};
+
 struct scene {
     struct sim *sim;
     uint64_t seed;
@@ -89,6 +97,8 @@ struct scene {
     int n_wires;
     struct tcp_flow *flows[SCENE_FLOWS];
     int n_flows;
+    struct scene_filler fillers[4];
+    int n_fillers;
     int64_t next_sample_us;
     int64_t start_us;
 };
@@ -120,6 +130,8 @@ void scene_leave(struct scene_viewer *v);
 void scene_slot(struct scene_viewer *v, int mline, uint64_t stream);
 /* Cross traffic over a wire; owned by the scene. */
 struct tcp_flow *scene_flow(struct scene *s, struct wire *w, const struct tcp_params *p);
+/* Traffic over a wire that takes this share of its rate, whatever happens. */
+void scene_fill(struct scene *s, struct wire *w, double share, int64_t from_us, int64_t to_us);
 void scene_run(struct scene *s, int64_t us);
 /* Virtual time since the scene began. */
 int64_t scene_now(const struct scene *s);
@@ -145,11 +157,14 @@ int64_t scene_settled(const struct scene_viewer *v, int video, int layer, int64_
 int64_t scene_first(const struct scene_viewer *v, int video, int layer, int64_t from_us);
 /* Changes of the layer shown. */
 int scene_switches(const struct scene_viewer *v, int video, int64_t from_us, int64_t to_us);
-/* Share of the time in which the layer shown was at least layer; 0..1. */
+/* Share of the time in which the layer shown was at least layer, and moved; 0..1. */
 double scene_share(const struct scene_viewer *v, int video, int layer, int64_t from_us,
                    int64_t to_us);
 /* Rate of pictures shown (encoded bits), bps. */
 double scene_shown_bps(const struct scene_viewer *v, int video, int64_t from_us, int64_t to_us);
+/* From when on pictures of at least bps were shown in every second until to_us; -1: never. */
+int64_t scene_shown_above(const struct scene_viewer *v, int video, double bps, int64_t from_us,
+                          int64_t to_us);
 /* Rate delivered on the wire, everything included, bps; and sent. */
 double scene_delivered_bps(const struct scene_viewer *v, int64_t from_us, int64_t to_us);
 double scene_sent_bps(const struct scene_viewer *v, int64_t from_us, int64_t to_us);

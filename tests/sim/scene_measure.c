@@ -5,7 +5,8 @@
 
 #include "tests/sim/scene.h"
 
-#define MEAN_OF 30 /* intervals */
+#define MEAN_OF   30             /* intervals */
+#define STANDS_US (1 * US_PER_S) /* a picture that stands for longer is not worth its layer */
 
 static const struct video_rx *video_of(const struct scene_viewer *v, int video)
 {
@@ -100,6 +101,7 @@ double scene_share(const struct scene_viewer *v, int video, int layer, int64_t f
     for (int i = 0; i < x->n_shown; i++) {
         int64_t a = x->shown[i].at_us - v->scene->start_us;
         int64_t b = i + 1 < x->n_shown ? x->shown[i + 1].at_us - v->scene->start_us : to_us;
+        b = MIN(b, a + STANDS_US);
         a = MAX(a, from_us);
         b = MIN(b, to_us);
         good += b > a && quality(&x->shown[i]) >= layer ? b - a : 0;
@@ -116,6 +118,20 @@ double scene_shown_bps(const struct scene_viewer *v, int video, int64_t from_us,
         bits += at >= from_us && at < to_us ? x->shown[i].bytes * 8.0 : 0;
     }
     return bits * 1e6 / (double)(to_us - from_us);
+}
+
+int64_t scene_shown_above(const struct scene_viewer *v, int video, double bps, int64_t from_us,
+                          int64_t to_us)
+{
+    int64_t since = -1;
+    for (int64_t t = from_us; t + US_PER_S <= to_us; t += 100 * US_PER_MS) {
+        if (scene_shown_bps(v, video, t, t + US_PER_S) < bps) {
+            since = -1;
+        } else if (since < 0) {
+            since = t;
+        }
+    }
+    return since;
 }
 
 static double rate(const struct scene_viewer *v, int64_t from_us, int64_t to_us, bool sent)

@@ -168,7 +168,7 @@ struct open *sim_bring_up(struct sim *s, struct peer *p, struct seal **ret_seal)
     p->path.remote.port = (uint16_t)p->id;
     peer_on_up(p, seal, s->now_us);
     *ret_seal = seal;
-    return open_new(&k, 16);
+    return open_new(&k, 64);
 }
 
 void sim_post(struct sim *s, int worker, struct api_cmd cmd)

@@ -15,7 +15,7 @@ static void expect_scenario(const char *id)
     int n = quality_judge(sc, getenv("TESTS_LONG") ? 20 : 3, sums, fault, sizeof(fault));
     for (int i = 0; i < n; i++) {
         const struct quality_sum *f = &sums[i];
-        printf("%-4s %-40s median %9.2f  p95 %9.2f  worst %9.2f %s%s\n", id, f->f.name, f->median,
+        printf("%-7s %-40s median %9.2f  p95 %9.2f  worst %9.2f %s%s\n", id, f->f.name, f->median,
                f->p95, f->worst, f->f.unit, f->ok ? "" : "  MISSED");
         if (sc->ready) {
             cr_expect(f->ok, "%s: %s: %.2f %s, to be %s %.2f", sc->what, f->f.name, f->f.value,
@@ -27,33 +27,80 @@ static void expect_scenario(const char *id)
     }
     cr_expect(!fault[0], "%s: %s", sc->what, fault);
     if (fault[0]) {
-        printf("%-4s %s\n", id, fault);
+        printf("%-7s %s\n", id, fault);
     }
 }
 
-Test(quality, a_link_that_narrows_and_widens, .timeout = 300)
+static void expect_all(const char *const *ids)
 {
-    expect_scenario("2");
+    for (; *ids; ids++) {
+        expect_scenario(*ids);
+    }
 }
 
-Test(quality, random_loss, .timeout = 300)
+#define EXPECT_ALL(...) expect_all((const char *const[]){__VA_ARGS__, NULL})
+
+Test(quality, links_that_narrow_and_widen, .timeout = 600)
 {
-    expect_scenario("9a");
-    expect_scenario("9b");
-    expect_scenario("9c");
+    EXPECT_ALL("1", "2", "8", "12");
 }
 
-Test(quality, joining, .timeout = 300)
+Test(quality, links_that_narrow_and_widen_with_spatial_layers, .timeout = 600)
 {
-    expect_scenario("15");
+    EXPECT_ALL("2 VP9", "2 K-SVC", "2 AV1");
 }
 
-Test(quality, layers_that_stop, .timeout = 300)
+Test(quality, viewers_share_a_link, .timeout = 600)
 {
-    expect_scenario("17");
+    EXPECT_ALL("3", "5a", "5b", "links");
+}
+
+Test(quality, tcp_on_the_same_link, .timeout = 600)
+{
+    EXPECT_ALL("6 Reno", "6 Cubic", "7a", "7b");
+}
+
+Test(quality, feedback_that_is_lost, .timeout = 600)
+{
+    EXPECT_ALL("4");
+}
+
+Test(quality, loss, .timeout = 600)
+{
+    EXPECT_ALL("9a", "9b", "9c", "10a", "10b");
+}
+
+Test(quality, jitter_policers_and_outages, .timeout = 600)
+{
+    EXPECT_ALL("11", "13", "14a", "14b");
+}
+
+Test(quality, joining, .timeout = 600)
+{
+    EXPECT_ALL("15a", "15b");
+}
+
+Test(quality, layers_that_stop, .timeout = 600)
+{
+    EXPECT_ALL("17");
+}
+
+Test(quality, a_crowd, .timeout = 900)
+{
+    EXPECT_ALL("18");
+}
+
+Test(quality, nine_tracks, .timeout = 900)
+{
+    EXPECT_ALL("19");
+}
+
+Test(quality, screens, .timeout = 600)
+{
+    EXPECT_ALL("20");
 }
 
 Test(quality, random_schedules_leave_every_stream_sound, .timeout = 600)
 {
-    expect_scenario("22");
+    EXPECT_ALL("22");
 }

@@ -374,7 +374,12 @@ static void move_playout(struct video_rx *v, int64_t now_us)
     if (!v->n_offsets) {
         return;
     }
-    int64_t target = playout_target(v, now_us);
+    if (v->targeted != v->n_offsets || now_us >= v->retarget_us) {
+        v->targeted = v->n_offsets;
+        v->retarget_us = now_us + 100 * US_PER_MS;
+        v->target_us = playout_target(v, now_us);
+    }
+    int64_t target = v->target_us;
     if (!v->has_playout) {
         v->has_playout = true;
         v->playout_us = target;
@@ -418,7 +423,7 @@ void video_rx_step(struct video_rx *v, int64_t now_us)
         int64_t due = (int64_t)(f[0]->ts * 100 / 9) + v->playout_us;
         if (now_us >= due) {
             /* Shown late: what comes after is expected to be late too. */
-            v->playout_us += MIN(now_us - due, MAX(playout_target(v, now_us) - v->playout_us, 0));
+            v->playout_us += MIN(now_us - due, MAX(v->target_us - v->playout_us, 0));
             decode(v, f, n, now_us);
         }
         return;

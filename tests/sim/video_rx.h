@@ -75,6 +75,8 @@ struct video_rx {
     /* playout */
     int64_t playout_us; /* local time minus media time at which pictures are shown */
     bool has_playout;
+    int64_t target_us, retarget_us; /* where playout goes; when to look again */
+    unsigned targeted;              /* n_offsets at the last look */
     int64_t offsets[90];
     unsigned n_offsets;
     int64_t stepped_us;
