@@ -47,6 +47,8 @@ struct quality_scenario {
 extern const struct quality_scenario quality_scenarios[];
 const struct quality_scenario *quality_find(const char *id);
 
+/* True where TESTS_LONG is set: more of everything. */
+bool quality_is_long(void);
 /* A figure of this run. name and unit are fixed strings. */
 void quality_add(struct quality_run *q, const char *name, const char *unit, double value,
                  enum quality_rule rule, double limit);

@@ -2,7 +2,6 @@
 /* Picture quality in virtual time: the table of quality.c, each scenario with 3 seeds (20 with
  * TESTS_LONG set), held against its numbers. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
 
 #include "tests/sim/quality.h"
 
@@ -12,7 +11,7 @@ static void expect_scenario(const char *id)
     cr_assert_not_null(sc, "no scenario %s", id);
     struct quality_sum sums[QUALITY_FIGURES];
     char fault[400];
-    int n = quality_judge(sc, getenv("TESTS_LONG") ? 20 : 3, sums, fault, sizeof(fault));
+    int n = quality_judge(sc, quality_is_long() ? 20 : 3, sums, fault, sizeof(fault));
     for (int i = 0; i < n; i++) {
         const struct quality_sum *f = &sums[i];
         printf("%-7s %-40s median %9.2f  p95 %9.2f  worst %9.2f %s%s\n", id, f->f.name, f->median,
