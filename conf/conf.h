@@ -50,6 +50,13 @@ struct conf_auth_key {
     char jwk_file[CONF_STR_MAX]; /* one JSON Web Key (RFC 7517) */
 };
 
+/* Who is told what happens. */
+struct conf_webhook {
+    char url[CONF_STR_MAX];
+    char secret[CONF_STR_MAX]; /* signs; "secret_file" reads it from a file */
+    char events[CONF_STR_MAX]; /* names or patterns with *, separated by commas; empty: all */
+};
+
 struct conf_ice_server {
     char url[CONF_STR_MAX]; /* stun:…, turn:…, turns:… (RFC 7065) */
     char username[64];      /* static credentials, or empty */
@@ -126,7 +133,17 @@ struct conf {
         int max_lifetime_s;
         bool end_on_expiry; /* a session ends when its token does */
         int max_sessions_per_token;
+        char hook_url[CONF_STR_MAX]; /* asked for each publish and play; empty: nobody is */
+        char hook_secret_file[CONF_STR_MAX];
+        int hook_timeout_ms;
     } auth;
+    struct {
+        int n;
+        struct conf_webhook targets[CONF_LIST_MAX];
+        int queue;
+        int timeout_ms;
+        int retry_s; /* from the event on; then it is dropped */
+    } webhooks;
     struct {
         int n;
         struct conf_ice_server servers[CONF_LIST_MAX];
@@ -169,8 +186,10 @@ void conf_defaults(struct conf *c);
 /* Checks that hold between keys (architecture §9: public address needs tokens and TLS, …). Returns
  * 0 or -EINVAL. */
 int conf_validate(const struct conf *c, struct conf_error *ret_err) MUST_CHECK;
-/* True when something says who may do what: tokens, keys of tokens. */
+/* True when something says who may do what: tokens, keys of tokens, a hook. */
 bool conf_has_auth(const struct conf *c);
+/* True when admin.listen can be reached from other machines. */
+bool conf_admin_is_public(const struct conf *c);
 /* The effective settings as JSON, secrets masked; free(3) it. */
 char *conf_print(const struct conf *c);
 /* The text of --help. */

@@ -53,6 +53,13 @@ static const struct member key_members[] = {
     MEMBER(conf_auth_key, jwk_file, "jwk_file", false),
 };
 
+static const struct member hook_members[] = {
+    MEMBER(conf_webhook, url, "url", false),
+    MEMBER(conf_webhook, secret, "secret", false),
+    MEMBER(conf_webhook, secret, "secret_file", true),
+    MEMBER(conf_webhook, events, "events", false),
+};
+
 static const struct member server_members[] = {
     MEMBER(conf_ice_server, url, "url", false),
     MEMBER(conf_ice_server, username, "username", false),
@@ -314,15 +321,45 @@ static int apply_key(struct at *at, const cJSON *node, struct conf *c, int i)
     return 0;
 }
 
+static int apply_hook(struct at *at, const cJSON *node, struct conf *c, int i)
+{
+    struct conf_webhook *h = &c->webhooks.targets[i];
+    memset(h, 0, sizeof(*h));
+    int rc = apply_object(at, node, hook_members, ARRAY_LEN(hook_members), h);
+    if (rc) {
+        return rc;
+    }
+    const char *host = strncmp(h->url, "https://", 8) == 0  ? h->url + 8
+                       : strncmp(h->url, "http://", 7) == 0 ? h->url + 7
+                                                            : "";
+    size_t n = strcspn(host, "/?");
+    if (n == 0 || memchr(host, '@', n) || host[strcspn(host, " \"<>\\^`{|}#")]) {
+        return refuse(at, node, "url must be an http:// or https:// URL without user and password");
+    }
+    if (strspn(h->events, "abcdefghijklmnopqrstuvwxyz.*, ") != strlen(h->events)) {
+        return refuse(at, node, "events must be names like room.started or room.*, with commas");
+    }
+    for (int j = 0; j < i; j++) {
+        if (strcmp(h->url, c->webhooks.targets[j].url) == 0) {
+            return refuse(at, node, "the same url as webhooks.targets[%d]", j);
+        }
+    }
+    return 0;
+}
+
 typedef int(apply_fn)(struct at *at, const cJSON *node, struct conf *c, int i);
 
 static int apply_objects(struct at *at, const cJSON *node, struct conf *c, const struct conf_key *k)
 {
-    bool tokens = k->type == CONF_TYPE_TOKENS;
-    bool keys = k->type == CONF_TYPE_KEYS;
-    int max = tokens ? CONF_RULES_MAX : CONF_LIST_MAX;
-    int *count = tokens ? &c->auth.n_tokens : keys ? &c->auth.n_keys : &c->ice_servers.n;
-    apply_fn *fn = tokens ? apply_token : keys ? apply_key : apply_server;
+    int max = k->type == CONF_TYPE_TOKENS ? CONF_RULES_MAX : CONF_LIST_MAX;
+    int *count = k->type == CONF_TYPE_TOKENS  ? &c->auth.n_tokens
+                 : k->type == CONF_TYPE_KEYS  ? &c->auth.n_keys
+                 : k->type == CONF_TYPE_HOOKS ? &c->webhooks.n
+                                              : &c->ice_servers.n;
+    apply_fn *fn = k->type == CONF_TYPE_TOKENS  ? apply_token
+                   : k->type == CONF_TYPE_KEYS  ? apply_key
+                   : k->type == CONF_TYPE_HOOKS ? apply_hook
+                                                : apply_server;
     if (!cJSON_IsArray(node)) {
         return refuse_type(at, node, "a list of objects");
     }
@@ -392,6 +429,7 @@ static int apply_value(struct at *at, const cJSON *node, struct conf *c, const s
     case CONF_TYPE_TOKENS:
     case CONF_TYPE_SERVERS:
     case CONF_TYPE_KEYS:
+    case CONF_TYPE_HOOKS:
         return apply_objects(at, node, c, k);
     }
     return rc ? refuse(at, node, "%s", why.text) : 0;

@@ -126,7 +126,8 @@ static bool collide(const struct listener *a, const struct listener *b)
             is_unspecified(&b->ip));
 }
 
-static int check_listeners(const struct conf *c, struct ip *ret_http, struct conf_error *ret_err)
+static int check_listeners(const struct conf *c, struct ip *ret_http, struct ip *ret_admin,
+                           struct conf_error *ret_err)
 {
     struct listener l[] = {{.key = "http.listen", .text = c->http.listen},
                            {.key = "admin.listen", .text = c->admin.listen},
@@ -150,6 +151,7 @@ static int check_listeners(const struct conf *c, struct ip *ret_http, struct con
         return refuse(ret_err, "media.listen: a multicast address");
     }
     *ret_http = l[0].ip;
+    *ret_admin = l[1].ip;
     return 0;
 }
 
@@ -270,6 +272,16 @@ static int check_auth(const struct conf *c, struct conf_error *ret_err)
             "or http:// on loopback",
             c->auth.jwks_url);
     }
+    if (c->auth.hook_url[0] && !is_safe_url(c->auth.hook_url)) {
+        return refuse(
+            ret_err,
+            "auth.hook_url: \"%.120s\" must be an https:// URL without user and password, "
+            "or http:// on loopback",
+            c->auth.hook_url);
+    }
+    if (check_readable("auth.hook_secret_file", c->auth.hook_secret_file, ret_err)) {
+        return -EINVAL;
+    }
     for (int i = 0; i < c->auth.n_keys; i++) {
         const struct conf_auth_key *k = &c->auth.keys[i];
         for (int j = 0; j < i; j++) {
@@ -292,7 +304,7 @@ static int check_auth(const struct conf *c, struct conf_error *ret_err)
 
 bool conf_has_auth(const struct conf *c)
 {
-    return c->auth.n_tokens > 0 || c->auth.n_keys > 0 || c->auth.jwks_url[0];
+    return c->auth.n_tokens > 0 || c->auth.n_keys > 0 || c->auth.jwks_url[0] || c->auth.hook_url[0];
 }
 
 /* A public address needs tokens and TLS, and the refusal names what is missing. */
@@ -322,10 +334,41 @@ static int check_public(const struct conf *c, const struct ip *http, struct conf
                         "tls.terminated_upstream is missing");
 }
 
+bool conf_admin_is_public(const struct conf *c)
+{
+    char host[IP_TEXT_MAX];
+    struct ip ip;
+    uint16_t port;
+    return conf_split_host_port(c->admin.listen, host, sizeof(host), &port) ||
+           !parse_ip(host, &ip) || !is_loopback(&ip);
+}
+
+/* The same for the admin API: whoever reaches it ends sessions and reads addresses. */
+static int check_admin(const struct conf *c, const struct ip *admin, struct conf_error *ret_err)
+{
+    bool token = c->auth.n_keys > 0 || c->auth.jwks_url[0];
+    bool tls = c->tls.cert_file[0] || c->tls.self_signed || c->tls.terminated_upstream;
+    for (int i = 0; i < c->auth.n_tokens; i++) {
+        token = token || c->auth.tokens[i].admin;
+    }
+    if (c->insecure_dev || is_loopback(admin) || (token && tls)) {
+        return 0;
+    }
+    return refuse(ret_err,
+                  "admin.listen: %.60s can be reached from other machines: %s%s%s; or keep it on "
+                  "loopback, with admin.health_listen for probes; or start with --insecure-dev",
+                  c->admin.listen, token ? "" : "no entry of auth.tokens has \"admin\": true",
+                  token || tls ? "" : ", and ",
+                  tls ? ""
+                      : "one of tls.cert_file (with tls.key_file), tls.self_signed or "
+                        "tls.terminated_upstream is missing");
+}
+
 int conf_validate(const struct conf *c, struct conf_error *ret_err)
 {
     struct ip http;
-    int rc = check_listeners(c, &http, ret_err);
+    struct ip admin;
+    int rc = check_listeners(c, &http, &admin, ret_err);
     rc = rc ? rc : check_http(c, ret_err);
     rc = rc ? rc : check_tls(c, ret_err);
     rc = rc ? rc : check_media(c, ret_err);
@@ -333,5 +376,6 @@ int conf_validate(const struct conf *c, struct conf_error *ret_err)
     if (rc == 0 && c->limits.gone_timeout_ms > c->limits.end_timeout_ms) {
         rc = refuse(ret_err, "limits.gone_timeout_ms: longer than limits.end_timeout_ms");
     }
-    return rc ? rc : check_public(c, &http, ret_err);
+    rc = rc ? rc : check_public(c, &http, ret_err);
+    return rc ? rc : check_admin(c, &admin, ret_err);
 }

@@ -125,6 +125,16 @@ const struct conf_key conf_keys[] = {
     INT(auth, max_lifetime_s, 60, 31536000, "86400", "JSON Web Tokens that are good for longer are refused"),
     BOOL(auth, end_on_expiry, "false", "sessions end when their token expires; else it is only asked for at the start"),
     INT(auth, max_sessions_per_token, 1, 1000000, "20000", "sessions at a time of one token"),
+    STR(auth, hook_url, "", "asked for each publish and play, beside the token; https, or http on loopback"),
+    STR(auth, hook_secret_file, "", "file with the secret that signs what auth.hook_url is sent"),
+    INT(auth, hook_timeout_ms, 50, 10000, "1000", "without an answer of auth.hook_url by then, nobody comes in"),
+
+    {"webhooks", "targets", CONF_TYPE_HOOKS, offsetof(struct conf, webhooks),
+        offsetof(struct conf, webhooks.queue) - offsetof(struct conf, webhooks), 0, 0, NULL, "",
+        "who is told what happens: {url, secret or secret_file, events}"},
+    INT(webhooks, queue, 1, 100000, "1000", "events that wait for one target; those beyond are dropped and counted"),
+    INT(webhooks, timeout_ms, 100, 60000, "5000", "for one delivery"),
+    INT(webhooks, retry_s, 0, 86400, "600", "how long one event is tried again"),
 
     {"ice_servers", "servers", CONF_TYPE_SERVERS, offsetof(struct conf, ice_servers),
         sizeof(((struct conf *)0)->ice_servers), 0, 0, NULL, "",
@@ -401,6 +411,7 @@ int conf_keys_put_text(struct conf *c, const struct conf_key *k, const char *tex
     case CONF_TYPE_TOKENS:
     case CONF_TYPE_SERVERS:
     case CONF_TYPE_KEYS:
+    case CONF_TYPE_HOOKS:
         break;
     }
     assert(false && "lists of objects are read by conf_apply");
@@ -409,7 +420,8 @@ int conf_keys_put_text(struct conf *c, const struct conf_key *k, const char *tex
 
 bool conf_keys_is_objects(const struct conf_key *k)
 {
-    return k->type == CONF_TYPE_TOKENS || k->type == CONF_TYPE_SERVERS || k->type == CONF_TYPE_KEYS;
+    return k->type == CONF_TYPE_TOKENS || k->type == CONF_TYPE_SERVERS ||
+           k->type == CONF_TYPE_KEYS || k->type == CONF_TYPE_HOOKS;
 }
 
 const char *conf_keys_word(const struct conf *c, const struct conf_key *k, char out[16])

@@ -21,6 +21,7 @@ enum conf_type {
     CONF_TYPE_TOKENS,  /* conf.auth, a list of objects */
     CONF_TYPE_SERVERS, /* conf.ice_servers, a list of objects */
     CONF_TYPE_KEYS,    /* conf.auth.keys, a list of objects */
+    CONF_TYPE_HOOKS,   /* conf.webhooks, a list of objects */
 };
 
 struct conf_key {

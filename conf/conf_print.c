@@ -87,6 +87,19 @@ static bool add_servers(cJSON *section, const struct conf_key *k, const struct c
     return ok;
 }
 
+static bool add_hooks(cJSON *section, const struct conf_key *k, const struct conf *c)
+{
+    cJSON *list = cJSON_AddArrayToObject(section, k->name);
+    bool ok = list != NULL;
+    for (int i = 0; ok && i < c->webhooks.n; i++) {
+        const struct conf_webhook *h = &c->webhooks.targets[i];
+        cJSON *o = add_entry(list);
+        ok = o && add_str(o, "url", h->url) && add_secret(o, "secret", h->secret) &&
+             add_str(o, "events", h->events);
+    }
+    return ok;
+}
+
 static bool add_key(cJSON *section, const struct conf_key *k, const struct conf *c)
 {
     const char *at = (const char *)c + k->offset;
@@ -113,6 +126,8 @@ static bool add_key(cJSON *section, const struct conf_key *k, const struct conf 
         return add_servers(section, k, c);
     case CONF_TYPE_KEYS:
         return add_keys(section, k, c);
+    case CONF_TYPE_HOOKS:
+        return add_hooks(section, k, c);
     }
     return false;
 }

@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "rtp/codec.h"
+#include "signaling/endpoint.h"
 #include "signaling/http.h"
 #include "signaling/life.h"
 #include "signaling/moderate.h"
@@ -26,22 +27,66 @@ static void host_of(const char *header, char *out, size_t cap)
     snprintf(out, cap, "%.*s", (int)strcspn(header, bracket ? "]" : ":"), header);
 }
 
-bool admin_gate(struct http_request *rq, void *ctx)
+/* True when the listener is called by the name it was meant to be called by. */
+static bool is_called_rightly(const struct signaling *s, const char *header)
 {
-    const struct signaling *s = ctx;
     char host[CONF_STR_MAX];
     struct addr a;
-    host_of(s->conf->admin.listen, host, sizeof(host));
-    if (addr_parse_ip(host, 0, &a) < 0 || !addr_is_loopback(&a)) {
+    if (conf_admin_is_public(s->conf)) {
         return true;
     }
-    const char *header = http_header(rq, "Host");
     host_of(header != NULL ? header : "", host, sizeof(host));
-    if (header == NULL || strcmp(host, "localhost") == 0 || addr_parse_ip(host, 0, &a) == 0) {
+    return header == NULL || strcmp(host, "localhost") == 0 || addr_parse_ip(host, 0, &a) == 0;
+}
+
+/* A browser says where a request comes from; a page elsewhere has no business here. */
+static bool is_own_origin(const struct http_request *rq)
+{
+    const char *origin = http_header(rq, "Origin");
+    const char *site = http_header(rq, "Sec-Fetch-Site");
+    const char *host = http_header(rq, "Host");
+    const char *behind = origin != NULL ? strstr(origin, "://") : NULL;
+    if (site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0) {
+        return false;
+    }
+    return origin == NULL || (behind != NULL && host != NULL && strcmp(behind + 3, host) == 0);
+}
+
+static bool asks_for_token(const struct conf *c)
+{
+    bool token = conf_admin_is_public(c) && conf_has_auth(c);
+    for (int i = 0; i < c->auth.n_tokens; i++) {
+        token = token || c->auth.tokens[i].admin;
+    }
+    return token;
+}
+
+static bool is_probe(const char *path)
+{
+    return strcmp(path, "/livez") == 0 || strcmp(path, "/readyz") == 0 ||
+           strcmp(path, "/startupz") == 0;
+}
+
+bool admin_gate(struct http_request *rq, void *ctx)
+{
+    struct signaling *s = ctx;
+    struct auth_verdict v;
+    if (!is_called_rightly(s, http_header(rq, "Host"))) {
+        problem_answer(rq, 421, "host", "Call the admin listener by its address or as localhost.");
+        return false;
+    }
+    if (!is_own_origin(rq)) {
+        problem_answer(rq, 403, "origin", "Pages of other origins may not use the admin API.");
+        return false;
+    }
+    if (is_probe(http_path(rq)) || !asks_for_token(s->conf)) {
         return true;
     }
-    problem_answer(rq, 421, "host", "Call the admin listener by its address or as localhost.");
-    return false;
+    endpoint_check_auth(s, rq, AUTH_ADMIN, "", &v);
+    if (v.result != AUTH_OK) {
+        endpoint_answer_auth(s, rq, &v);
+    }
+    return v.result == AUTH_OK;
 }
 
 /* Takes o over. */

@@ -8,9 +8,11 @@
 
 struct http_request;
 
-/* An admin listener on loopback serves only those who call it by an address or "localhost": a name
- * that somebody's DNS points at us is a web page reaching for it (DNS rebinding). Returns false
- * after answering 421. */
+/* Who may use the admin listener. On loopback it serves only those who call it by an address or
+ * "localhost": a name that somebody's DNS points at us is a web page reaching for it (DNS
+ * rebinding), 421; and pages of other origins are refused everywhere, 403. With a token of "admin":
+ * true in the settings, or on a public address, all but the probes ask for a token with that right.
+ * Returns false after answering. */
 bool admin_gate(struct http_request *rq, void *ctx);
 
 /* GET /api/v1/sessions: asks every worker; after one second the answer is what there is, with

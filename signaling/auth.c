@@ -19,6 +19,7 @@ struct auth {
     struct jwt_key_set keys;
     const struct jwt_key_set *fetched; /* NULL: none */
     const struct auth_revoked *revoked;
+    char hook_secret[CONF_STR_MAX];
     int n_tokens;
     uint8_t (*digests)[SHA256_DIGEST_LENGTH]; /* of auth.tokens */
 };
@@ -105,6 +106,27 @@ static int read_keys(struct auth *a, const char **ret_what)
     return 0;
 }
 
+static int read_hook_secret(struct auth *a, const char **ret_what)
+{
+    size_t len;
+    const char *path = a->conf->auth.hook_secret_file;
+    char *text = path[0] != '\0' ? read_file(path, &len) : NULL;
+    if (path[0] == '\0') {
+        return 0;
+    }
+    if (text != NULL) {
+        text[strcspn(text, "\r\n")] = '\0';
+    }
+    bool ok = text != NULL && text[0] != '\0' && strlen(text) < sizeof(a->hook_secret);
+    if (ok) {
+        snprintf(a->hook_secret, sizeof(a->hook_secret), "%s", text);
+    } else {
+        *ret_what = "auth.hook_secret_file: no secret of at most 255 bytes in it";
+    }
+    free(text);
+    return ok ? 0 : -EINVAL;
+}
+
 int auth_new(const struct conf *c, struct auth **ret, const char **ret_what)
 {
     struct auth *a = calloc(1, sizeof(*a));
@@ -116,6 +138,7 @@ int auth_new(const struct conf *c, struct auth **ret, const char **ret_what)
     a->n_tokens = c->auth.n_tokens;
     a->digests = calloc((size_t)MAX(a->n_tokens, 1), sizeof(*a->digests));
     int r = a->digests != NULL ? read_keys(a, ret_what) : -ENOMEM;
+    r = r == 0 ? read_hook_secret(a, ret_what) : r;
     if (r < 0) {
         auth_free(a);
         return r;
@@ -134,6 +157,7 @@ void auth_free(struct auth *a)
         return;
     }
     jwt_key_set_clear(&a->keys);
+    OPENSSL_cleanse(a->hook_secret, sizeof(a->hook_secret));
     free(a->digests);
     free(a);
 }
@@ -146,6 +170,11 @@ void auth_set_fetched(struct auth *a, const struct jwt_key_set *set)
 void auth_set_revoked(struct auth *a, const struct auth_revoked *revoked)
 {
     a->revoked = revoked;
+}
+
+const char *auth_hook_secret(const struct auth *a)
+{
+    return a->hook_secret;
 }
 
 bool auth_required(const struct auth *a)
@@ -306,6 +335,29 @@ static void name_unnamed(struct auth_grant *g)
     }
 }
 
+/* Nothing here knows tokens: what comes is judged by auth.hook_url alone. */
+static bool only_hook(const struct auth *a)
+{
+    return a->n_tokens == 0 && a->keys.n == 0 && a->fetched == NULL;
+}
+
+static void leave_to_hook(const struct auth_ask *ask, struct auth_verdict *ret)
+{
+    const char *token;
+    size_t len;
+    if (ask->action != AUTH_PUBLISH && ask->action != AUTH_PLAY) {
+        forbid(ret, "right", "No token permits this.");
+        return;
+    }
+    set_verdict(ret, AUTH_OK, "ok", "");
+    ret->grant.rights = AUTH_RIGHTS_PUBLISH | AUTH_RIGHT_PLAY | AUTH_RIGHT_DATA;
+    if (ask->header != NULL && bearer(ask->header, &token, &len)) {
+        ret->grant.is_token = true;
+        SHA256((const uint8_t *)token, len, ret->grant.digest);
+        name_unnamed(&ret->grant);
+    }
+}
+
 void auth_check(const struct auth *a, const struct auth_ask *ask, struct auth_verdict *ret)
 {
     const char *token;
@@ -318,6 +370,10 @@ void auth_check(const struct auth *a, const struct auth_ask *ask, struct auth_ve
         if (ask->action == AUTH_ADMIN) {
             forbid(ret, "right", "No token permits this.");
         }
+        return;
+    }
+    if (only_hook(a)) {
+        leave_to_hook(ask, ret);
         return;
     }
     if (ask->header == NULL) {

@@ -57,6 +57,9 @@ void auth_set_fetched(struct auth *a, const struct jwt_key_set *set);
 /* Tokens that are refused, not owned. NULL: none. */
 void auth_set_revoked(struct auth *a, const struct auth_revoked *revoked);
 
+/* What signs questions to auth.hook_url; "": nothing does. */
+const char *auth_hook_secret(const struct auth *a);
+
 /* True when tokens are asked for; without, everybody may do everything but what AUTH_ADMIN means.
  */
 bool auth_required(const struct auth *a);

@@ -4,6 +4,7 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/log.h"
+#include "signaling/event.h"
 #include "signaling/metrics.h"
 #include "signaling/post.h"
 #include "signaling/state.h"
@@ -112,6 +113,7 @@ static void on_up(struct signaling *s, struct resource *r, const struct api_even
     }
     resource_set_up(&s->sessions, r, now_us);
     metrics_observe(&s->metrics.join[METRICS_JOIN_DTLS], ev->u.up.took_us);
+    event_on_up(s, r);
     log_info("session_join", LOG_STR("label", r->label), LOG_STR("role", role_name(r)),
              LOG_INT("id", r->id), LOG_STR("codec", r->codecs), LOG_INT("worker", r->worker),
              LOG_STR("remote", log_mask(ev->u.up.remote, remote)), LOG_STR("client", r->program),
@@ -122,6 +124,7 @@ static void on_up(struct signaling *s, struct resource *r, const struct api_even
 static void on_live(struct signaling *s, struct resource *r)
 {
     bool first = !r->silent;
+    event_on_live(s, r, !first);
     r->silent = false;
     if (r->stream != NULL && r->stream->publisher == r->id) {
         r->stream->silent = false;
@@ -133,12 +136,13 @@ static void on_live(struct signaling *s, struct resource *r)
              LOG_INT("after_silence", !first));
 }
 
-static void on_silent(struct resource *r)
+static void on_silent(struct signaling *s, struct resource *r)
 {
     r->silent = true;
     if (r->stream != NULL && r->stream->publisher == r->id) {
         r->stream->silent = true;
     }
+    event_on_silent(s, r);
     log_info("session_silent", LOG_STR("label", r->label), LOG_INT("id", r->id));
 }
 
@@ -157,6 +161,7 @@ static void on_ended(struct signaling *s, struct resource *r, const struct api_e
         detach(s, r);
     }
     s->metrics.ended[r->role][r->reason]++;
+    event_on_ended(s, r, last);
     log_info("session_leave", LOG_STR("label", r->label), LOG_STR("role", role_name(r)),
              LOG_INT("id", r->id), LOG_STR("reason", api_reason_name(r->reason)),
              LOG_STR("detail", ev->u.ended.detail != NULL ? ev->u.ended.detail : ""),
@@ -179,7 +184,7 @@ void life_on_event(struct signaling *s, const struct api_event *ev)
         on_live(s, r);
         break;
     case API_EV_SILENT:
-        on_silent(r);
+        on_silent(s, r);
         break;
     case API_EV_ENDED:
         on_ended(s, r, ev);

@@ -15,6 +15,7 @@
 #include "signaling/state.h"
 #include "signaling/strbuf.h"
 #include "signaling/tls.h"
+#include "signaling/webhook.h"
 
 /* Upper bounds in milliseconds. */
 static const int bounds_ms[METRICS_BUCKETS] = {1,   2,   5,   10,   25,   50,
@@ -180,6 +181,18 @@ static void add_http(struct strbuf *b, const struct signaling *s)
         family(b, "jwks_keys", "gauge", "Keys of auth.jwks_url in use.");
         strbuf_addf(b, "sluice_jwks_keys %d\n", js.keys);
     }
+    family(b, "auth_hook", "counter", "Answers of auth.hook_url.");
+    strbuf_addf(b, "sluice_auth_hook_total{result=\"yes\"} %" PRIu64 "\n", s->metrics.hook[0]);
+    strbuf_addf(b, "sluice_auth_hook_total{result=\"no\"} %" PRIu64 "\n", s->metrics.hook[1]);
+    strbuf_addf(b, "sluice_auth_hook_total{result=\"failed\"} %" PRIu64 "\n", s->metrics.hook[2]);
+    family(b, "webhooks", "counter", "Deliveries to webhooks.targets, by result.");
+    for (int i = 0; i < WEBHOOK_RESULTS; i++) {
+        strbuf_addf(b, "sluice_webhooks_total{result=\"%s\"} %" PRIu64 "\n",
+                    webhook_result_name((enum webhook_result)i),
+                    webhook_count(s->webhooks, (enum webhook_result)i));
+    }
+    family(b, "webhooks_waiting", "gauge", "Deliveries queued or under way.");
+    strbuf_addf(b, "sluice_webhooks_waiting %u\n", webhook_waiting(s->webhooks));
     if (s->public_http == NULL) {
         return;
     }

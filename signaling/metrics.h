@@ -54,6 +54,7 @@ struct metrics {
         const char *reason; /* fixed string */
         uint64_t n;
     } refusals[METRICS_REFUSALS]; /* of tokens */
+    uint64_t hook[3];             /* answers of auth.hook_url, enum permit_hook_verdict */
     int64_t loop_lag_us;          /* latest */
 };
 

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "rtp/codec.h"
 #include "signaling/auth_jwks.h"
+#include "signaling/permit_hook.h"
 #include "signaling/problem.h"
 #include "signaling/state.h"
 
@@ -63,6 +64,56 @@ static void go_on(struct endpoint *e, enum auth_action action, permit_fn *fn)
     }
 }
 
+static struct pending *keep(const struct endpoint *e, enum auth_action action, const char *label,
+                            permit_fn *fn)
+{
+    struct pending *p = malloc(sizeof(*p));
+    if (p != NULL) {
+        *p = (struct pending){.e = *e, .action = action, .fn = fn};
+        snprintf(p->label, sizeof(p->label), "%s", label);
+    }
+    return p;
+}
+
+/* ---- the operator's own judgement ---- */
+
+static void answer_hook_failed(struct http_request *rq)
+{
+    problem_answer_later(rq, 503, "auth-hook", "Who may do this could not be found out; try again.",
+                         2);
+}
+
+static void on_hook(enum permit_hook_verdict v, void *ctx)
+{
+    struct pending *p = ctx;
+    struct auth_verdict no = {.result = AUTH_FORBIDDEN,
+                              .reason = "hook",
+                              .detail = "The operator of this server does not permit this."};
+    if (v == PERMIT_HOOK_NO) {
+        endpoint_answer_auth(p->e.s, p->e.rq, &no);
+    } else if (v == PERMIT_HOOK_FAILED || p->e.s->draining) {
+        answer_hook_failed(p->e.rq);
+    } else {
+        go_on(&p->e, p->action, p->fn);
+    }
+    free(p);
+}
+
+static void ask_hook(struct endpoint *e, enum auth_action action, const char *label, permit_fn *fn)
+{
+    if (e->s->conf->auth.hook_url[0] == '\0') {
+        go_on(e, action, fn);
+        return;
+    }
+    struct pending *p = keep(e, action, label, fn);
+    if (p == NULL || permit_hook_ask(e, action, label, on_hook, p) < 0) {
+        free(p);
+        answer_hook_failed(e->rq);
+    }
+}
+
+/* ---- the token ---- */
+
 static void on_keys(void *ctx)
 {
     struct pending *p = ctx;
@@ -72,7 +123,7 @@ static void on_keys(void *ctx)
         problem_answer_later(p->e.rq, 503, "draining", "This server is being shut down.", 10);
     } else if (v.result == AUTH_OK) {
         p->e.grant = v.grant;
-        go_on(&p->e, p->action, p->fn);
+        ask_hook(&p->e, p->action, p->label, p->fn);
     } else {
         endpoint_answer_auth(p->e.s, p->e.rq, &v);
     }
@@ -82,12 +133,10 @@ static void on_keys(void *ctx)
 static bool wait_for_keys(const struct endpoint *e, enum auth_action action, const char *label,
                           permit_fn *fn)
 {
-    struct pending *p = e->s->jwks != NULL ? malloc(sizeof(*p)) : NULL;
+    struct pending *p = e->s->jwks != NULL ? keep(e, action, label, fn) : NULL;
     if (p == NULL) {
         return false;
     }
-    *p = (struct pending){.e = *e, .action = action, .fn = fn};
-    snprintf(p->label, sizeof(p->label), "%s", label);
     if (auth_jwks_wait(e->s->jwks, on_keys, p) < 0) {
         free(p);
         return false;
@@ -107,5 +156,5 @@ void permit_ask(struct endpoint *e, enum auth_action action, const char *label, 
         return;
     }
     e->grant = v.grant;
-    go_on(e, action, fn);
+    ask_hook(e, action, label, fn);
 }

@@ -60,6 +60,7 @@ struct resource {
     uint8_t n_mids; /* media sections of the answer, rejected ones too */
     char (*mids)[API_MID_MAX];
     bool silent;
+    bool counted;           /* among those in the room, event.h */
     enum api_reason reason; /* from ENDING on */
     int64_t created_us;     /* monotonic */
     int64_t up_us;

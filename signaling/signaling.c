@@ -14,6 +14,7 @@
 #include "signaling/auth_jwks.h"
 #include "signaling/cors.h"
 #include "signaling/entropy.h"
+#include "signaling/event.h"
 #include "signaling/fetch.h"
 #include "signaling/health.h"
 #include "signaling/http.h"
@@ -29,6 +30,7 @@
 #include "signaling/state.h"
 #include "signaling/tls.h"
 #include "signaling/web.h"
+#include "signaling/webhook.h"
 #include "signaling/whep.h"
 #include "signaling/whip.h"
 
@@ -113,7 +115,14 @@ static void drain_check(struct signaling *s, int64_t now_us)
             }
         }
     }
-    if (life_count(s) > 0 && !(s->drain_forced && now_us - s->drain_deadline_us >= FORCED_MAX_US)) {
+    /* The last events should still be told. */
+    bool waits = life_count(s) > 0 || webhook_waiting(s->webhooks) > 0;
+    if (life_count(s) == 0 && s->drained_us == 0) {
+        s->drained_us = now_us;
+    }
+    bool enough = (s->drain_forced && now_us - s->drain_deadline_us >= FORCED_MAX_US) ||
+                  (s->drained_us != 0 && now_us - s->drained_us >= FORCED_MAX_US);
+    if (waits && !enough) {
         return;
     }
     void (*fn)(void *ctx) = s->on_drained;
@@ -137,6 +146,7 @@ static void write_off(struct signaling *s, int64_t now_us)
                 log_warn("session_written_off", LOG_STR("label", r->label), LOG_INT("id", r->id),
                          LOG_INT("worker", r->worker));
                 s->metrics.ended[r->role][r->reason]++;
+                event_on_ended(s, r, NULL);
                 resource_set_gone(&s->sessions, r, now_us);
             }
         }
@@ -205,6 +215,7 @@ static int start_listeners(struct signaling *s, const char **ret_what)
     };
     struct http_params admin = {
         .listen = c->admin.listen,
+        .tls = conf_admin_is_public(c) ? s->tls : NULL,
         .max_connections = 64,
         .routes = admin_routes,
         .n_routes = ARRAY_LEN(admin_routes),
@@ -279,6 +290,7 @@ static int begin(struct signaling *s, const char **ret_what)
         r = tls_new(c, &s->tls, ret_what);
     }
     if (r == 0) {
+        webhook_configure(s->webhooks, c);
         r = start_jwks(s);
     }
     if (r == 0) {
@@ -306,11 +318,14 @@ int signaling_start(const struct signaling_params *p, struct signaling **ret, co
     s->limiter = limiter_new(entropy_u64());
     s->post = post_new(p->loop);
     s->fetches = fetch_pool_new(p->loop);
+    s->webhooks = s->fetches != NULL ? webhook_new(p->loop, s->fetches) : NULL;
+    s->events = event_rooms_new(entropy_u64());
     auth_revoked_init(&s->revoked);
     auth_quota_init(&s->quota);
     s->queries = s->post != NULL ? query_new(p->loop, s->post) : NULL;
-    int r = s->limiter == NULL || s->queries == NULL || s->fetches == NULL ? -ENOMEM
-                                                                           : begin(s, ret_what);
+    int r = s->limiter == NULL || s->queries == NULL || s->webhooks == NULL || s->events == NULL
+                ? -ENOMEM
+                : begin(s, ret_what);
     if (r < 0) {
         signaling_stop(s);
         return r;
@@ -378,6 +393,7 @@ int signaling_reload(struct signaling *s, const struct conf *conf, const char **
     s->auth = auth;
     s->proxies = proxies;
     s->conf = conf;
+    webhook_configure(s->webhooks, conf);
     if (start_jwks(s) < 0) {
         log_error("jwks_lost");
     }
@@ -409,7 +425,9 @@ void signaling_stop(struct signaling *s)
     s->plane = NULL;
     query_free(s->queries); // whoever waits for numbers is answered without
     auth_jwks_free(s->jwks);
+    webhook_free(s->webhooks);
     fetch_pool_free(s->fetches);
+    event_rooms_free(s->events);
     http_stop(s->public_http);
     http_stop(s->admin_http);
     http_stop(s->health_http);

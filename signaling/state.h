@@ -19,12 +19,14 @@
 
 struct auth;
 struct auth_jwks;
+struct event_rooms;
 struct fetch_pool;
 struct http_server;
 struct limiter;
 struct post;
 struct queries;
 struct tls;
+struct webhooks;
 
 struct signaling {
     struct uv_loop_s *loop;
@@ -42,6 +44,8 @@ struct signaling {
     struct auth_quota quota;
     struct fetch_pool *fetches;
     struct auth_jwks *jwks; /* NULL: auth.jwks_url is empty */
+    struct webhooks *webhooks;
+    struct event_rooms *events;
     struct limiter *limiter;
     struct rooms rooms;
     struct resource_table sessions;
@@ -54,6 +58,7 @@ struct signaling {
     bool draining;
     int64_t drain_deadline_us; /* INT64_MAX: until empty */
     bool drain_forced;
+    int64_t drained_us; /* since when no session is left; 0 */
     void (*on_drained)(void *ctx);
     void *on_drained_ctx;
 };

@@ -178,6 +178,66 @@ Test(admin, serves_only_who_calls_it_by_its_address)
     }
 }
 
+static int admin_with(const char *method, const char *path, const char *headers)
+{
+    char ask[512];
+    int n = snprintf(ask, sizeof(ask), "%s %s HTTP/1.1\r\nHost: localhost:9090\r\n%s\r\n", method,
+                     path, headers);
+    return kit_raw(signaling_admin_port(kit.s), ask, (size_t)n).status;
+}
+
+Test(admin, pages_of_other_origins_are_refused)
+{
+    static const struct {
+        const char *headers;
+        int status;
+    } rows[] = {
+        {"", 200},
+        {"Origin: http://localhost:9090\r\n", 200},
+        {"Origin: http://localhost:9090\r\nSec-Fetch-Site: same-origin\r\n", 200},
+        {"Sec-Fetch-Site: none\r\n", 200},
+        {"Origin: http://localhost:8080\r\n", 403},
+        {"Origin: https://evil.example\r\n", 403},
+        {"Origin: null\r\n", 403},
+        {"Sec-Fetch-Site: cross-site\r\n", 403},
+        {"Sec-Fetch-Site: same-site\r\n", 403},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        cr_expect_eq(admin_with("GET", "/api/v1/streams", rows[i].headers), rows[i].status, "%s",
+                     rows[i].headers);
+    }
+}
+
+Test(admin, asks_for_a_token_once_there_is_one_for_it)
+{
+    kit_stop();
+    kit_prepare();
+    kit_token("adm", "ops", "*", false, false);
+    kit.conf->auth.tokens[0].admin = true;
+    kit_token("pub", "studio", "*", true, true);
+    kit_go();
+    static const struct {
+        const char *path, *headers;
+        int status;
+    } rows[] = {
+        {"/api/v1/streams", "", 401},
+        {"/api/v1/streams", "Authorization: Bearer nonsense\r\n", 401},
+        {"/api/v1/streams", "Authorization: Bearer pub\r\n", 403},
+        {"/api/v1/streams", "Authorization: Bearer adm\r\n", 200},
+        {"/metrics", "", 401},
+        {"/metrics", "Authorization: Bearer adm\r\n", 200},
+        {"/nowhere", "", 401},
+        {"/livez", "", 200},
+        {"/readyz", "", 200},
+        {"/startupz", "", 200},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        cr_expect_eq(admin_with("GET", rows[i].path, rows[i].headers), rows[i].status, "%s %s",
+                     rows[i].path, rows[i].headers);
+    }
+    cr_expect_eq(kit_publish("/whip/a", "Authorization: Bearer adm\r\n").status, 403);
+}
+
 /* Checks OpenMetrics' rules line by line; returns how many samples there were. */
 static int check_metrics(char *all)
 {

@@ -206,6 +206,7 @@ Test(conf, reads_tokens_and_ice_servers)
     cr_assert_str_eq(c.ice_servers.servers[2].credential, "p");
 }
 
+#define HOOKS(x)   "{\"webhooks\":{\"targets\":[" x "]}}"
 #define KEYS(x)    "{\"auth\":{\"keys\":[" x "]}}"
 #define TOKENS(x)  "{\"auth\":{\"tokens\":[" x "]}}"
 #define SERVERS(x) "{\"ice_servers\":{\"servers\":[" x "]}}"
@@ -264,6 +265,15 @@ Test(conf, refuses_bad_files_and_names_line_and_key)
         {KEYS("{\"alg\":\"HS256\",\"kid\":\"../a\",\"secret\":\"a\"}"),
          "auth.keys[0]: kid may have"},
         {KEYS("{\"algo\":\"HS256\"}"), "auth.keys[0]: unknown member \"algo\" (did you mean alg?)"},
+        {HOOKS("{}"), "webhooks.targets[0]: url must be an http"},
+        {HOOKS("{\"url\":\"ftp://a/\"}"), "webhooks.targets[0]: url must be"},
+        {HOOKS("{\"url\":\"http://u:p@a/\"}"), "webhooks.targets[0]: url must be"},
+        {HOOKS("{\"url\":\"http://a b/\"}"), "webhooks.targets[0]: url must be"},
+        {HOOKS("{\"url\":\"http:///x\"}"), "webhooks.targets[0]: url must be"},
+        {HOOKS("{\"url\":\"http://a/\",\"events\":\"Room\"}"),
+         "webhooks.targets[0]: events must be"},
+        {HOOKS("{\"url\":\"http://a/\"},{\"url\":\"http://a/\"}"),
+         "webhooks.targets[1]: the same url"},
         {TOKENS("1"), "auth.tokens[0]: must be an object, not a number"},
         {TOKENS("{\"name\":\"a\",\"play\":true}"), "auth.tokens[0]: needs token or token_file"},
         {TOKENS("{\"token\":\"a\",\"play\":true}"), "auth.tokens[0]: needs a name"},
@@ -410,8 +420,10 @@ Test(conf, knows_every_request)
     cr_assert(!req.check_config && !req.version && !c.insecure_dev);
 }
 
-#define AUTH   "auth.tokens=[{\"token\":\"t\",\"name\":\"n\",\"play\":true}]"
-#define PUBLIC "http.listen=0.0.0.0:8080"
+#define AUTH        "auth.tokens=[{\"token\":\"t\",\"name\":\"n\",\"play\":true}]"
+#define ADMIN       "admin.listen=0.0.0.0:9090"
+#define ADMIN_TOKEN "auth.tokens=[{\"token\":\"t\",\"name\":\"n\",\"admin\":true}]"
+#define PUBLIC      "http.listen=0.0.0.0:8080"
 
 Test(conf, validates_what_holds_between_keys)
 {
@@ -427,6 +439,17 @@ Test(conf, validates_what_holds_between_keys)
         {"http.listen=192.168.0.2:80", AUTH, 0, "tls.terminated_upstream is missing"},
         {PUBLIC, "tls.self_signed=true", 0, "machines: auth.tokens is empty; or start with"},
         {PUBLIC, "tls.self_signed=true", "auth.jwks_url=https://id.example/keys", 0},
+        {PUBLIC, "tls.self_signed=true", "auth.hook_url=https://app.example/may", 0},
+        {"auth.hook_url=http://app.example/may", 0, 0, "auth.hook_url: "},
+        {"auth.hook_secret_file=/none/x", 0, 0, "auth.hook_secret_file: /none/x: No such file"},
+        {ADMIN, 0, 0, "admin.listen: 0.0.0.0:9090 can be reached from other machines: no entry of"},
+        {ADMIN, "tls.self_signed=true", 0,
+         "machines: no entry of auth.tokens has \"admin\": true; or"},
+        {ADMIN, ADMIN_TOKEN, 0, "machines: one of tls.cert_file"},
+        {ADMIN, ADMIN_TOKEN, "tls.self_signed=true", 0},
+        {ADMIN, ADMIN_TOKEN, "tls.terminated_upstream=true", 0},
+        {ADMIN, AUTH, "tls.self_signed=true", "no entry of auth.tokens has \"admin\""},
+        {"admin.listen=[::1]:9090", "admin.health_listen=0.0.0.0:9091", 0, 0},
         {"auth.jwks_url=http://id.example/keys", 0, 0,
          "auth.jwks_url: \"http://id.example/keys\" must be"},
         {"auth.jwks_url=http://127.0.0.1.evil.example/", 0, 0, "auth.jwks_url: "},

@@ -298,3 +298,92 @@ Test(permit, stops_while_a_post_waits_for_keys)
     stub_free();
     /* kit_stop checks that nothing is left open, the sanitizer that nothing is lost. */
 }
+
+/* ---- the operator's hook ---- */
+
+static void start_with_hook(void)
+{
+    cr_assert_eq(uv_loop_init(&kit.loop), 0);
+    stub_start(&kit.loop);
+    snprintf(kit.conf->auth.hook_url, sizeof(kit.conf->auth.hook_url), "%s", stub_url("/may"));
+    kit.conf->auth.hook_timeout_ms = 200;
+    const char *what = "";
+    kit.cert = cert_new();
+    struct signaling_params p = {.loop = &kit.loop, .conf = kit.conf, .cert = kit.cert};
+    cr_assert_eq(signaling_start(&p, &kit.s, &what), 0, "%s", what);
+    cr_assert_eq(signaling_set_plane(kit.s, &kit_plane, &what), 0, "%s", what);
+}
+
+Test(permit, the_hook_decides_and_fails_closed)
+{
+    static char large[9000];
+    memset(large, ' ', sizeof(large) - 1);
+    static const struct {
+        int status;
+        const char *head, *body;
+        int want;
+    } rows[] = {
+        {200, "", "", 201},
+        {204, "", "", 201},
+        {200, "", "ok", 201},
+        {200, "", "0", 201},
+        {200, "", "{\"allow\":true}", 201},
+        {200, "", "{}", 201},
+        {200, "", "{\"allow\":false}", 403},
+        {200, "", "{\"allow\":\"yes\"}", 503},
+        {200, "", "{\"allow\":tru", 503},
+        {401, "", "", 403},
+        {403, "", "", 403},
+        {404, "", "", 503},
+        {500, "", "{\"allow\":true}", 503},
+        {302, "Location: http://127.0.0.1:1/\r\n", "", 503},
+        {200, "", large, 503},
+        {0, "", "", 503},
+        {-1, "", "", 503},
+    };
+    start_with_hook();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        stub.status = rows[i].status;
+        stub.head = rows[i].head;
+        stub.body = rows[i].body;
+        struct reply r = kit_publish("/whip/r/a", bearer(ALL ",\"sub\":\"u\""));
+        cr_expect_eq(r.status, rows[i].want, "row %zu: %d %s", i, r.status, r.body);
+        cr_expect_eq(kit_header(&r, "Retry-After") != NULL, rows[i].want == 503, "row %zu", i);
+    }
+    cr_expect_eq(stub.n, (int)ARRAY_LEN(rows), "each time anew");
+    const char *asked = stub.requests[0].body;
+    cr_expect_not_null(strstr(asked, "\"action\":\"publish\",\"room\":\"r\",\"participant\":\"a\""),
+                       "%s", asked);
+    cr_expect_not_null(
+        strstr(asked, "\"principal\":\"sub:u\",\"client\":\"127.0.0.1\",\"token\":\"ey"), "%s",
+        asked);
+    stub.status = 200;
+    stub.body = "";
+    stub.head = "";
+    cr_expect_eq(kit_play("/whep/r/a", bearer(ALL)).status, 201);
+    cr_expect_not_null(strstr(stub.requests[stub.n - 1].body, "\"action\":\"play\""));
+    /* The hook is not asked about what the token does not permit. */
+    int before = stub.n;
+    cr_expect_eq(kit_publish("/whip/r/a", "").status, 401);
+    cr_expect_eq(kit_publish("/whip/r/a", bearer("\"room\":\"q\",\"publish\":true")).status, 403);
+    cr_expect_eq(stub.n, before);
+    stub_stop();
+    stub_free();
+}
+
+Test(permit, the_hook_alone_is_enough)
+{
+    kit.conf->auth.n_keys = 0;
+    start_with_hook();
+    cr_expect_eq(kit_publish("/whip/r/a", "Authorization: Bearer whatever\r\n").status, 201);
+    cr_expect_not_null(strstr(stub.requests[0].body, "\"token\":\"whatever\""));
+    cr_expect_eq(kit_play("/whep/r/a", "").status, 201);
+    cr_expect_null(strstr(stub.requests[1].body, "\"token\""));
+    /* The same token takes over, another does not. */
+    cr_expect_eq(kit_publish("/whip/r/a", "Authorization: Bearer whatever\r\n").status, 201);
+    cr_expect_eq(kit_publish("/whip/r/a", "Authorization: Bearer other\r\n").status, 409);
+    stub.status = 403;
+    cr_expect_eq(kit_publish("/whip/r/b", "").status, 403);
+    stub_stop();
+    stub_free();
+}
