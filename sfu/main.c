@@ -16,9 +16,12 @@
 #include "ice/seal.h"
 #include "sfu/api.h"
 #include "sfu/doctor.h"
+#include "sfu/heap.h"
 #include "signaling/signaling.h"
 
 #define EXIT_UNAVAILABLE 69 /* EX_UNAVAILABLE: a port is taken, memory is short */
+
+#define CALM_MS 5000
 
 struct app {
     int argc;
@@ -32,6 +35,8 @@ struct app {
     uv_signal_t term;
     uv_signal_t intr;
     uv_signal_t hup;
+    uv_timer_t calm; /* looks whether memory can go back */
+    struct heap heap;
     int terms; /* SIGTERMs so far */
     int exit_code;
 };
@@ -53,6 +58,16 @@ static void raise_fd_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
         l.rlim_cur = l.rlim_max;
         setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+static void on_calm(uv_timer_t *h)
+{
+    struct app *app = h->data;
+    struct api_counters n;
+    plane_counters(app->plane, &n);
+    if (heap_is_due(&app->heap, n.sessions_added, n.sessions_ended)) {
+        heap_trim();
     }
 }
 
@@ -199,6 +214,11 @@ static int start(struct app *app)
     if (r == 0) {
         r = signaling_set_plane(app->signaling, app->plane, &what);
     }
+    if (r == 0) {
+        uv_timer_init(&app->loop, &app->calm);
+        app->calm.data = app;
+        uv_timer_start(&app->calm, on_calm, CALM_MS, CALM_MS);
+    }
     return r < 0 ? fail(what, r) : 0;
 }
 
@@ -213,6 +233,9 @@ static void stop(struct app *app)
 {
     struct signaling *signaling = app->signaling;
     app->signaling = NULL;
+    if (app->calm.loop != NULL) {
+        uv_close((uv_handle_t *)&app->calm, NULL);
+    }
     signaling_stop(signaling);
     if (app->plane != NULL) {
         plane_stop(app->plane);
@@ -231,6 +254,7 @@ static int serve(struct app *app)
     bool json = app->conf->log.format == CONF_LOG_JSON;
     signal(SIGPIPE, SIG_IGN);
     raise_fd_limit();
+    heap_init();
     int r = log_parse_level(app->conf->log.level, &level);
     if (r == 0) {
         r = log_start(STDOUT_FILENO, json, level);
