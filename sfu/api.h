@@ -381,6 +381,7 @@ void plane_stop(struct plane *p);
     X(drop_late, "packets older than the history, or repeated")                                    \
     X(drop_no_codec, "packets for viewers that lack the codec")                                    \
     X(drop_ring, "packets lost because another worker's ring was full")                            \
+    X(drop_dtls_late, "DTLS datagrams dropped because too many handshakes waited")                 \
     X(drop_viewer_media, "media sent by viewers")                                                  \
     X(drop_link, "datagrams refused by a link: the sum of its reasons")                            \
     X(drop_sctp_form, "SCTP packets that are malformed")                                           \

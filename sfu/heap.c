@@ -12,6 +12,7 @@
 void heap_init(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, OWN_MAPPING_BYTES);
+    (void)mallopt(M_TOP_PAD, 0); /* what a heap has in reserve is used before a mapping is made */
 }
 
 bool heap_is_due(struct heap *h, uint64_t added, uint64_t ended)

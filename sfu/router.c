@@ -19,6 +19,10 @@
 #define VIEWER_US     2
 #define GATHER_MIN_US 50
 
+/* Steps of DTLS handshakes taken in one turn before the others wait, and room for those. */
+#define SHAKES_A_TURN 1
+#define LATER_BYTES   (1U << 19)
+
 #define REPLICA_QUIET_US (2 * US_PER_S)
 #define SUB_CHECK_SLICES 10 /* a viewer's choice of layer is looked at ten times a second */
 
@@ -31,6 +35,7 @@ int router_init(struct router *r, const struct router_params *p)
     table_init(&r->peers);
     table_init(&r->ufrags);
     table_init(&r->addrs);
+    r->later = ring_new(LATER_BYTES);
     list_init(&r->dirty);
     list_init(&r->pending);
     list_init(&r->publishers);
@@ -41,7 +46,7 @@ int router_init(struct router *r, const struct router_params *p)
         list_init(&r->wheel[i]);
     }
     r->scratch = calloc(ALLOC_STREAMS, sizeof(*r->scratch));
-    return r->scratch ? 0 : -ENOMEM;
+    return r->scratch && r->later ? 0 : -ENOMEM;
 }
 
 void router_end_some(struct router *r, enum api_reason reason, struct tx_batch *b, int max)
@@ -64,6 +69,7 @@ void router_fini(struct router *r)
     table_fini(&r->peers);
     table_fini(&r->ufrags);
     table_fini(&r->addrs);
+    ring_free(r->later);
     free(r->scratch);
 }
 
@@ -477,16 +483,53 @@ void router_on_ring(struct router *r, struct ring *from, int64_t now_us)
     }
 }
 
+/* A handshake's step costs as much as sending a hundred packets: one a turn, the others wait, in
+ * order. Only addresses that have proved themselves can fill the queue; what does not fit is a lost
+ * datagram, which DTLS repeats. Returns true if the datagram is not to be handled now. */
+static bool put_off(struct router *r, const struct path *from, const uint8_t *buf, size_t len)
+{
+    uint32_t waiting;
+    if ((r->shaken++ < SHAKES_A_TURN && !ring_peek(r->later, &waiting)) ||
+        len > RTP_PACKET_MAX + SEAL_TAG_MAX) {
+        return false;
+    }
+    r->n.drop_dtls_late += !record_put_datagram(r->later, from, buf, len);
+    return true;
+}
+
+bool router_shake(struct router *r, int64_t now_us)
+{
+    uint32_t len;
+    const struct record_datagram *rec = ring_peek(r->later, &len);
+    r->shaken = rec != NULL;
+    if (rec) {
+        uint8_t buf[RTP_PACKET_MAX + SEAL_TAG_MAX];
+        struct path from = rec->from;
+        size_t n = rec->len;
+        memcpy(buf, rec->bytes, n);
+        ring_pop(r->later);
+        struct peer *p = router_peer_by_addr(r, &from.remote);
+        if (p) {
+            router_on_datagram(r, p, &from, buf, n, now_us);
+        }
+    }
+    return ring_peek(r->later, &len);
+}
+
 void router_on_raw(struct router *r, const struct path *from, uint8_t *buf, size_t len,
                    int64_t now_us)
 {
     struct peer *p = NULL;
     const char *ufrag;
     size_t n;
-    if (demux_classify(buf, len) != DEMUX_STUN) {
+    enum demux_kind kind = demux_classify(buf, len);
+    if (kind != DEMUX_STUN) {
         p = router_peer_by_addr(r, &from->remote);
     } else if (owner_peek_ufrag(buf, len, &ufrag, &n) == 0) {
         p = router_peer_by_ufrag(r, ufrag, n);
+    }
+    if (p && !p->up && kind == DEMUX_DTLS && put_off(r, from, buf, len)) {
+        return;
     }
     if (p) {
         router_on_datagram(r, p, from, buf, len, now_us);

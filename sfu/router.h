@@ -66,6 +66,8 @@ struct router {
     int64_t next_tick_us;
     unsigned slice;
     int64_t wall_offset_us; /* wall clock minus monotonic, told by the loop */
+    struct ring *later;     /* DTLS datagrams that wait for their turn */
+    unsigned shaken;        /* DTLS datagrams taken in this turn */
     bool congested;      /* the socket is full: packets older than ROUTER_STALE_US are not sent */
     uint64_t ring_wakes; /* bit w: worker w has new records in its ring */
     struct api_counters n;
@@ -88,6 +90,10 @@ void router_on_datagram(struct router *r, struct peer *p, const struct path *fro
 /* One datagram that is ours or nobody's: finds the peer by ufrag or address. Modified in place. */
 void router_on_raw(struct router *r, const struct path *from, uint8_t *buf, size_t len,
                    int64_t now_us);
+/* A turn has begun: handshakes may take their share of it again. The first of the DTLS datagrams
+ * that wait is handled. Returns whether more wait: they want another turn, after what the worker
+ * owes has been sent and what has come has been read. */
+bool router_shake(struct router *r, int64_t now_us);
 /* Ends at most max sessions; their close_notify goes into b. */
 void router_end_some(struct router *r, enum api_reason reason, struct tx_batch *b, int max);
 /* Decrypted packets of peer p (router_on_datagram uses these; the simulator calls them directly).

@@ -75,6 +75,7 @@ static void port_data_close(uint64_t session, void *ctx)
 /* ---- sending ---- */
 
 static void on_udp(uv_poll_t *handle, int status, int events);
+static void on_shake(uv_idle_t *handle);
 
 static void watch_udp(struct worker *w, int events)
 {
@@ -204,12 +205,27 @@ void worker_on_datagram(struct worker *w, const struct path *from, uint8_t *buf,
     }
 }
 
-/* One turn's beginning: the only place where a worker reads the clock. */
-static int64_t turn(struct worker *w)
+/* Reads the clock, which nothing else does. */
+static int64_t look_at_clock(struct worker *w)
 {
     int64_t now_us = clock_now_us();
     atomic_store_explicit(&w->turned_us, now_us, memory_order_relaxed);
+    return now_us;
+}
+
+/* One turn's beginning. A handshake that waits takes a step; while more wait the loop goes on
+ * without sleeping, and media is read and sent between two of them. */
+static int64_t turn(struct worker *w)
+{
+    int64_t now_us = look_at_clock(w);
     w->router.n.turns++;
+    if (w->stopping) {
+        return now_us;
+    }
+    bool more = router_shake(&w->router, now_us);
+    if (more != (bool)uv_is_active((uv_handle_t *)&w->shake)) {
+        (void)(more ? uv_idle_start(&w->shake, on_shake) : uv_idle_stop(&w->shake));
+    }
     return now_us;
 }
 
@@ -239,6 +255,7 @@ static void stop(struct worker *w, int64_t now_us)
     uv_poll_stop(&w->udp_poll);
     uv_close((uv_handle_t *)&w->udp_poll, NULL);
     uv_close((uv_handle_t *)&w->timer, NULL);
+    uv_close((uv_handle_t *)&w->shake, NULL);
     uv_close((uv_handle_t *)&w->wake, NULL);
 }
 
@@ -331,12 +348,19 @@ static int64_t gather(struct worker *w, int64_t now_us)
     while (patience_us > 0 && now_us < until_us) {
         const struct timespec nap = {.tv_nsec = (patience_us / NAPS + 1) * 1000};
         (void)ppoll(NULL, 0, &nap, NULL);
-        now_us = turn(w);
+        now_us = look_at_clock(w);
         receive(w, now_us);
         read_rings(w, now_us);
         patience_us = router_patience_us(&w->router);
     }
     return now_us;
+}
+
+static void on_shake(uv_idle_t *handle)
+{
+    struct worker *w = handle->data;
+    thread_assert_media();
+    worker_flush(w, turn(w));
 }
 
 static void on_udp(uv_poll_t *handle, int status, int events)
@@ -446,6 +470,8 @@ static int init_loop(struct worker *w)
     uv_async_init(&w->loop, &w->wake, on_wake);
     w->wake.data = w;
     mailbox_set_wake(&w->inbox, &w->wake);
+    uv_idle_init(&w->loop, &w->shake);
+    w->shake.data = w;
     uv_timer_init(&w->loop, &w->timer);
     w->timer.data = w;
     uv_timer_start(&w->timer, on_timer, IDLE_TICK_MS, IDLE_TICK_MS);

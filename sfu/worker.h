@@ -37,6 +37,7 @@ struct worker {
     uv_poll_t udp_poll;
     int udp_events;
     uv_timer_t timer;
+    uv_idle_t shake; /* active while DTLS datagrams wait: the loop does not sleep then */
     struct udp *udp;
     struct mailbox inbox;               /* struct api_cmd */
     struct ring *to[OWNER_WORKERS_MAX]; /* [w]: from us to worker w; NULL for ourselves */
