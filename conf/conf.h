@@ -76,6 +76,7 @@ struct conf {
         int max_connections_per_ip;
         int posts_per_ip_per_s; /* token bucket on POST and PATCH; burst is 5x (SEC-04) */
         enum conf_etag_mode etag_mode;
+        int event_streams_per_ip;      /* SSE */
         bool require_token_on_session; /* PATCH and DELETE need the token too */
     } http;
     struct {
@@ -111,6 +112,11 @@ struct conf {
         int max_kbps;          /* the same, by volume */
         int channels_max;      /* that one client may have open */
     } data;
+    struct {
+        int audio_slots; /* sections of one kind in one session; both 1: no slots */
+        int video_slots;
+        bool pin_video_codec; /* a room's first video publisher decides for the later ones */
+    } rooms;
     struct {
         int max_sessions;
         int max_half_open;    /* sessions without DTLS; the oldest gives way (SEC-76) */

@@ -51,6 +51,8 @@ const struct conf_key conf_keys[] = {
         "addresses or CIDRs of proxies whose X-Forwarded-For and X-Forwarded-Proto count"),
     INT(http, max_connections, 1, 65535, "1024", "HTTP connections at a time"),
     INT(http, max_connections_per_ip, 1, 65535, "128", "HTTP connections at a time of one address"),
+    INT(http, event_streams_per_ip, 1, 65535, "64",
+        "event streams (SSE) read at a time from one address"),
     INT(http, posts_per_ip_per_s, 1, 100000, "20",
         "POST and PATCH per second of one address; bursts of five times as many pass"),
     ENUM(http, etag_mode, "lenient|strict", "lenient",
@@ -98,6 +100,12 @@ const struct conf_key conf_keys[] = {
     INT(data, max_kbps, 64, 1000000, "16000",
         "kilobits a second that one client may send on data channels; it is held up, nothing is lost"),
     INT(data, channels_max, 1, 200, "64", "data channels that one client may have open"),
+
+    INT(rooms, audio_slots, 1, 32, "8",
+        "audio sections that one session may have on a room; with video_slots 1 too: slots are off"),
+    INT(rooms, video_slots, 1, 63, "49", "video sections that one session may have on a room"),
+    BOOL(rooms, pin_video_codec, "true",
+        "later publishers of a room are answered with the first one's video codec if they have it"),
 
     INT(limits, max_sessions, 1, 1000000, "20000", "sessions at a time"),
     INT(limits, max_half_open, 1, 1000000, "1000",

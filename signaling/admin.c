@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "rtp/codec.h"
+#include "signaling/conference.h"
 #include "signaling/endpoint.h"
 #include "signaling/http.h"
 #include "signaling/life.h"
@@ -288,7 +289,7 @@ static cJSON *stream_json(const struct stream *st)
     cJSON_AddStringToObject(o, "room", st->room->name);
     cJSON_AddStringToObject(o, "participant", st->participant);
     cJSON_AddBoolToObject(o, "live", st->publisher != 0);
-    add_num(o, "viewers", st->viewers);
+    add_num(o, "viewers", conference_viewers(st));
     if (st->publisher != 0) {
         add_id(o, "publisher", st->publisher);
         cJSON_AddStringToObject(o, "principal", st->principal);

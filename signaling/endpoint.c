@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "ice/cert.h"
 #include "rtp/codec.h"
+#include "signaling/conference.h"
 #include "signaling/cors.h"
 #include "signaling/entropy.h"
 #include "signaling/http.h"
@@ -21,6 +22,8 @@
 #include "signaling/problem.h"
 #include "signaling/quirks.h"
 #include "signaling/sdp.h"
+#include "signaling/sdp_model.h"
+#include "signaling/session_ext.h"
 #include "signaling/state.h"
 
 /* PATCH and DELETE act on session URLs; MediaMTX's client looks for PATCH here to decide on
@@ -195,7 +198,8 @@ void endpoint_fill_params(const struct signaling *s, struct negotiate_params *p)
  * that no participant can have, since those begin with a letter or digit. */
 static void fill_data(const struct endpoint *e, struct negotiate_params *p)
 {
-    const char *name = e->r->role == API_PUBLISH ? e->participant : e->grant.participant;
+    const char *name = e->r->role == API_PUBLISH ? e->participant : e->as;
+    name = name[0] != '\0' ? name : e->grant.participant;
     p->data = p->data && e->grant.rights & AUTH_RIGHT_DATA;
     snprintf(p->data_room, sizeof(p->data_room), "%s", e->room);
     if (rooms_is_name(name, strlen(name))) {
@@ -205,13 +209,18 @@ static void fill_data(const struct endpoint *e, struct negotiate_params *p)
     }
 }
 
-static void fill_session(const struct endpoint *e, const struct stream *st,
+static void fill_session(const struct endpoint *e, const struct endpoint_target *t,
                          struct negotiate_params *p)
 {
+    const struct conf *c = e->s->conf;
     owner_make_creds(e->r->worker, &p->creds);
     p->sdp_session_id = entropy_u64() >> 1;
     p->id = e->r->id;
-    p->stream = st->id;
+    p->stream = t->st != NULL ? t->st->id : 0;
+    p->room_codec = c->rooms.pin_video_codec ? rooms_video_codec(t->room, t->st) : CODEC_NONE;
+    p->slots = t->slots;
+    p->max_audio_slots = (unsigned)c->rooms.audio_slots;
+    p->max_video_slots = (unsigned)c->rooms.video_slots;
     snprintf(p->label, sizeof(p->label), "%.*s", (int)sizeof(p->label) - 1, e->r->label);
     entropy_text(p->cname, 16);
     fill_data(e, p);
@@ -243,6 +252,10 @@ static int remember(struct resource *r, const struct negotiate_result *out)
         snprintf(r->tag_mid, sizeof(r->tag_mid), "%s", session->data.mid);
         r->tag_data = true;
     }
+    for (unsigned i = 0; i < session->n_mlines; i++) {
+        const struct api_mline *line = &session->mlines[i];
+        *(line->kind == MEDIA_AUDIO ? &r->audio_lines : &r->video_lines) |= 1ULL << line->index;
+    }
     name_codecs(r, session);
     return resource_set_mids(r, out->answer);
 }
@@ -272,7 +285,25 @@ static void tell_quirks(const struct quirks *q, struct resource *r, struct api_s
     }
 }
 
-static int answer_offer(struct endpoint *e, enum api_role role, const struct stream *st,
+void endpoint_count_sections(const struct endpoint *e, unsigned *ret_audio, unsigned *ret_video)
+{
+    size_t len;
+    const char *body = http_body(e->rq, &len);
+    struct sdp *offer;
+    int line;
+    *ret_audio = 0;
+    *ret_video = 0;
+    if (sdp_read(body, len, &offer, &line) < 0) {
+        return;
+    }
+    for (unsigned i = 0; i < offer->n_media; i++) {
+        *ret_audio += offer->media[i]->kind == SDP_AUDIO ? 1 : 0;
+        *ret_video += offer->media[i]->kind == SDP_VIDEO ? 1 : 0;
+    }
+    sdp_free(offer);
+}
+
+static int answer_offer(struct endpoint *e, enum api_role role, const struct endpoint_target *t,
                         struct negotiate_refusal *why)
 {
     size_t len;
@@ -294,12 +325,12 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct str
     quirks_find(http_header(e->rq, "User-Agent"), body, len, role, &q);
     endpoint_fill_params(e->s, &p);
     avoid_codecs(&q, &p);
-    fill_session(e, st, &p);
+    fill_session(e, t, &p);
     if (role == API_PUBLISH) {
-        permit_denied(&e->grant, st->participant, p.denied);
+        permit_denied(&e->grant, t->st->participant, p.denied);
     }
     r = role == API_PUBLISH ? negotiate_publish(offer, &p, &e->out, why)
-                            : negotiate_play(offer, &p, &st->source, &e->out, why);
+                            : negotiate_play(offer, &p, t->source, &e->out, why);
     sdp_free(offer);
     if (r == 0) {
         tell_quirks(&q, e->r, e->out.session);
@@ -322,7 +353,7 @@ static int keep_grant(struct endpoint *e)
     return 0;
 }
 
-bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct stream *st)
+bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct endpoint_target *t)
 {
     struct signaling *s = e->s;
     e->r = resource_add(&s->sessions, role, http_begun_us(e->rq));
@@ -330,13 +361,17 @@ bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct str
         problem_answer_later(e->rq, 503, "no-memory", "The server is out of memory.", 5);
         return false;
     }
-    e->r->worker = life_choose_worker(s, st);
+    e->r->worker = life_choose_worker(s, t->room);
     e->r->client = *http_client(e->rq);
-    rooms_label(st, e->r->label);
+    if (t->st != NULL) {
+        rooms_label(t->st, e->r->label);
+    } else {
+        snprintf(e->r->label, sizeof(e->r->label), "%s/*", t->room->name);
+    }
     snprintf(e->r->principal, sizeof(e->r->principal), "%s", e->grant.principal);
     struct negotiate_refusal why = {0};
     int r = keep_grant(e);
-    r = r == 0 ? answer_offer(e, role, st, &why) : r;
+    r = r == 0 ? answer_offer(e, role, t, &why) : r;
     if (r == 0 && remember(e->r, &e->out) == 0) {
         e->out.session->link.cert = s->cert;
         return true;
@@ -362,6 +397,7 @@ void endpoint_undo(struct endpoint *e)
 bool endpoint_admit(struct endpoint *e, const struct stream *st)
 {
     if (life_admit(e->s, e->r, st, e->out.session) < 0) {
+        conference_leave(e->s, e->r);
         endpoint_undo(e);
         problem_answer_later(e->rq, 503, "busy", "The media workers are busy; try again.", 1);
         return false;
@@ -425,6 +461,7 @@ void endpoint_created(struct endpoint *e)
     http_set_header(e->rq, "Cache-Control", "no-store");
     snprintf(name, sizeof(name), "s%llu", (unsigned long long)e->r->id);
     add_ice_servers(e, name);
+    session_ext_links(e->rq, e->r, origin);
     http_on_lost(e->rq, life_on_lost, e->r->id);
     metrics_observe(&s->metrics.join[METRICS_JOIN_HTTP], clock_now_us() - http_begun_us(e->rq));
     char *answer = e->out.answer;

@@ -19,7 +19,8 @@ struct endpoint {
     struct http_request *rq;
     char room[ROOMS_NAME_MAX];
     char participant[ROOMS_NAME_MAX];
-    bool named; /* a participant was given */
+    bool named;              /* a participant was given */
+    char as[ROOMS_NAME_MAX]; /* play: whose session it is, "" nobody in particular */
     char label[ROOMS_LABEL_MAX];
     struct auth_grant grant;     /* after permit_ask */
     struct resource *r;          /* after endpoint_negotiate */
@@ -32,10 +33,20 @@ bool endpoint_read(struct endpoint *e, struct http_request *rq, struct signaling
 bool endpoint_answer_simple(struct endpoint *e, enum auth_action action);
 /* Rate, drain, content type, body. Returns false after answering. */
 bool endpoint_gate(struct endpoint *e);
-/* Makes a session of st on worker out of the offer. On success the caller admits e->r and then
+/* What a session is about. */
+struct endpoint_target {
+    const struct room *room;
+    const struct stream *st;               /* NULL: the room itself */
+    const struct negotiate_source *source; /* play: what there is to play */
+    bool slots;
+};
+/* Sections of the offer of each kind; both 0 when it does not parse. */
+void endpoint_count_sections(const struct endpoint *e, unsigned *ret_audio, unsigned *ret_video);
+/* Makes a session of t on a worker out of the offer. On success the caller admits e->r and then
  * calls endpoint_created; endpoint_undo takes it back. Returns false after answering. */
-bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct stream *st);
-/* Hands the session to its worker. Returns false after answering 503 and undoing. */
+bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct endpoint_target *t);
+/* Hands the session to its worker; st NULL: it plays a room. Returns false after answering 503 and
+ * undoing. */
 bool endpoint_admit(struct endpoint *e, const struct stream *st);
 void endpoint_undo(struct endpoint *e);
 /* 201. Frees what e holds. */

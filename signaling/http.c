@@ -2,78 +2,29 @@
 #include "signaling/http.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <uv.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "signaling/entropy.h"
 #include "signaling/http_bind.h"
-#include "signaling/http_conn.h"
 #include "signaling/http_head.h"
+#include "signaling/http_inner.h"
+#include "signaling/http_stream.h"
 #include "signaling/problem.h"
 #include "signaling/proxy.h"
 #include "signaling/tls.h"
 
 /* The library's pool per connection: header block, its index, and the room to read bodies into. It
  * is mapped lazily, so an idle connection costs a page. */
-#define POOL_BYTES     (48 * 1024)
-#define ANSWER_HEADERS 40
+#define POOL_BYTES (48 * 1024)
 /* A refused body up to this size is read and thrown away, so that the refusal is not lost to a
  * connection reset; a larger one is answered at once and the connection closed. */
 #define SWALLOW_BYTES (256 * 1024)
 #define SWEEP_MS      500
-
-struct http_server {
-    struct http_params params;
-    struct MHD_Daemon *daemon;
-    struct http_conns conns;
-    uv_poll_t poll;
-    uv_timer_t timer; /* the library's timeouts */
-    uv_timer_t sweep;
-    int open_handles;
-    uint16_t port;
-    uint64_t refused;
-    bool stopping;
-};
-
-struct answer_header {
-    const char *name; /* fixed string */
-    char *value;
-};
-
-struct http_request {
-    struct http_server *server;
-    struct MHD_Connection *mc;
-    struct http_conn *conn;
-    const struct http_route *route;
-    enum http_method method;
-    char *path;
-    struct addr client;
-    bool proxied;
-    bool begun;      /* headers were looked at */
-    bool refused;    /* while reading headers or body: the body is thrown away */
-    bool dispatched; /* the handler has it or had it */
-    bool suspended;
-    bool closing; /* the connection ends with this answer */
-    int64_t begun_us;
-    char *body;
-    size_t body_len;
-    size_t body_cap;
-    /* the answer */
-    struct MHD_Response *response;
-    int status;
-    bool failed; /* no memory for an answer */
-    const char *problem;
-    struct answer_header headers[ANSWER_HEADERS];
-    int n_headers;
-    void (*on_lost)(uint64_t id, void *ctx);
-    uint64_t lost_id;
-};
 
 /* ---- the loop ---- */
 
@@ -218,7 +169,9 @@ static enum MHD_Result queue(struct http_request *rq)
         MHD_add_response_header(rq->response, "Connection", "close");
     }
     if (rq->conn != NULL) {
-        http_conn_enter(rq->conn, HTTP_PHASE_SENDING, clock_now_us());
+        /* A stream has no end to wait for; its owner watches it. */
+        http_conn_enter(rq->conn, rq->stream ? HTTP_PHASE_HANDLING : HTTP_PHASE_SENDING,
+                        clock_now_us());
     }
     return MHD_queue_response(rq->mc, (unsigned)rq->status, rq->response);
 }
@@ -342,6 +295,7 @@ static void on_completed(void *cls, struct MHD_Connection *mc, void **rq_at,
     if (rq->response != NULL) {
         MHD_destroy_response(rq->response);
     }
+    http_stream_on_closed(rq);
     for (int i = 0; i < rq->n_headers; i++) {
         free(rq->headers[i].value);
     }
@@ -494,7 +448,9 @@ void http_stop(struct http_server *s)
         LIST_EACH(it, &s->conns.buckets[i])
         {
             struct http_conn *c = container_of(it, struct http_conn, node);
-            if (c->rq != NULL && c->rq->suspended) {
+            if (c->rq != NULL && c->rq->stream != NULL) {
+                http_stream_end(c->rq->stream);
+            } else if (c->rq != NULL && c->rq->suspended) {
                 problem_answer_later(c->rq, 503, "stopping", "The server is stopping.", 5);
             }
         }
@@ -563,6 +519,11 @@ static enum MHD_Result match_key(void *cls, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+const char *http_query(const struct http_request *rq, const char *key)
+{
+    return MHD_lookup_connection_value(rq->mc, MHD_GET_ARGUMENT_KIND, key);
+}
+
 bool http_has_query(const struct http_request *rq, const char *key)
 {
     const char *want = key;
@@ -619,8 +580,8 @@ void http_on_lost(struct http_request *rq, void (*fn)(uint64_t id, void *ctx), u
 
 void http_set_header(struct http_request *rq, const char *name, const char *value)
 {
-    assert(rq->n_headers < ANSWER_HEADERS);
-    if (rq->n_headers == ANSWER_HEADERS || !http_head_is_value(value, strlen(value))) {
+    assert(rq->n_headers < HTTP_ANSWER_HEADERS);
+    if (rq->n_headers == HTTP_ANSWER_HEADERS || !http_head_is_value(value, strlen(value))) {
         return;
     }
     char *copy = strdup(value);
@@ -628,11 +589,17 @@ void http_set_header(struct http_request *rq, const char *name, const char *valu
         rq->failed = true;
         return;
     }
-    rq->headers[rq->n_headers++] = (struct answer_header){.name = name, .value = copy};
+    rq->headers[rq->n_headers++] = (struct http_answer_header){.name = name, .value = copy};
 }
 
-static void answer(struct http_request *rq, int status, const char *type,
-                   struct MHD_Response *response)
+void http_resume(struct http_request *rq)
+{
+    MHD_resume_connection(rq->mc);
+    uv_timer_start(&rq->server->timer, on_timer, 0, 0);
+}
+
+void http_answer_response(struct http_request *rq, int status, const char *type,
+                          struct MHD_Response *response)
 {
     assert(rq->response == NULL);
     rq->status = status;
@@ -653,8 +620,7 @@ static void answer(struct http_request *rq, int status, const char *type,
     }
     if (rq->suspended) {
         rq->suspended = false;
-        MHD_resume_connection(rq->mc);
-        uv_timer_start(&rq->server->timer, on_timer, 0, 0);
+        http_resume(rq);
     }
 }
 
@@ -662,8 +628,9 @@ void http_answer(struct http_request *rq, int status, const char *type, const ch
                  size_t len)
 {
     /* The library copies; its parameter only lacks a const. */
-    answer(rq, status, type,
-           MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY));
+    http_answer_response(
+        rq, status, type,
+        MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY));
 }
 
 void http_answer_take(struct http_request *rq, int status, const char *type, char *body, size_t len)
@@ -677,12 +644,13 @@ void http_answer_take(struct http_request *rq, int status, const char *type, cha
     if (response == NULL) {
         free(body);
     }
-    answer(rq, status, type, response);
+    http_answer_response(rq, status, type, response);
 }
 
 void http_answer_static(struct http_request *rq, int status, const char *type, const char *body,
                         size_t len)
 {
-    answer(rq, status, type,
-           MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT));
+    http_answer_response(
+        rq, status, type,
+        MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT));
 }

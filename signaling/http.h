@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http.h - an HTTP/1.1 server on MAIN's loop. The only file that sees libmicrohttpd, which runs
+/* http.h - an HTTP/1.1 server on MAIN's loop. Over libmicrohttpd, which runs
  * without a thread of its own: its epoll descriptor is watched by uv_poll, its timeout by a timer.
  *
  * A handler is called once the whole request is there. It answers at once, or keeps the request and
  * answers later; until then the connection is suspended. Bodies are bounded per route and refused
- * by their Content-Length before a byte is read; every answer carries Content-Length (204 apart).
+ * by their Content-Length before a byte is read; every answer carries Content-Length (204 and
+ * streams apart, http_stream.h).
  * Role MAIN throughout. */
 #ifndef SIGNALING_HTTP_H
 #define SIGNALING_HTTP_H
@@ -89,6 +90,8 @@ const char *http_path(const struct http_request *rq); /* as sent: not unescaped,
 const char *http_tail(const struct http_request *rq); /* path behind the route's prefix */
 /* A header's value, or NULL. Valid until the answer. */
 const char *http_header(const struct http_request *rq, const char *name);
+/* The value of a key in the query, not unescaped, or NULL. Valid until the answer. */
+const char *http_query(const struct http_request *rq, const char *key);
 /* True if the query has this key. */
 bool http_has_query(const struct http_request *rq, const char *key);
 /* The whole body; never NULL. */

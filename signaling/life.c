@@ -4,9 +4,11 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/log.h"
+#include "signaling/conference.h"
 #include "signaling/event.h"
 #include "signaling/metrics.h"
 #include "signaling/post.h"
+#include "signaling/sse.h"
 #include "signaling/state.h"
 
 int life_least_worker(const struct signaling *s)
@@ -20,10 +22,10 @@ int life_least_worker(const struct signaling *s)
     return least;
 }
 
-int life_choose_worker(const struct signaling *s, const struct stream *st)
+int life_choose_worker(const struct signaling *s, const struct room *room)
 {
     int least = life_least_worker(s);
-    int home = st->room->home;
+    int home = room->home;
     bool room_left =
         plane_sessions(s->plane, home) < plane_sessions(s->plane, least) + LIFE_HOME_SLACK;
     return room_left ? home : least;
@@ -42,7 +44,7 @@ int life_admit(struct signaling *s, struct resource *r, const struct stream *st,
                struct api_session *session)
 {
     int err;
-    if (r->role == API_PLAY) {
+    if (st != NULL && r->role == API_PLAY) {
         /* Idempotent; a worker that starts late or was never told learns the stream here. */
         struct api_cmd source = source_cmd(st->id, st->worker, st->publisher);
         err = post_try(s->post, r->worker, &source);
@@ -69,6 +71,8 @@ void life_tell_source(struct signaling *s, uint64_t stream, int worker, uint64_t
 static void detach(struct signaling *s, struct resource *r)
 {
     struct stream *st = r->stream;
+    sse_end(s, r);
+    conference_leave(s, r);
     if (st == NULL) {
         return;
     }
@@ -76,8 +80,14 @@ static void detach(struct signaling *s, struct resource *r)
     uint64_t id = st->id;
     if (r->role == API_PLAY) {
         rooms_unwatch(&s->rooms, st);
-    } else if (rooms_unpublish(&s->rooms, st, r->id)) {
+        return;
+    }
+    if (st->publisher == r->id) {
+        conference_on_unpublish(s, st);
+    }
+    if (rooms_unpublish(&s->rooms, st, r->id)) {
         life_tell_source(s, id, -1, 0);
+        sse_stream_activity(s, id);
     }
 }
 
@@ -112,6 +122,7 @@ static void on_up(struct signaling *s, struct resource *r, const struct api_even
         return;
     }
     resource_set_up(&s->sessions, r, now_us);
+    conference_presence(s, r, true);
     metrics_observe(&s->metrics.join[METRICS_JOIN_DTLS], ev->u.up.took_us);
     event_on_up(s, r);
     log_info("session_join", LOG_STR("label", r->label), LOG_STR("role", role_name(r)),
@@ -121,14 +132,25 @@ static void on_up(struct signaling *s, struct resource *r, const struct api_even
              LOG_INT("took_ms", (now_us - r->created_us) / US_PER_MS));
 }
 
+/* What a publisher's session says of its stream's media. */
+static void note_media(struct signaling *s, struct resource *r, bool live)
+{
+    struct stream *st = r->stream;
+    r->silent = !live;
+    if (st != NULL && st->publisher == r->id) {
+        st->silent = !live;
+        st->media.live |= live;
+        conference_on_media(s, st);
+        sse_stream_activity(s, st->id);
+    }
+    conference_presence(s, r, live);
+}
+
 static void on_live(struct signaling *s, struct resource *r)
 {
     bool first = !r->silent;
     event_on_live(s, r, !first);
-    r->silent = false;
-    if (r->stream != NULL && r->stream->publisher == r->id) {
-        r->stream->silent = false;
-    }
+    note_media(s, r, true);
     if (first && r->role == API_PUBLISH) {
         metrics_observe(&s->metrics.join[METRICS_JOIN_MEDIA], clock_now_us() - r->created_us);
     }
@@ -138,10 +160,7 @@ static void on_live(struct signaling *s, struct resource *r)
 
 static void on_silent(struct signaling *s, struct resource *r)
 {
-    r->silent = true;
-    if (r->stream != NULL && r->stream->publisher == r->id) {
-        r->stream->silent = true;
-    }
+    note_media(s, r, false);
     event_on_silent(s, r);
     log_info("session_silent", LOG_STR("label", r->label), LOG_INT("id", r->id));
 }
@@ -189,9 +208,13 @@ void life_on_event(struct signaling *s, const struct api_event *ev)
     case API_EV_ENDED:
         on_ended(s, r, ev);
         break;
+    case API_EV_TRACKS:
+        if (r->stream != NULL && r->stream->publisher == r->id) {
+            conference_on_tracks(s, r->stream, ev);
+        }
+        break;
     case API_EV_STATS:
     case API_EV_LEVELS:
-    case API_EV_TRACKS:
     case API_EV_DATA:
         break;
     }

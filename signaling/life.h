@@ -10,6 +10,7 @@
 #include "sfu/api.h"
 
 struct resource;
+struct room;
 struct signaling;
 struct stream;
 
@@ -18,10 +19,11 @@ struct stream;
 
 /* The worker that serves the fewest sessions now. */
 int life_least_worker(const struct signaling *s);
-/* The worker for a session of st's room: its home while that has room, else the least loaded. */
-int life_choose_worker(const struct signaling *s, const struct stream *st);
+/* The worker for a session of a room: its home while that has room, else the least loaded. */
+int life_choose_worker(const struct signaling *s, const struct room *room);
 
-/* Hands session (heap) to r's worker, which is told st's source first when r is a viewer. Returns 0
+/* Hands session (heap) to r's worker, which is told st's source first when r is a viewer of st
+ * (NULL: of a room, whose streams it has been told). Returns 0
  * (session moved), or -ENOBUFS (the caller still owns it; nothing has changed). */
 int life_admit(struct signaling *s, struct resource *r, const struct stream *st,
                struct api_session *session) MUST_CHECK;

@@ -12,6 +12,7 @@
 #include "signaling/metrics_process.h"
 #include "signaling/post.h"
 #include "signaling/problem.h"
+#include "signaling/sse.h"
 #include "signaling/state.h"
 #include "signaling/strbuf.h"
 #include "signaling/tls.h"
@@ -129,6 +130,11 @@ static void add_sessions(struct strbuf *b, const struct signaling *s)
            "Streams with a publisher, and those whose viewers wait for one.");
     strbuf_addf(b, "sluice_streams{state=\"live\"} %u\n", s->rooms.n_live);
     strbuf_addf(b, "sluice_streams{state=\"waiting\"} %u\n", s->rooms.n_streams - s->rooms.n_live);
+    family(b, "event_streams", "gauge", "Event streams (SSE) being read.");
+    strbuf_addf(b, "sluice_event_streams %u\n", sse_open(s->sse));
+    family(b, "event_streams_dropped", "counter",
+           "Event streams closed on readers that were too slow.");
+    strbuf_addf(b, "sluice_event_streams_dropped_total %" PRIu64 "\n", sse_dropped(s->sse));
     family(b, "ice_restarts", "counter", "ICE restarts asked for by clients.");
     strbuf_addf(b, "sluice_ice_restarts_total %" PRIu64 "\n", s->metrics.restarts);
     family(b, "ice_trickled_candidates", "counter", "Candidates trickled by clients.");

@@ -38,8 +38,12 @@ struct negotiate_params {
     bool prefer_offer_order;
     bool video_orientation;
     bool h264_relaxed;
-    const char *denied[2]; /* publish, by enum media_kind: the right that the token lacks for it
-                              (fixed word); NULL: permitted */
+    const char *denied[2];    /* publish, by enum media_kind: the right that the token lacks for it
+                                 (fixed word); NULL: permitted */
+    enum codec_id room_codec; /* video codec that the room has agreed on: before all others where it
+                                 is offered; CODEC_NONE: free */
+    bool slots; /* play: every section is a slot with a stream id of its own, audio is Opus only */
+    unsigned max_audio_slots, max_video_slots;
     /* session */
     uint64_t id, stream;
     char label[64];
@@ -58,6 +62,9 @@ struct negotiate_source {
     bool known;        /* false: nobody publishes yet; all allowed codecs are answered */
     bool audio, video; /* the publisher has such a track */
     struct api_codec audio_codec, video_codec;
+    uint8_t n_rids; /* simulcast layers of the video */
+    char rids[API_LAYERS_MAX][API_RID_MAX];
+    bool audio_level; /* packets tell how loud they are (RFC 6464) */
 };
 
 struct negotiate_result {
@@ -70,7 +77,8 @@ struct negotiate_result {
  * taken where data channels are on. */
 int negotiate_publish(const struct sdp *offer, const struct negotiate_params *p,
                       struct negotiate_result *ret, struct negotiate_refusal *ret_why) MUST_CHECK;
-/* WHEP. Sections beyond the first of each kind are answered with port 0. Same returns. */
+/* WHEP. Sections beyond the first of each kind, or with slots beyond so many, are answered with
+ * port 0. Same returns. */
 int negotiate_play(const struct sdp *offer, const struct negotiate_params *p,
                    const struct negotiate_source *src, struct negotiate_result *ret,
                    struct negotiate_refusal *ret_why) MUST_CHECK;

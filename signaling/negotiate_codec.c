@@ -146,14 +146,18 @@ unsigned negotiate_codec_order(const struct negotiate_plan *plan, const struct s
     unsigned n = 0;
     if (m->kind == SDP_AUDIO) {
         add_id(ret, &n, CODEC_OPUS);
-    } else if (!p->prefer_offer_order) {
+    } else if (p->room_codec != CODEC_NONE && negotiate_codec_allowed(p, p->room_codec)) {
+        add_id(ret, &n, p->room_codec);
+    }
+    if (m->kind == SDP_VIDEO && !p->prefer_offer_order) {
         for (int i = 0; i < p->n_video_codecs; i++) {
             add_id(ret, &n, p->video_codecs[i]);
         }
     }
     for (unsigned i = 0; i < m->n_formats; i++) {
         enum codec_id id = m->formats[i].codec;
-        if (id != CODEC_NONE && id != CODEC_RED && negotiate_codec_allowed(p, id)) {
+        bool fits = !p->slots || m->kind == SDP_VIDEO || id == CODEC_OPUS;
+        if (id != CODEC_NONE && id != CODEC_RED && fits && negotiate_codec_allowed(p, id)) {
             add_id(ret, &n, id);
         }
     }

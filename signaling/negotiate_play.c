@@ -7,7 +7,7 @@
 #include "signaling/negotiate_plan.h"
 
 /* A viewer sends RTCP only, each section from an SSRC of its own. */
-#define VIEWER_SSRCS_MAX 8
+#define VIEWER_SSRCS_MIN 8
 
 static bool source_has(const struct negotiate_source *src, const struct sdp_media *m)
 {
@@ -28,6 +28,20 @@ static void accept_sections(struct negotiate_plan *plan, const struct negotiate_
         }
         seen[m->kind] = true;
         if (plan->n_accepted == 0 || !src->known || source_has(src, m)) {
+            plan->accepted[plan->n_accepted++] = (uint8_t)i;
+        }
+    }
+}
+
+/* Slots keep the order of the offer; what the room has now does not matter. */
+static void accept_slots(struct negotiate_plan *plan)
+{
+    unsigned left[2] = {
+        [SDP_AUDIO] = plan->p->max_audio_slots, [SDP_VIDEO] = plan->p->max_video_slots};
+    for (unsigned i = 0; i < plan->offer->n_media; i++) {
+        const struct sdp_media *m = plan->offer->media[i];
+        if (negotiate_is_media(m) && left[m->kind] > 0) {
+            left[m->kind]--;
             plan->accepted[plan->n_accepted++] = (uint8_t)i;
         }
     }
@@ -188,7 +202,7 @@ static int fill_lines(const struct negotiate_plan *plan, const struct negotiate_
         give_ssrcs(line, &state);
         s->link.only_cm |= needs_cm(line);
     }
-    s->link.max_ssrcs = VIEWER_SSRCS_MAX;
+    s->link.max_ssrcs = MAX(2U * s->n_mlines, (unsigned)VIEWER_SSRCS_MIN);
     return 0;
 }
 
@@ -200,7 +214,11 @@ int negotiate_play(const struct sdp *offer, const struct negotiate_params *p,
     assert(p->cname[0]); /* also the stream id of a=msid */
     int err = negotiate_begin(&plan);
     if (!err) {
-        accept_sections(&plan, src);
+        if (p->slots) {
+            accept_slots(&plan);
+        } else {
+            accept_sections(&plan, src);
+        }
         err = negotiate_build(&plan);
     }
     err = err ? err : fill_lines(&plan, src);

@@ -180,9 +180,12 @@ static struct negotiate_source source_of(const struct api_session *s)
         if (s->mlines[i].kind == MEDIA_AUDIO) {
             src.audio = true;
             src.audio_codec = s->mlines[i].codecs[0];
+            src.audio_level = s->mlines[i].ext.id[EXT_AUDIO_LEVEL] != 0;
         } else {
             src.video = true;
             src.video_codec = s->mlines[i].codecs[0];
+            src.n_rids = s->mlines[i].n_rids;
+            memcpy(src.rids, s->mlines[i].rids, sizeof(src.rids));
         }
     }
     return src;

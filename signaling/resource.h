@@ -41,7 +41,8 @@ struct resource {
     enum api_role role;
     enum resource_state state;
     int worker;
-    struct stream *stream; /* NULL once it neither publishes into nor watches it */
+    struct stream *stream; /* NULL once it neither publishes into nor watches it, and for members */
+    struct member *member; /* plays a whole room (conference.h); owned, NULL for others */
     char label[ROOMS_LABEL_MAX];
     char principal[AUTH_NAME_MAX];
     struct auth_grant *grant;         /* what its token permitted; NULL: there was none */
@@ -59,6 +60,15 @@ struct resource {
     bool tag_data;  /* it is a data channel's */
     uint8_t n_mids; /* media sections of the answer, rejected ones too */
     char (*mids)[API_MID_MAX];
+    uint64_t audio_lines, video_lines; /* bit per m-line index: accepted sections */
+    /* sse.h */
+    struct list event_streams;
+    unsigned n_event_streams;
+    unsigned sse_wanted; /* mask of kinds that somebody reads */
+    uint64_t sse_tick;
+    bool told_active;
+    unsigned told_viewers;
+    uint64_t told_layers;
     bool silent;
     bool counted;           /* among those in the room, event.h */
     enum api_reason reason; /* from ENDING on */

@@ -11,7 +11,9 @@ void rooms_init(struct rooms *r, uint64_t seed)
     *r = (struct rooms){.seed = seed, .next_stream = 1, .next_turn = 1};
     for (size_t i = 0; i < ARRAY_LEN(r->buckets); i++) {
         list_init(&r->buckets[i]);
+        list_init(&r->ids[i]);
     }
+    static_assert(ARRAY_LEN(r->buckets) == ARRAY_LEN(r->ids), "one loop for both");
 }
 
 void rooms_fini(struct rooms *r)
@@ -27,6 +29,7 @@ void rooms_fini(struct rooms *r)
             free(room);
         }
         list_init(&r->buckets[i]);
+        list_init(&r->ids[i]);
     }
 }
 
@@ -106,40 +109,120 @@ struct stream *rooms_find(const struct rooms *r, const char *room, const char *p
     return found != NULL ? find_in(found, participant) : NULL;
 }
 
+struct stream *rooms_find_id(const struct rooms *r, uint64_t id)
+{
+    const struct list *head = &r->ids[id % ARRAY_LEN(r->ids)];
+    LIST_EACH(it, head)
+    {
+        struct stream *st = container_of(it, struct stream, by_id);
+        if (st->id == id) {
+            return st;
+        }
+    }
+    return NULL;
+}
+
+struct room *rooms_get_room(struct rooms *r, const char *name, int home)
+{
+    struct room *room = rooms_find_room(r, name);
+    if (room != NULL) {
+        return room;
+    }
+    room = calloc(1, sizeof(*room));
+    if (room == NULL) {
+        return NULL;
+    }
+    list_init(&room->node);
+    list_init(&room->streams);
+    list_init(&room->members);
+    list_init(&room->layouts);
+    list_init(&room->people);
+    list_init(&room->dirty);
+    list_init(&room->dirty_people);
+    room->next_person = 1;
+    snprintf(room->name, sizeof(room->name), "%s", name);
+    room->home = home;
+    list_append(bucket(r, name), &room->node);
+    return room;
+}
+
+void rooms_release_room(struct room *room)
+{
+    if (list_empty(&room->streams) && list_empty(&room->members)) {
+        assert(list_empty(&room->people) && list_empty(&room->layouts));
+        list_remove(&room->dirty);
+        list_remove(&room->node);
+        free(room);
+    }
+}
+
+uint64_t rooms_new_id(struct rooms *r)
+{
+    return r->next_stream++;
+}
+
+const char *rooms_participant(const char *stream, char out[ROOMS_NAME_MAX])
+{
+    snprintf(out, ROOMS_NAME_MAX, "%.*s", (int)strcspn(stream, "~"), stream);
+    return out;
+}
+
+const char *rooms_source(const char *stream)
+{
+    const char *tilde = strchr(stream, '~');
+    return tilde != NULL ? tilde + 1 : "camera";
+}
+
+bool rooms_is_screen(const char *stream)
+{
+    return strcmp(rooms_source(stream), "screen") == 0;
+}
+
+enum codec_id rooms_video_codec(const struct room *room, const struct stream *but)
+{
+    const struct stream *first = NULL;
+    LIST_EACH(it, &room->streams)
+    {
+        const struct stream *st = container_of(it, struct stream, node);
+        if (st != but && st->publisher != 0 && st->source.video &&
+            (first == NULL || st->turn < first->turn)) {
+            first = st;
+        }
+    }
+    return first != NULL ? first->source.video_codec.id : CODEC_NONE;
+}
+
 struct stream *rooms_get(struct rooms *r, const char *room_name, const char *participant, int home)
 {
-    struct room *room = rooms_find_room(r, room_name);
+    struct room *room = rooms_get_room(r, room_name, home);
     struct stream *st = room != NULL ? find_in(room, participant) : NULL;
-    if (st != NULL) {
+    if (room == NULL || st != NULL) {
         return st;
     }
     st = calloc(1, sizeof(*st));
     if (st == NULL) {
+        rooms_release_room(room);
         return NULL;
     }
-    if (room == NULL) {
-        room = calloc(1, sizeof(*room));
-        if (room == NULL) {
-            free(st);
-            return NULL;
-        }
-        list_init(&room->node);
-        list_init(&room->streams);
-        snprintf(room->name, sizeof(room->name), "%s", room_name);
-        room->home = home;
-        list_append(bucket(r, room_name), &room->node);
-    }
     list_init(&st->node);
+    list_init(&st->by_id);
     st->room = room;
-    st->id = r->next_stream++;
+    st->id = rooms_new_id(r);
     st->worker = -1;
+    st->media.active_us = INT64_MIN;
     snprintf(st->participant, sizeof(st->participant), "%s", participant);
+    list_append(&r->ids[st->id % ARRAY_LEN(r->ids)], &st->by_id);
     list_append(&room->streams, &st->node);
     r->n_streams++;
     return st;
 }
 
 struct stream *rooms_pick(const struct rooms *r, const char *name)
+{
+    return rooms_pick_but(r, name, NULL);
+}
+
+struct stream *rooms_pick_but(const struct rooms *r, const char *name, const struct person *own)
 {
     const struct room *room = rooms_find_room(r, name);
     struct stream *best = NULL;
@@ -149,7 +232,7 @@ struct stream *rooms_pick(const struct rooms *r, const char *name)
     LIST_EACH(it, &room->streams)
     {
         struct stream *st = container_of(it, struct stream, node);
-        if (st->publisher == 0) {
+        if (st->publisher == 0 || (own != NULL && st->person == own)) {
             continue;
         }
         if (strcmp(st->participant, "main") == 0) {
@@ -189,6 +272,13 @@ void rooms_publish(struct rooms *r, struct stream *st, const struct rooms_publis
     st->live_since_us = now_us;
     st->turn = r->next_turn++;
     st->source = *p->source;
+    st->media = (struct stream_media){
+        .audio = p->source->audio,
+        .video = p->source->video,
+        .no_audio = st->media.no_audio,
+        .no_video = st->media.no_video,
+        .active_us = INT64_MIN,
+    };
     snprintf(st->principal, sizeof(st->principal), "%s", p->principal);
 }
 
@@ -198,13 +288,12 @@ void rooms_release(struct rooms *r, struct stream *st)
         return;
     }
     struct room *room = st->room;
+    assert(st->person == NULL);
     list_remove(&st->node);
+    list_remove(&st->by_id);
     free(st);
     r->n_streams--;
-    if (list_empty(&room->streams)) {
-        list_remove(&room->node);
-        free(room);
-    }
+    rooms_release_room(room);
 }
 
 bool rooms_unpublish(struct rooms *r, struct stream *st, uint64_t session)
@@ -216,6 +305,7 @@ bool rooms_unpublish(struct rooms *r, struct stream *st, uint64_t session)
     st->worker = -1;
     st->silent = false;
     st->source = (struct negotiate_source){0};
+    st->media.live = false;
     r->n_live--;
     rooms_release(r, st);
     return true;

@@ -217,8 +217,14 @@ static void write_accepted(struct sdp_write *w, const struct sdp *offer,
     write_extensions(w, m, line);
     sdp_write_fmt(w, "a=%s\r\n", s->role == API_PUBLISH ? "recvonly" : "sendonly");
     if (s->role == API_PLAY) {
-        /* one stream id, so that players keep lips and voice together (WHEP-16) */
-        sdp_write_fmt(w, "a=msid:%s %s-%s\r\n", s->cname, s->cname, m->name);
+        /* one stream id, so that players keep lips and voice together (WHEP-16); slots have
+         * nothing to do with each other */
+        if (p->slots) {
+            sdp_write_fmt(w, "a=msid:%s-%u %s-%u\r\n", s->cname, (unsigned)line->index, s->cname,
+                          (unsigned)line->index);
+        } else {
+            sdp_write_fmt(w, "a=msid:%s %s-%s\r\n", s->cname, s->cname, m->name);
+        }
     }
     sdp_write_fmt(w, "a=rtcp-mux\r\na=rtcp-mux-only\r\n%s", line->rsize ? "a=rtcp-rsize\r\n" : "");
     for (unsigned i = 0; i < line->n_codecs; i++) {

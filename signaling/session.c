@@ -17,6 +17,7 @@
 #include "signaling/post.h"
 #include "signaling/problem.h"
 #include "signaling/sdpfrag.h"
+#include "signaling/session_ext.h"
 #include "signaling/state.h"
 
 #define ALLOW    "GET, HEAD, PATCH, DELETE, OPTIONS"
@@ -170,6 +171,18 @@ static void answer_delete(struct signaling *s, struct http_request *rq, struct r
     }
 }
 
+/* Reading events asks for no token: EventSource cannot send one (WHEP-25). */
+static void handle_part(struct signaling *s, struct http_request *rq, struct resource *r,
+                        const char *part)
+{
+    bool reads = http_method(rq) == HTTP_GET && http_header(rq, "Authorization") == NULL;
+    if (r->state == RESOURCE_ENDING || r->state == RESOURCE_GONE) {
+        answer_unknown(s, rq);
+    } else if (endpoint_within_rate(s, rq) && (reads || authorise(s, rq, r))) {
+        session_ext_handle(s, rq, r, part);
+    }
+}
+
 void session_handle(struct http_request *rq, void *ctx)
 {
     struct signaling *s = ctx;
@@ -181,9 +194,17 @@ void session_handle(struct http_request *rq, void *ctx)
         http_answer_static(rq, 200, NULL, "", 0);
         return;
     }
-    struct resource *r = resource_find(&s->sessions, http_tail(rq));
+    char token[RESOURCE_TOKEN_LEN + 2];
+    const char *part = strchr(http_tail(rq), '/');
+    size_t len = strcspn(http_tail(rq), "/");
+    snprintf(token, sizeof(token), "%.*s", (int)MIN(len, sizeof(token) - 1), http_tail(rq));
+    struct resource *r = resource_find(&s->sessions, token);
     if (r == NULL) {
         answer_unknown(s, rq);
+        return;
+    }
+    if (part != NULL) {
+        handle_part(s, rq, r, part + 1);
         return;
     }
     if (method == HTTP_DELETE) {

@@ -12,6 +12,7 @@
 #include "signaling/admin.h"
 #include "signaling/auth.h"
 #include "signaling/auth_jwks.h"
+#include "signaling/conference.h"
 #include "signaling/cors.h"
 #include "signaling/entropy.h"
 #include "signaling/event.h"
@@ -27,6 +28,7 @@
 #include "signaling/problem.h"
 #include "signaling/query.h"
 #include "signaling/session.h"
+#include "signaling/sse.h"
 #include "signaling/state.h"
 #include "signaling/tls.h"
 #include "signaling/web.h"
@@ -173,6 +175,7 @@ void signaling_drain(struct signaling *s, int timeout_ms, void (*fn)(void *ctx),
     int64_t deadline_us = timeout_ms < 0 ? INT64_MAX : now_us + (int64_t)timeout_ms * US_PER_MS;
     if (!s->draining) {
         s->draining = true;
+        sse_drain(s);
         s->drain_deadline_us = deadline_us;
         log_info("draining", LOG_INT("sessions", life_count(s)), LOG_INT("timeout_ms", timeout_ms));
     }
@@ -316,6 +319,8 @@ int signaling_start(const struct signaling_params *p, struct signaling **ret, co
     uv_timer_init(p->loop, &s->tick);
     s->tick.data = s;
     s->limiter = limiter_new(entropy_u64());
+    s->conferences = conference_new(s);
+    s->sse = sse_new(s);
     s->post = post_new(p->loop);
     s->fetches = fetch_pool_new(p->loop);
     s->webhooks = s->fetches != NULL ? webhook_new(p->loop, s->fetches) : NULL;
@@ -323,9 +328,9 @@ int signaling_start(const struct signaling_params *p, struct signaling **ret, co
     auth_revoked_init(&s->revoked);
     auth_quota_init(&s->quota);
     s->queries = s->post != NULL ? query_new(p->loop, s->post) : NULL;
-    int r = s->limiter == NULL || s->queries == NULL || s->webhooks == NULL || s->events == NULL
-                ? -ENOMEM
-                : begin(s, ret_what);
+    bool whole = s->limiter != NULL && s->queries != NULL && s->webhooks != NULL &&
+                 s->events != NULL && s->conferences != NULL && s->sse != NULL;
+    int r = whole ? begin(s, ret_what) : -ENOMEM;
     if (r < 0) {
         signaling_stop(s);
         return r;
@@ -357,9 +362,16 @@ int signaling_set_plane(struct signaling *s, struct plane *plane, const char **r
 void signaling_on_event(struct api_event *ev, void *ctx)
 {
     struct signaling *s = ctx;
-    if (ev->kind == API_EV_STATS) {
+    if (ev->kind == API_EV_STATS && ev->u.stats.token == 0) {
+        for (unsigned i = 0; i < ev->u.stats.n; i++) {
+            sse_on_stats(s, ev->u.stats.sessions[i]);
+        }
+    } else if (ev->kind == API_EV_STATS) {
         query_on_stats(s->queries, ev);
         return;
+    }
+    if (ev->kind == API_EV_LEVELS) {
+        conference_on_levels(s, ev);
     }
     life_on_event(s, ev);
     api_event_fini(ev);
@@ -428,9 +440,11 @@ void signaling_stop(struct signaling *s)
     webhook_free(s->webhooks);
     fetch_pool_free(s->fetches);
     event_rooms_free(s->events);
+    sse_free(s->sse);
     http_stop(s->public_http);
     http_stop(s->admin_http);
     http_stop(s->health_http);
+    conference_free(s->conferences);
     post_free(s->post);
     resource_table_fini(&s->sessions);
     auth_quota_fini(&s->quota);

@@ -21,6 +21,8 @@ struct auth;
 struct auth_jwks;
 struct event_rooms;
 struct fetch_pool;
+struct conferences;
+struct sse;
 struct http_server;
 struct limiter;
 struct post;
@@ -48,6 +50,8 @@ struct signaling {
     struct event_rooms *events;
     struct limiter *limiter;
     struct rooms rooms;
+    struct conferences *conferences;
+    struct sse *sse;
     struct resource_table sessions;
     struct post *post;
     struct queries *queries;

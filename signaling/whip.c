@@ -6,6 +6,7 @@
 
 #include "conf/clock.h"
 #include "conf/conf.h"
+#include "signaling/conference.h"
 #include "signaling/endpoint.h"
 #include "signaling/http.h"
 #include "signaling/life.h"
@@ -79,6 +80,7 @@ static void install(struct endpoint *e, struct stream *st, uint64_t old)
     e->r->stream = st;
     rooms_publish(&s->rooms, st, &p, clock_now_us());
     life_tell_source(s, st->id, e->r->worker, e->r->id);
+    conference_on_publish(s, st);
     struct resource *gone = old != 0 ? resource_find_id(&s->sessions, old) : NULL;
     if (gone != NULL) {
         life_end(s, gone, API_END_TAKEN_OVER);
@@ -108,7 +110,8 @@ static void publish(struct endpoint *e, int64_t idle_us)
         problem_answer_later(e->rq, 503, "no-memory", "The server is out of memory.", 5);
         return;
     }
-    if (!endpoint_negotiate(e, API_PUBLISH, st) || !endpoint_admit(e, st)) {
+    const struct endpoint_target target = {.room = st->room, .st = st};
+    if (!endpoint_negotiate(e, API_PUBLISH, &target) || !endpoint_admit(e, st)) {
         rooms_release(&s->rooms, st);
         return;
     }

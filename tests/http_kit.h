@@ -82,13 +82,15 @@ static inline void kit_emit(struct api_event ev)
 }
 
 /* Answers a query with the sessions that this worker was given. */
-static inline void kit_answer_query(const struct plane *p, int worker, uint64_t token)
+static inline void kit_answer_query(const struct plane *p, int worker, uint64_t session,
+                                    uint64_t token)
 {
     struct api_event ev = {.kind = API_EV_STATS, .worker = worker, .u.stats.token = token};
     ev.u.stats.sessions = calloc(KIT_CMDS_MAX, sizeof(*ev.u.stats.sessions));
     for (int i = 0; i < p->n_cmds; i++) {
         const struct kit_cmd *k = &p->cmds[i];
-        if (k->worker != worker || k->cmd.kind != API_CMD_SESSION_ADD) {
+        if (k->worker != worker || k->cmd.kind != API_CMD_SESSION_ADD ||
+            (session != 0 && k->cmd.id != session)) {
             continue;
         }
         struct api_session_stats *st = calloc(1, sizeof(*st) + sizeof(st->tracks[0]));
@@ -120,7 +122,7 @@ int plane_post(struct plane *p, int worker, struct api_cmd *cmd)
     cr_assert_lt(p->n_cmds, KIT_CMDS_MAX);
     p->cmds[p->n_cmds++] = (struct kit_cmd){.worker = worker, .cmd = *cmd};
     if (cmd->kind == API_CMD_QUERY && !p->mute) {
-        kit_answer_query(p, worker, cmd->u.query.token);
+        kit_answer_query(p, worker, cmd->id, cmd->u.query.token);
     }
     return 0;
 }
@@ -406,6 +408,29 @@ static inline int kit_count(enum api_cmd_kind kind)
 static inline const struct kit_cmd *kit_last(enum api_cmd_kind kind)
 {
     return kit_cmd(kind, kit_count(kind) - 1);
+}
+
+/* The stream that a session's section plays now, by its SLOT commands and the aliases behind them;
+ * 0: none. */
+static inline uint64_t kit_plays(uint64_t session, uint8_t mline)
+{
+    uint64_t plays = 0;
+    for (int i = 0; i < kit_plane.n_cmds; i++) {
+        const struct api_cmd *c = &kit_plane.cmds[i].cmd;
+        if (c->kind == API_CMD_SLOT && c->id == session && c->u.slot.mline == mline) {
+            plays = c->u.slot.stream;
+        }
+    }
+    for (int i = kit_plane.n_cmds - 1; i >= 0; i--) {
+        const struct api_cmd *c = &kit_plane.cmds[i].cmd;
+        if (c->kind == API_CMD_STREAM_ALIAS && c->id == plays) {
+            return c->u.alias.target;
+        }
+        if (c->kind == API_CMD_STREAM_SOURCE && c->id == plays) {
+            return plays;
+        }
+    }
+    return 0; // an alias that stands for nothing yet
 }
 
 /* The plane's word about a session. */

@@ -40,7 +40,7 @@ static bool truth(const cJSON *o, const char *key)
 Test(admin, lists_sessions_with_their_numbers_and_ends_one)
 {
     kit_publish("/whip/r", "");
-    kit_play("/whep/r", "");
+    kit_play("/whep/r/main", "");
     uint64_t viewer = kit_last(API_CMD_SESSION_ADD)->cmd.id;
     cJSON *o = get_json("/api/v1/sessions");
     cr_expect_not(truth(o, "partial"));

@@ -313,7 +313,7 @@ Test(whip, ends_the_session_whose_answer_nobody_got, .init = tokens)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     close(fd);
     const struct kit_cmd *query = kit_last(API_CMD_QUERY);
-    kit_answer_query(&kit_plane, query->worker, query->cmd.u.query.token);
+    kit_answer_query(&kit_plane, query->worker, 0, query->cmd.u.query.token);
     int64_t deadline = clock_now_us() + 5 * (int64_t)US_PER_S;
     while (kit_count(API_CMD_SESSION_END) < 2 && clock_now_us() < deadline) {
         kit_turn();

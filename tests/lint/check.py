@@ -33,6 +33,7 @@ LAYERS = {
     "ice": {"ice", "rtp", "conf"},
     "sfu": {"sfu", "ice", "rtp", "conf"},
     "signaling": {"signaling", "conf", "sfu/api.h", "rtp/codec.h", "rtp/ext.h", "rtp/list.h",
+                  "rtp/speaker.h",
                   "ice/addr.h", "ice/candidate.h", "ice/cert.h", "ice/link.h", "ice/owner.h"},
     # A peer that shared code with the server would share its errors.
     "tests/peer": {"tests/peer"},

@@ -55,7 +55,8 @@ static void remote_of(const char *stream, const char *role, char *out, size_t ca
     cJSON *l = server_sessions(&server);
     char label[80];
 
-    snprintf(label, sizeof(label), "%s/main", stream);
+    /* who plays a room plays all of it */
+    snprintf(label, sizeof(label), "%s/%s", stream, strcmp(role, "play") == 0 ? "*" : "main");
     out[0] = '\0';
     for (unsigned i = 0; i < server_sessions_count(l); i++) {
         if (!strcmp(server_session_text(l, i, "stream"), label) &&

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signaling/roster.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rtp/codec.h"
+#include "signaling/strbuf.h"
+
+static bool is_here(const struct person *p)
+{
+    return p->n_streams + p->n_members > 0;
+}
+
+struct person *roster_find(const struct room *room, const char *name)
+{
+    LIST_EACH(it, &room->people)
+    {
+        struct person *p = container_of(it, struct person, node);
+        if (strcmp(p->name, name) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+struct person *roster_ref(struct room *room, const char *name)
+{
+    struct person *p = roster_find(room, name);
+    if (p != NULL) {
+        p->refs++;
+        return p;
+    }
+    p = calloc(1, sizeof(*p));
+    if (p == NULL) {
+        return NULL;
+    }
+    list_init(&p->node);
+    list_init(&p->dirty);
+    p->refs = 1;
+    p->id = room->next_person++;
+    snprintf(p->name, sizeof(p->name), "%s", name);
+    list_append(&room->people, &p->node);
+    return p;
+}
+
+static void free_person(struct person *p)
+{
+    list_remove(&p->node);
+    list_remove(&p->dirty);
+    free(p);
+}
+
+void roster_unref(struct person *p)
+{
+    assert(p->refs > 0);
+    /* One that others know of stays until they have been told. */
+    if (--p->refs == 0 && !p->told) {
+        assert(!is_here(p));
+        free_person(p);
+    }
+}
+
+void roster_count(struct room *room, struct person *p, int streams, int members)
+{
+    bool was_here = is_here(p);
+    p->n_streams += (unsigned)streams;
+    p->n_members += (unsigned)members;
+    room->n_people += !was_here && is_here(p) ? 1 : 0;
+    room->n_people -= was_here && !is_here(p) ? 1 : 0;
+    roster_changed(room, p);
+}
+
+void roster_changed(struct room *room, struct person *p)
+{
+    room->new_people = true;
+    if (list_empty(&p->dirty)) {
+        list_append(&room->dirty_people, &p->dirty);
+    }
+}
+
+bool roster_is_dirty(const struct room *room)
+{
+    return room->new_people;
+}
+
+/* ---- JSON; names need no escapes ---- */
+
+static const char *truth(bool v)
+{
+    return v ? "true" : "false";
+}
+
+static void write_stream(const struct stream *st, const char *before, struct strbuf *out)
+{
+    const struct stream_media *m = &st->media;
+    const char *source = rooms_source(st->participant);
+    strbuf_addf(out, "%s{\"stream\":\"%s\",\"source\":\"%s\"", before, st->participant, source);
+    if (st->source.audio) {
+        strbuf_addf(out, ",\"audio\":{\"codec\":\"%s\",\"muted\":%s}",
+                    codec_info(st->source.audio_codec.id)->name, truth(!m->audio || m->no_audio));
+    }
+    if (st->source.video) {
+        strbuf_addf(out, ",\"video\":{\"codec\":\"%s\",\"muted\":%s}",
+                    codec_info(st->source.video_codec.id)->name, truth(!m->video || m->no_video));
+    }
+    strbuf_addf(out, "}");
+}
+
+static void write_person(const struct room *room, const struct person *p, const char *before,
+                         struct strbuf *out)
+{
+    const char *comma = "";
+    strbuf_addf(out, "%s{\"id\":%" PRIu64 ",\"name\":\"%s\",\"watching\":%s,\"streams\":[", before,
+                p->id, p->name, truth(p->n_members > 0));
+    LIST_EACH(it, &room->streams)
+    {
+        const struct stream *st = container_of(it, struct stream, node);
+        if (st->person == p && st->media.live) {
+            write_stream(st, comma, out);
+            comma = ",";
+        }
+    }
+    strbuf_addf(out, "]}");
+}
+
+static unsigned anonymous(const struct room *room)
+{
+    unsigned named = 0;
+    LIST_EACH(it, &room->people)
+    {
+        named += container_of(it, struct person, node)->n_members;
+    }
+    return room->n_members - MIN(named, room->n_members);
+}
+
+static void write_totals(const struct room *room, struct strbuf *out)
+{
+    strbuf_addf(out, "\"total\":%u,\"anonymous\":%u", room->n_people, anonymous(room));
+}
+
+/* The others know, or need not: who has gone and is not pointed at is freed. */
+static void settle(struct person *p)
+{
+    list_remove(&p->dirty);
+    p->told &= is_here(p);
+    if (!is_here(p) && p->refs == 0) {
+        free_person(p);
+    }
+}
+
+void roster_write_changes(struct room *room, struct strbuf *out)
+{
+    const char *comma = "";
+    strbuf_addf(out, "{");
+    write_totals(room, out);
+    strbuf_addf(out, ",\"people\":[");
+    LIST_EACH(it, &room->dirty_people)
+    {
+        struct person *p = container_of(it, struct person, dirty);
+        bool listed = p->told || p->n_streams > 0 || room->n_people <= ROSTER_LISTED;
+        if (is_here(p)) {
+            list_remove(&p->dirty);
+            if (listed) {
+                p->told = true;
+                write_person(room, p, comma, out);
+                comma = ",";
+            }
+        }
+    }
+    comma = "";
+    strbuf_addf(out, "],\"left\":[");
+    LIST_EACH(it, &room->dirty_people) // only those who have gone are left in it
+    {
+        struct person *p = container_of(it, struct person, dirty);
+        if (p->told) {
+            strbuf_addf(out, "%s\"%s\"", comma, p->name);
+            comma = ",";
+        }
+        settle(p);
+    }
+    strbuf_addf(out, "]}");
+    room->new_people = false;
+}
+
+void roster_write_snapshot(const struct room *room, struct strbuf *out)
+{
+    const char *comma = "";
+    unsigned n = 0;
+    strbuf_addf(out, "{\"snapshot\":true,");
+    write_totals(room, out);
+    strbuf_addf(out, ",\"people\":[");
+    for (int publishing = 1; publishing >= 0; publishing--) {
+        LIST_EACH(it, &room->people)
+        {
+            const struct person *p = container_of(it, struct person, node);
+            if (is_here(p) && (p->n_streams > 0) == (publishing == 1) && n < ROSTER_PAGE) {
+                write_person(room, p, comma, out);
+                comma = ",";
+                n++;
+            }
+        }
+    }
+    strbuf_addf(out, "],\"left\":[],\"more\":%s}", truth(n < room->n_people));
+}
+
+void roster_write_page(const struct room *room, uint64_t after, struct strbuf *out)
+{
+    const char *comma = "";
+    unsigned n = 0;
+    bool more = false;
+    strbuf_addf(out, "{");
+    write_totals(room, out);
+    strbuf_addf(out, ",\"people\":[");
+    LIST_EACH(it, &room->people)
+    {
+        const struct person *p = container_of(it, struct person, node);
+        if (p->id <= after || !is_here(p)) {
+            continue;
+        }
+        more = n == ROSTER_PAGE;
+        if (more) {
+            break;
+        }
+        write_person(room, p, comma, out);
+        comma = ",";
+        n++;
+    }
+    strbuf_addf(out, "],\"more\":%s}", truth(more));
+}
+
+void roster_forget(struct room *room)
+{
+    LIST_EACH(it, &room->dirty_people)
+    {
+        settle(container_of(it, struct person, dirty));
+    }
+    room->new_people = false;
+}
+
+void roster_free(struct room *room)
+{
+    LIST_EACH(it, &room->people)
+    {
+        free_person(container_of(it, struct person, node));
+    }
+}
