@@ -314,3 +314,23 @@ int dd_write_active(const struct dd_state *s, const uint8_t *data, size_t len, u
     copy_bits(&w, &tail, b.pos_bits - tail.pos_bits);
     return w.full ? -ENOSPC : (int)((w.pos_bits + 7) / 8);
 }
+
+int dd_narrow(unsigned n_targets, const uint8_t *data, size_t len, uint32_t active,
+              uint8_t out[DD_LEN_MAX])
+{
+    if (len == 3 && n_targets > 0 && n_targets <= DD_TARGETS_MAX) {
+        struct bit_sink w = {.out = out, .pos_bits = 24};
+        memset(out, 0, 8);
+        memcpy(out, data, 3);
+        put_bits(&w, 1 << 3, 5); /* only the mask is present */
+        put_bits(&w, active, n_targets);
+        return (int)((w.pos_bits + 7) / 8);
+    }
+    struct dd_state s;
+    struct dd_frame f;
+    memset(&s, 0, sizeof(s));
+    if (dd_read(&s, data, len, &f)) {
+        return -ENOENT;
+    }
+    return dd_write_active(&s, data, len, active, out);
+}

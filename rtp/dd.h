@@ -107,4 +107,11 @@ int dd_read(struct dd_state *s, const uint8_t *data, size_t len,
 int dd_write_active(const struct dd_state *s, const uint8_t *data, size_t len, uint32_t active,
                     uint8_t out[DD_LEN_MAX]) MUST_CHECK;
 
+/* The same for one who has not read the packets before: possible for descriptors that bring their
+ * structure along, and for those of three bytes, which is most.
+ * n_targets  decode targets of the structure in force, for the short ones
+ * Returns the bytes written, or -ENOENT for the others. */
+int dd_narrow(unsigned n_targets, const uint8_t *data, size_t len, uint32_t active,
+              uint8_t out[DD_LEN_MAX]) MUST_CHECK;
+
 #endif

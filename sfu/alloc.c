@@ -6,14 +6,20 @@
 
 /* Going up leaves a tenth of the budget free. */
 #define UP_SHARE(bps) ((uint32_t)((uint64_t)(bps)*9 / 10))
+/* Or a little less, for steps that can be taken back at once. */
+#define FINE_SHARE(bps) ((uint32_t)((uint64_t)(bps)*49 / 50))
 /* What is a little too dear for a short while is borne: a layer's rate is never quite even. */
-#define OVER_US        (500 * US_PER_MS)
-#define OVER_BPS(bps)  ((uint32_t)((uint64_t)(bps)*23 / 20))
-#define HALF_US        (500 * US_PER_MS)
-#define SETTLE_US      US_PER_S /* between two steps up of one stream */
-#define FELL_BACK_US   (5 * US_PER_S)
-#define RETRY_FIRST_US (3 * US_PER_S)
-#define RETRY_MAX_US   (60 * US_PER_S)
+#define OVER_US       (500 * US_PER_MS)
+#define AT_ALL(bps)   ((uint64_t)(bps)*103 / 100)
+#define OVER_BPS(bps) ((uint32_t)((uint64_t)(bps)*23 / 20))
+/* The key frame of a layer of that size comes through a full queue in time. */
+#define URGENT_BPS(bps) ((uint32_t)((uint64_t)(bps)*2 / 5))
+#define HALF_US         (500 * US_PER_MS)
+#define SETTLE_US       US_PER_S /* between two steps up of one stream */
+#define FELL_BACK_US    (5 * US_PER_S)
+#define RETRY_FIRST_US  (3 * US_PER_S)
+#define RETRY_MAX_US    (60 * US_PER_S)
+#define RETRY_FINE_US   (4 * US_PER_S) /* where only the frame rate was at stake */
 /* Other choices must be worth so much more than the present ones for each stream that changes. */
 #define WORTHWHILE 0.2f
 /* The smallest point stays while it is so little too dear. */
@@ -267,12 +273,16 @@ static void move(struct alloc_stream *s, int from, int64_t now_us)
     struct alloc_memory *m = s->memory;
     int to = s->choice;
     if (m->has && from >= 0 && to > from) {
-        m->up_us = now_us;
+        m->up_us = m->moved_us = now_us;
     } else if (m->has && from >= 0 && to < from) {
+        m->moved_us = now_us;
         /* What was tried and did not hold is tried again later and later. */
         bool fell_back = m->up_us && now_us - m->up_us < FELL_BACK_US;
+        bool cheap = s->points[to].enc == s->points[from].enc &&
+                     s->points[to].pixels == s->points[from].pixels;
+        int64_t most = cheap ? RETRY_FINE_US : RETRY_MAX_US;
         m->retry_delay_us =
-            fell_back ? MIN(MAX(m->retry_delay_us * 2, (int64_t)RETRY_FIRST_US), RETRY_MAX_US) : 0;
+            fell_back ? MIN(MAX(m->retry_delay_us * 2, (int64_t)RETRY_FIRST_US), most) : 0;
         m->retry_us = now_us + m->retry_delay_us;
     }
     bool has = to >= 0;
@@ -341,17 +351,37 @@ static void go_down(struct alloc_stream *s, unsigned n, uint32_t bps, const int8
     }
 }
 
-/* More may be sent, or differently. Streams that must wait stay where they are. */
-static void go_up(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *was,
-                  int64_t now_us)
+/* The best point of the same encoding and size as point i. */
+static int8_t same_size(const struct alloc_stream *s, int i)
+{
+    int best = i;
+    for (int j = i + 1; i >= 0 && j < (int)s->n; j++) {
+        if (s->points[j].enc == s->points[i].enc && s->points[j].pixels == s->points[i].pixels) {
+            best = j;
+        }
+    }
+    return (int8_t)best;
+}
+
+/* More may be sent, or differently: bps for anything, fine for frame rate. Streams that must wait
+ * stay where they are. */
+static void go_up(struct alloc_stream *s, unsigned n, uint32_t bps, uint32_t fine,
+                  const int8_t *was, int64_t now_us)
 {
     int8_t limit[ALLOC_STREAMS] = {0};
     for (unsigned i = 0; i < n; i++) {
         const struct alloc_memory *m = s[i].memory;
-        bool waits = now_us < m->retry_us || (m->up_us && now_us - m->up_us < SETTLE_US);
+        bool waits = now_us < m->retry_us || (m->moved_us && now_us - m->moved_us < SETTLE_US);
         limit[i] = waits && was[i] >= 0 ? was[i] : (int8_t)((int)s[i].n - 1);
     }
     (void)alloc_share(s, n, bps, limit);
+    if (worth_in_all(s, n, NULL) < worth_in_all(s, n, was) + WORTHWHILE && fine > bps) {
+        /* Frame rate can be given back without a key frame: that may be tried with less room. */
+        for (unsigned i = 0; i < n; i++) {
+            limit[i] = MIN(limit[i], same_size(&s[i], was[i]));
+        }
+        (void)alloc_share(s, n, fine, limit);
+    }
     bool starts = false;
     float changes = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -380,15 +410,15 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
         with += s[i].n > 0;
     }
     uint32_t steady = lasting(a, budget->bps, now_us);
-    bool over = cost > budget->bps;
+    bool over = cost > AT_ALL(budget->bps);
     a->over_since_us = !over ? 0 : a->over_since_us ? a->over_since_us : now_us;
     bool must = over && (budget->overuse || cost > OVER_BPS(budget->bps) ||
                          now_us - a->over_since_us >= OVER_US);
     if (budget->unlimited) {
         (void)alloc_share(s, n, UINT32_MAX, NULL);
     } else if (must) {
-        go_down(s, n, budget->bps, was);
-    } else if (over && !begins) {
+        go_down(s, n, budget->urgent ? URGENT_BPS(budget->bps) : budget->bps, was);
+    } else if ((over || budget->overuse) && !begins) {
         for (unsigned i = 0; i < n; i++) {
             s[i].choice = was[i];
         }
@@ -396,7 +426,8 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
         /* A stream that begins cannot wait for proof of what the estimate says. */
         uint32_t sure = begins ? budget->bps : MAX(steady, MIN(budget->proved_bps, budget->bps));
         uint32_t room = MIN(UP_SHARE(budget->bps), sure);
-        go_up(s, n, MAX(room, (uint32_t)MIN(cost, budget->bps)), was, now_us);
+        uint32_t keep = (uint32_t)MIN(cost, budget->bps);
+        go_up(s, n, MAX(room, keep), MAX(MIN(FINE_SHARE(budget->bps), steady), keep), was, now_us);
     }
     uint32_t sum = 0;
     for (unsigned i = 0; i < n; i++) {

@@ -47,7 +47,8 @@ struct alloc_point {
 struct alloc_memory {
     bool has; /* enc and dt are being sent, or on their way */
     uint8_t enc, dt;
-    int64_t up_us;    /* when it last went up */
+    int64_t up_us;    /* when it last went up, 0 = never */
+    int64_t moved_us; /* when it last went either way */
     int64_t retry_us; /* not up again before */
     int64_t retry_delay_us;
     uint32_t switches;
@@ -78,6 +79,7 @@ struct alloc {
 struct alloc_budget {
     bool unlimited;      /* there is no estimate: all get their best */
     bool overuse;        /* queues grow at this very moment */
+    bool urgent;         /* a long queue must go first: who must go down goes further */
     uint32_t bps;        /* for video */
     uint32_t proved_bps; /* of it; 0 = nothing is proved */
 };

@@ -357,6 +357,8 @@ void plane_stop(struct plane *p);
     X(tx_rtp_bytes, "RTP bytes sent to viewers")                                                   \
     X(tx_rtx_packets, "retransmissions sent")                                                      \
     X(tx_rtx_refused, "retransmissions refused because the viewer's share for repair was used up") \
+    X(tx_probe_packets, "packets sent to probe for bandwidth: repetitions and padding")            \
+    X(drop_lag, "packets not sent because the viewer was behind: upper layers")                    \
     X(rx_rtcp_packets, "RTCP packets received")                                                    \
     X(tx_rtcp_packets, "RTCP packets sent")                                                        \
     X(rx_nack, "NACK messages received")                                                           \

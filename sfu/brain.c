@@ -135,6 +135,7 @@ static uint8_t hold_of(const struct sub *s, uint32_t bps)
 static void aim(struct sub *s, const struct alloc_stream *a)
 {
     s->aim = (struct sub_aim){.enc = -1, .hold = DT_NONE, .off = s->wish.off};
+    s->fleeing = false;
     s->reason = s->wish.off ? ALLOC_WISH : a->reason;
     if (a->n && a->choice == ALLOC_OFF) {
         s->aim.off = true;
@@ -144,6 +145,9 @@ static void aim(struct sub *s, const struct alloc_stream *a)
         s->aim.dt = p->dt;
         if (s->live && s->enc && s->enc->open) {
             s->aim.hold = hold_of(s, p->bps);
+            unsigned now = s->seg[s->seg_top].dt;
+            s->fleeing = s->peer->brain->active && p->enc != s->enc->index &&
+                         now < s->enc->map.n_dt && s->enc->meter.bps[now] > p->bps;
         }
     }
 }
@@ -152,16 +156,21 @@ void brain_look(struct peer *p, int64_t now_us)
 {
     struct alloc_stream *streams = p->router->scratch;
     unsigned n = 0;
+    bool dependent = false;
     if (!p->brain) {
         return;
     }
     for (unsigned i = 0; i < p->n_subs && n < ALLOC_STREAMS; i++) {
         if (p->subs[i].track && p->subs[i].ml->kind == MEDIA_VIDEO) {
-            gather(&streams[n++], &p->subs[i]);
+            gather(&streams[n], &p->subs[i]);
+            dependent |= streams[n].n > 1;
+            n++;
         }
     }
-    struct alloc_budget budget = {.unlimited = true};
+    struct alloc_budget budget;
+    brain_budget(p, dependent, &budget, now_us);
     alloc_decide(&p->brain->alloc, streams, n, &budget, now_us, &p->brain->needs);
+    brain_settle(p, now_us);
     n = 0;
     for (unsigned i = 0; i < p->n_subs; i++) {
         struct sub *s = &p->subs[i];

@@ -1,23 +1,118 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* brain.h - what a viewer's network carries, and which layers it gets for it: gathers what is known
- * of its streams and its network, lets alloc.h decide, and tells each sub what to aim at. One a
- * viewer. Role MEDIA; not on the packet path. */
+ * of its streams (brain.c) and its network (brain_net.c), lets alloc.h decide, and tells each sub
+ * what to aim at. One a viewer. Role MEDIA; only the inline functions are on the packet path.
+ *
+ * An estimate is made only for viewers of something that can be had at more than one rate, and
+ * whose receiver tells enough: transport-wide feedback, or REMB. Others get the largest layer, less
+ * one for sustained loss (sub_on_loss). */
 #ifndef SFU_BRAIN_H
 #define SFU_BRAIN_H
 
+#include "rtp/bwe.h"
 #include "sfu/alloc.h"
 
+struct addr;
 struct peer;
 struct sub;
+struct tx_batch;
+struct rtcp_packet;
+
+/* Estimates of the networks that viewers came from, for those who come next: by /24 or /48. */
+#define BRAIN_CACHE 512
+struct brain_cache {
+    uint64_t key; /* hash of the prefix; 0 = free */
+    uint32_t bps;
+    int64_t at_us;
+};
+
+/* Statuses of one feedback message that are looked at (SEC-66). */
+#define BRAIN_STATUSES 1024
+
+/* A probe under way. */
+struct brain_probe {
+    uint8_t cluster; /* 0 = none */
+    uint32_t rate_bps;
+    uint32_t bytes, packets; /* to be sent */
+    uint32_t sent_bytes, sent_packets;
+    int64_t started_us;
+    int64_t least_us; /* it lasts */
+};
 
 /* Of one viewer; owned by its peer. */
 struct brain {
+    /* packet path */
+    int64_t tokens;      /* bytes that may be sent now; negative: wait */
+    int64_t refilled_us; /* when tokens were last added */
+    uint32_t pace_Bps;   /* bytes a second that are added */
+    uint32_t burst;      /* the most that can be saved up */
+    uint16_t overhead;   /* bytes of UDP and IP in front of a packet */
+    bool numbered;       /* transport-wide numbers are written, and noted here */
+    bool active;         /* something depends on bwe, or did lately */
+    struct bwe *bwe;     /* NULL: nothing has depended on an estimate yet, or nothing tells one */
+    struct brain_probe probe;
+    /* the rest */
+    bool twcc, remb;        /* negotiated, and of use */
+    int64_t needed_us;      /* when an estimate was last needed */
+    int64_t born_us;        /* of bwe */
+    struct bwe_facts facts; /* of the last look */
     struct alloc alloc;
     struct alloc_needs needs; /* at the last decision */
 };
 
+/* ---- brain.c ---- */
+
 /* Looks at all sections of viewer p again and sets what they aim at: tracks came or went, layers
  * did, the viewer wished, the network changed, or 100 ms are over. Harmless for publishers. */
 void brain_look(struct peer *p, int64_t now_us);
+
+/* ---- brain_net.c ---- */
+
+/* For viewer p, whose subs exist. Returns NULL when out of memory. */
+struct brain *brain_new(const struct peer *p);
+/* Remembers the estimate for others of the same network. Accepts NULL. */
+void brain_free(struct brain *b, struct peer *p, int64_t now_us);
+/* What p may be sent by the estimate; begins or ends one as it is needed. dependent: something can
+ * be had at more than one rate. */
+void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int64_t now_us);
+/* After a decision: tells the estimator what would be used, and sets the pace. */
+void brain_settle(struct peer *p, int64_t now_us);
+/* Every 100 ms. */
+void brain_tick(struct peer *p, int64_t now_us);
+/* Feedback of p's receiver. False if it does not parse. */
+bool brain_on_twcc(struct peer *p, const struct rtcp_packet *pkt, int64_t now_us);
+void brain_on_remb(struct peer *p, uint64_t bps, int64_t now_us);
+void brain_on_report(struct peer *p, uint32_t fraction_lost_q8, uint32_t rtt_us, int64_t now_us);
+/* A visit to p begins: adds what time has brought to what may be sent, and sends what is due of a
+ * probe under way. Returns false when b was full. On the packet path. */
+bool brain_fill_probe(struct peer *p, struct tx_batch *b, int64_t now_us);
+
+/* True when the viewer's share of this moment has been sent. */
+static inline bool brain_is_dry(const struct brain *b)
+{
+    return b->tokens <= 0;
+}
+
+/* A packet of len bytes has left. numbered: with a transport-wide number. On the packet path. */
+static inline void brain_on_sent(struct brain *b, uint32_t len, bool numbered, int64_t now_us)
+{
+    if (!b->active) {
+        return;
+    }
+    b->tokens -= b->probe.cluster ? 0 : len;
+    b->probe.sent_bytes += len + b->overhead;
+    b->probe.sent_packets++;
+    if (numbered) {
+        bwe_on_sent(b->bwe, len + b->overhead, b->probe.cluster, now_us);
+    }
+}
+
+/* Adds what time has brought. On the packet path. */
+static inline void brain_refill(struct brain *b, int64_t now_us)
+{
+    int64_t since_us = MIN(now_us - b->refilled_us, (int64_t)US_PER_S);
+    b->tokens = MIN(b->tokens + since_us * b->pace_Bps / US_PER_S, (int64_t)b->burst);
+    b->refilled_us = now_us;
+}
 
 #endif

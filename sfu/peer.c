@@ -72,8 +72,7 @@ static bool add_subs(struct peer *p, int64_t now_us)
 {
     const struct api_session *s = p->session;
     p->subs = calloc(s->n_mlines ? s->n_mlines : 1, sizeof(*p->subs));
-    p->brain = calloc(1, sizeof(*p->brain));
-    if (!p->subs || !p->brain) {
+    if (!p->subs) {
         return false;
     }
     p->n_subs = s->n_mlines;
@@ -84,7 +83,9 @@ static bool add_subs(struct peer *p, int64_t now_us)
         p->subs[i].mid_done = s->link.only_cm;
         follow_play(&p->subs[i], s->stream, now_us);
     }
-    return true;
+    p->brain = brain_new(p);
+    brain_look(p, now_us);
+    return p->brain;
 }
 
 static bool start(struct peer *p, int64_t now_us)
@@ -129,6 +130,7 @@ struct peer *peer_new(struct router *r, struct api_session *session, int64_t now
         memcpy(session->cname, "sluice", sizeof("sluice"));
     }
     list_init(&p->pending);
+    list_init(&p->paced);
     list_init(&p->wheel);
     list_init(&p->kin);
     p->slice = (unsigned)(router_random(r) % ROUTER_WHEEL);
@@ -148,6 +150,7 @@ static void unlink_peer(struct peer *p)
 {
     struct router *r = p->router;
     list_remove(&p->pending);
+    list_remove(&p->paced);
     list_remove(&p->wheel);
     list_remove(&p->kin);
     table_remove(&r->peers, p->id, p);
@@ -206,7 +209,7 @@ void peer_end(struct peer *p, enum api_reason reason, const char *detail, struct
     unlink_peer(p);
     ingest_free(p->ingest);
     free(p->subs);
-    free(p->brain);
+    brain_free(p->brain, p, MAX(p->heard_us, p->created_us));
     link_free(p->link);
     free(p->session);
     free(p);

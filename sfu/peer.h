@@ -30,6 +30,7 @@ struct peer {
     struct sub *subs;    /* viewer: owned, one per media section */
     struct brain *brain; /* viewer: owned */
     struct list pending; /* router->pending */
+    struct list paced;   /* router->paced */
     struct list wheel;   /* router->wheel[slice] */
     struct list kin;     /* router->publishers or ->connecting */
     unsigned slice;
@@ -44,7 +45,8 @@ struct peer {
     bool data_open;                   /* the DATA thread knows the session */
     struct api_data_stats data_stats; /* as the DATA thread told last */
     int64_t created_us, up_us, heard_us;
-    uint32_t estimate_bps;  /* viewer's REMB */
+    uint32_t estimate_bps;  /* viewer: by brain.h; 0 = there is none */
+    uint32_t remb_bps;      /* viewer's own; 0 = none */
     uint64_t addr_keys[8];  /* keys in router->addrs, to take out at the end */
     struct addr addrs[8];   /* the addresses themselves */
     unsigned n_addr_keys;   /* added ever; a ring of the last ones */

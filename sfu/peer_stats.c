@@ -73,7 +73,7 @@ struct api_session_stats *peer_stats(const struct peer *p, int64_t now_us)
     st->profile = p->link ? link_profile(p->link) : SRTP_NONE;
     st->age_us = now_us - p->created_us;
     st->idle_us = p->heard_us ? now_us - p->heard_us : now_us - p->created_us;
-    st->estimate_bps = p->estimate_bps;
+    st->estimate_bps = p->estimate_bps ? p->estimate_bps : p->remb_bps;
     st->has_data = p->session->data.on;
     st->data = p->data_stats;
     st->n_tracks = (uint8_t)n;

@@ -9,6 +9,7 @@
 #include "rtp/ext.h"
 #include "rtp/header.h"
 #include "rtp/seq.h"
+#include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/levels.h"
 #include "sfu/peer.h"
@@ -286,6 +287,19 @@ bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us)
     return false;
 }
 
+/* p is visited again: at once if it is owed more, or when it may have more. */
+static void owe_more(struct peer *p, bool more)
+{
+    const struct brain *b = p->brain;
+    if (b && b->active && (b->probe.cluster || (more && brain_is_dry(b)))) {
+        if (list_empty(&p->paced)) {
+            list_append(&p->router->paced, &p->paced);
+        }
+    } else if (more) {
+        router_owe(p->router, p);
+    }
+}
+
 bool peer_fill(struct peer *p, struct tx_batch *b, int64_t now_us)
 {
     if (p->owes_link && !peer_send_link(p, b)) {
@@ -295,6 +309,9 @@ bool peer_fill(struct peer *p, struct tx_batch *b, int64_t now_us)
         return true;
     }
     bool more = false;
+    if (p->brain && !brain_fill_probe(p, b, now_us)) {
+        return false;
+    }
     for (unsigned i = p->n_subs; i-- > 0;) { /* audio last: it fits the end of a run of video */
         struct sub *s = &p->subs[i];
         if (!sub_fill(s, b, now_us, VISIT_PACKETS)) {
@@ -305,8 +322,6 @@ bool peer_fill(struct peer *p, struct tx_batch *b, int64_t now_us)
     if (p->owes_report && !peer_send_report(p, b, now_us)) {
         return false;
     }
-    if (more) {
-        router_owe(p->router, p);
-    }
+    owe_more(p, more);
     return true;
 }

@@ -38,6 +38,7 @@ int router_init(struct router *r, const struct router_params *p)
     r->later = ring_new(LATER_BYTES);
     list_init(&r->dirty);
     list_init(&r->pending);
+    list_init(&r->paced);
     list_init(&r->publishers);
     list_init(&r->leaving);
     list_init(&r->levelled);
@@ -46,7 +47,9 @@ int router_init(struct router *r, const struct router_params *p)
         list_init(&r->wheel[i]);
     }
     r->scratch = calloc(ALLOC_STREAMS, sizeof(*r->scratch));
-    return r->scratch && r->later ? 0 : -ENOMEM;
+    r->statuses = calloc(BRAIN_STATUSES, sizeof(*r->statuses));
+    r->estimates = calloc(BRAIN_CACHE, sizeof(*r->estimates));
+    return r->scratch && r->later && r->statuses && r->estimates ? 0 : -ENOMEM;
 }
 
 void router_end_some(struct router *r, enum api_reason reason, struct tx_batch *b, int max)
@@ -71,6 +74,8 @@ void router_fini(struct router *r)
     table_fini(&r->addrs);
     ring_free(r->later);
     free(r->scratch);
+    free(r->statuses);
+    free(r->estimates);
 }
 
 /* splitmix64: numbers that need not be secret (starting sequence numbers); secrets come from
@@ -554,7 +559,7 @@ int64_t router_patience_us(const struct router *r)
 
 static void tick_viewer(struct router *r, struct peer *p, int64_t now_us, bool second)
 {
-    brain_look(p, now_us);
+    brain_tick(p, now_us);
     for (unsigned i = 0; i < p->n_subs; i++) {
         struct sub *s = &p->subs[i];
         if (second) {
@@ -657,8 +662,22 @@ static void tick_links(struct router *r, int64_t now_us)
     }
 }
 
+static void tick_paced(struct router *r, int64_t now_us)
+{
+    if (now_us < r->next_pace_us) {
+        return;
+    }
+    r->next_pace_us = now_us + ROUTER_PACE_US - US_PER_MS; /* timers waver */
+    while (!list_empty(&r->paced)) {
+        struct peer *p = container_of(r->paced.next, struct peer, paced);
+        list_remove(&p->paced);
+        router_owe(r, p);
+    }
+}
+
 void router_tick(struct router *r, int64_t now_us)
 {
+    tick_paced(r, now_us);
     /* Timers come a little early or late: the rate is what counts. */
     if (now_us < r->next_tick_us - ROUTER_TICK_US / 2) {
         return;

@@ -18,6 +18,8 @@
 #include "sfu/tx.h"
 
 struct alloc_stream;
+struct brain_cache;
+struct rtcp_twcc_status;
 struct ring;
 struct conf;
 
@@ -55,15 +57,18 @@ struct router {
     struct table addrs;              /* hash of a remote address -> struct peer */
     struct list dirty;               /* struct track.dirty: packets came in this turn */
     struct list pending;             /* struct peer.pending: something is owed */
+    struct list paced;               /* struct peer.paced: more is owed than may be sent now */
     struct list wheel[ROUTER_WHEEL]; /* struct peer.wheel */
     struct list publishers;          /* struct peer.kin */
     struct list leaving;             /* struct sub.follow.leaving */
     struct list levelled;            /* struct stream.levelled */
     struct list connecting;       /* struct peer.kin of peers whose link is not up: DTLS timers */
     struct alloc_stream *scratch; /* [ALLOC_STREAMS], of brain_look; owned */
+    struct rtcp_twcc_status *statuses; /* [BRAIN_STATUSES], of brain_on_twcc; owned */
+    struct brain_cache *estimates;     /* [BRAIN_CACHE]; owned */
     unsigned n_peers;
     int64_t levels_us, flows_us; /* when MAIN was last told (levels.c) */
-    int64_t next_tick_us;
+    int64_t next_tick_us, next_pace_us;
     unsigned slice;
     int64_t wall_offset_us; /* wall clock minus monotonic, told by the loop */
     struct ring *later;     /* DTLS datagrams that wait for their turn */
@@ -74,6 +79,7 @@ struct router {
 };
 
 #define ROUTER_TICK_US  (10 * US_PER_MS)
+#define ROUTER_PACE_US  (5 * US_PER_MS)
 #define ROUTER_STALE_US (50 * US_PER_MS)
 
 /* Returns 0 or -ENOMEM. */
@@ -116,8 +122,9 @@ bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us);
  * turn are whole, a viewer's packets leave as two messages instead of one. At most as long as
  * sending to all those viewers takes, 0 when no frame is open or few watch. Microseconds. */
 int64_t router_patience_us(const struct router *r);
-/* Reports, feedback, timers; at most once a ROUTER_TICK_US. What it owes is sent by the next
- * router_fill. */
+/* Reports, feedback, timers; at most once a ROUTER_TICK_US. Those who wait for their share of the
+ * moment (router->paced) get another look, at most once a ROUTER_PACE_US. What it owes is sent by
+ * the next router_fill. */
 void router_tick(struct router *r, int64_t now_us);
 
 /* The session with this id, or NULL. */

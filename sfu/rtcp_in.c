@@ -8,6 +8,7 @@
 #include "rtp/rtcp_nack.h"
 #include "rtp/rtcp_remb.h"
 #include "rtp/rtcp_sr.h"
+#include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/peer.h"
 #include "sfu/record.h"
@@ -101,6 +102,9 @@ static void on_report_block(struct in *in, const struct rtcp_report_block *b)
     if (rtt >= 0 && rtt < 10 * US_PER_S) {
         s->rtt_us = s->rtt_us ? (uint32_t)((s->rtt_us * 7LL + rtt) / 8) : (uint32_t)rtt;
     }
+    if (s->ml->kind == MEDIA_VIDEO) {
+        brain_on_report(in->p, b->fraction_lost, s->rtt_us, in->now_us);
+    }
     sub_on_loss(s, b->fraction_lost, in->now_us);
 }
 
@@ -168,7 +172,8 @@ static bool on_psfb(struct in *in, const struct rtcp_packet *pkt)
     } else if (pkt->count == RTCP_PSFB_REMB) {
         struct rtcp_remb remb;
         if (rtcp_remb_read(pkt, &remb) == 0 && in->p->n_subs) {
-            in->p->estimate_bps = (uint32_t)MIN(remb.bps, (uint64_t)UINT32_MAX);
+            in->p->remb_bps = (uint32_t)MIN(remb.bps, (uint64_t)UINT32_MAX);
+            brain_on_remb(in->p, remb.bps, in->now_us);
         }
     }
     return true;
@@ -176,8 +181,11 @@ static bool on_psfb(struct in *in, const struct rtcp_packet *pkt)
 
 static bool on_rtpfb(struct in *in, const struct rtcp_packet *pkt)
 {
+    if (pkt->count == RTCP_RTPFB_TWCC) {
+        return brain_on_twcc(in->p, pkt, in->now_us);
+    }
     if (pkt->count != RTCP_RTPFB_NACK) {
-        return true; /* TWCC feedback: nothing depends on it while its extension is not written */
+        return true;
     }
     struct rtcp_nack nack;
     if (rtcp_nack_read(pkt, &nack)) {

@@ -153,6 +153,7 @@ void sub_enter_target(struct sub *s, unsigned dt)
     s->map_gen = m->gen;
     s->sid = m->sid[dt];
     s->tid = m->tid[dt];
+    s->dt_base = (uint8_t)layer_map_find(m, s->sid, 0);
     s->dense_ids = codec_info(s->enc->codec)->dense_ids;
     if (dt > 0 && m->n_dd > 0) {
         for (unsigned d = 0; d < m->n_dt; d++) {
@@ -242,6 +243,10 @@ void sub_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us)
 {
     s->fraction_lost_q8 = fraction_q8;
     if (!s->track || s->track->n_enc < 2) {
+        return;
+    }
+    if (s->peer->brain && s->peer->brain->active) {
+        s->cap = 0; /* an estimate knows better */
         return;
     }
     if (fraction_q8 < LOSS_BAD) {

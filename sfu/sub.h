@@ -72,11 +72,15 @@ struct sub {
     bool live;             /* packets flow; false: waiting for an entry point */
     bool started;          /* something has been sent, ever */
     /* targets of enc: packets of another begin where the stream allows it */
-    uint8_t dt_goal;  /* wanted now */
-    uint8_t dt_hold;  /* until that can be had: DT_NONE, or a smaller one that can be had sooner */
-    uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
-    uint8_t sid, tid; /* highest layers of the target being sent */
-    bool dense_ids;   /* pictures left out leave no gap in picture ids */
+    uint8_t dt_goal; /* wanted now */
+    uint8_t dt_hold; /* until that can be had: DT_NONE, or a smaller one that can be had sooner */
+    uint8_t
+        dt_base;  /* the base layer of the spatial layer being sent: all that is left when behind */
+    bool fleeing; /* another encoding is waited for, since the network does not carry this one */
+    bool lagging; /* behind: the viewer's share of the moment does not suffice */
+    uint8_t map_gen;     /* numbering of targets that dt_goal and the newest segment follow */
+    uint8_t sid, tid;    /* highest layers of the target being sent */
+    bool dense_ids;      /* pictures left out leave no gap in picture ids */
     uint64_t want_after; /* accept entry points with a larger arrival number */
     uint64_t
         caught_up;   /* arrivals when the present segment began: a replay up to here may be old */
@@ -103,11 +107,16 @@ struct sub {
     uint8_t pt[CODEC_COUNT]; /* by codec; 0 = the viewer lacks it */
     uint8_t rtx_pt[CODEC_COUNT];
     bool nack[CODEC_COUNT];
+    bool numbered; /* packets get transport-wide numbers, */
+    bool stamped;  /* and the time of sending, */
+    bool paced;    /* and leave no faster than brain.h lets them */
     bool mid_done; /* an RR has covered the SSRC: MID need not be sent any more (RTP-09) */
     /* repair */
+    uint64_t repair_from; /* numbers before this one are not sent again */
     uint16_t nack_queue[SUB_NACK_QUEUE];
     uint8_t nack_n;
     struct sub_resend resends[SUB_RESENDS];
+    uint8_t fillers;       /* counts what sub_send_filler sent */
     int64_t rtx_tokens;    /* bytes that may be sent again now; by sub_send.c */
     int64_t rtx_filled_us; /* when tokens were last added */
     /* counted */
@@ -158,6 +167,11 @@ bool sub_owes(const struct sub *s);
 /* Seals what is owed into b, at most max packets. Returns false when b was full before all was
  * done. On the packet path. */
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max);
+
+/* Seals one more packet of the RTX stream into b, for a probe: something sent lately, else padding.
+ * Only with rtx_ss. Returns the bytes sent, 0 if there is nothing that could be, -ENOSPC when b was
+ * full. */
+int sub_send_filler(struct sub *s, struct tx_batch *b, int64_t now_us);
 
 /* The viewer asks for seq16 again; queued, answered by sub_fill. rtt_us guards against repeats. */
 void sub_on_nack(struct sub *s, uint16_t seq16, int64_t now_us);

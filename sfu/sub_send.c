@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "rtp/bytes.h"
+#include "rtp/dd.h"
 #include "rtp/red.h"
 #include "rtp/seq.h"
+#include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/peer.h"
 #include "sfu/router.h"
@@ -18,6 +21,8 @@
 /* What is older than this when its turn comes is not sent any more: a new entry point is awaited.
  */
 #define BEHIND_US (3 * US_PER_S)
+/* So far behind the publisher, a paced viewer gets the base layer only until it has caught up. */
+#define LAG_US (200 * US_PER_MS)
 /* What would have to wait so long for its share of repair is a reason for a key frame, so often. */
 #define HOPELESS_US    (300 * US_PER_MS)
 #define GAVE_UP_GAP_US US_PER_S
@@ -27,11 +32,13 @@
 #define REPAIR_PERCENT   15
 #define REPAIR_SAVED_MS  250 /* of the whole rate */
 #define REPAIR_BYTES_MIN 16000
+#define REPAIR_PACED_MIN 4000
 #define REPAIR_BPS_MIN   256000
 #define REPAIR_HEAD      40 /* RTP header, extensions, OSN and tag, about */
 #define OSN_LEN          2  /* original sequence number, RFC 4588 4 */
-/* All that travels on, each with the longer head, MID, the block's head and its padding. */
-#define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 2 + API_MID_MAX + 4 + 3)
+/* All that travels on, each with the longer head, a longer dependency descriptor, MID, the hop's
+ * two, the block's head and its padding. */
+#define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 5 + 2 + API_MID_MAX + 4 + 5 + 4 + 3)
 
 /* Microseconds of media time between the last packet sent and the first of the next source. */
 static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
@@ -98,6 +105,8 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     s->dt_hold = DT_NONE;
     sub_enter_target(s, dt);
     g->pid_off = (uint16_t)(g->pid_off + skipped(s, slot, dt));
+    s->repair_from = s->fleeing ? g->out0 : s->repair_from;
+    s->fleeing = false;
     s->publisher = s->track->stream->publisher;
 }
 
@@ -136,6 +145,12 @@ static void change_target(struct sub *s, const struct hist_slot *slot, unsigned 
     sub_enter_target(s, dt);
 }
 
+/* The target that is wanted at this moment. */
+static unsigned goal_of(const struct sub *s)
+{
+    return s->lagging ? s->dt_base : s->dt_goal;
+}
+
 /* Goes over to the wanted target if slot lets it, or to the one that does meanwhile. */
 static void retarget(struct sub *s, const struct hist_slot *slot)
 {
@@ -152,9 +167,9 @@ static void retarget(struct sub *s, const struct hist_slot *slot)
         } else {
             sub_enter_target(s, dt);
         }
-    } else if (may_enter(s, slot, dt, s->dt_goal)) {
-        change_target(s, slot, s->dt_goal);
-    } else if (s->dt_hold != DT_NONE && may_enter(s, slot, dt, s->dt_hold)) {
+    } else if (may_enter(s, slot, dt, goal_of(s))) {
+        change_target(s, slot, goal_of(s));
+    } else if (!s->lagging && s->dt_hold != DT_NONE && may_enter(s, slot, dt, s->dt_hold)) {
         change_target(s, slot, s->dt_hold);
     }
 }
@@ -175,23 +190,47 @@ static uint64_t number_of(const struct sub *s, const struct hist_slot *slot,
     return out >= (int64_t)g->out0 ? (uint64_t)out : 0;
 }
 
-/* The extensions that travel on: values as the publisher sent them, ids of this viewer; MID until
- * it has been heard. */
-static int write_ext(const struct sub *s, const struct hist_slot *slot, const uint8_t *ext,
-                     uint8_t *out)
+/* 24 bits of seconds, 6 before the point (abs-send-time). */
+static uint32_t send_time(int64_t now_us)
+{
+    return (uint32_t)(((uint64_t)(now_us % (64 * US_PER_S)) << 18) / US_PER_S);
+}
+
+/* Extensions: those of the publisher that travel on (ext_len bytes at ext), with ids of this
+ * viewer; MID until it has been heard; what describes this hop. seg: NULL for padding. */
+static int write_ext(const struct sub *s, const struct sub_segment *seg, const uint8_t *ext,
+                     size_t ext_len, int64_t now_us, uint8_t *out)
 {
     bool mid = !s->mid_done && s->ml->ext.id[EXT_MID];
-    if (!slot->ext_len && !mid) {
+    if (!ext_len && !mid && !s->numbered && !s->stamped) {
         return 0;
     }
     struct ext_set set = {0};
-    for (const uint8_t *p = ext, *end = ext + slot->ext_len; p < end; p += 2 + p[1]) {
+    uint8_t number[2], stamp[3], dd[DD_LEN_MAX];
+    for (const uint8_t *p = ext, *end = ext + ext_len; p < end; p += 2 + p[1]) {
         set.e[p[0]].data = p + 2;
         set.e[p[0]].len = p[1];
     }
     if (mid) {
         set.e[EXT_MID].data = (const uint8_t *)s->ml->mid;
         set.e[EXT_MID].len = (uint8_t)strlen(s->ml->mid);
+    }
+    if (s->numbered) {
+        bytes_store16(number, bwe_seq16(s->peer->brain->bwe));
+        set.e[EXT_TWCC].data = number;
+        set.e[EXT_TWCC].len = sizeof(number);
+    }
+    if (s->stamped) {
+        uint32_t t = send_time(now_us);
+        stamp[0] = (uint8_t)(t >> 16);
+        bytes_store16(stamp + 1, (uint16_t)t);
+        set.e[EXT_ABS_SEND_TIME].data = stamp;
+        set.e[EXT_ABS_SEND_TIME].len = sizeof(stamp);
+    }
+    if (seg && seg->dd_active && set.e[EXT_DD].data) {
+        int n = dd_narrow(seg->n_dd, set.e[EXT_DD].data, set.e[EXT_DD].len, seg->dd_active, dd);
+        set.e[EXT_DD].data = n > 0 ? dd : set.e[EXT_DD].data;
+        set.e[EXT_DD].len = n > 0 ? (uint8_t)n : set.e[EXT_DD].len;
     }
     return ext_write(&set, &s->ml->ext, out, EXT_OUT_MAX);
 }
@@ -213,9 +252,25 @@ static uint16_t picture_id(const struct sub *s, const struct out_packet *o)
            0x7fff;
 }
 
+/* The blocks of RED name the publisher's payload type: a viewer that has another one for Opus, or
+ * no RED, gets the newest frame alone. Returns false if they do not parse. */
+static bool strip_red(const struct sub *s, struct out_packet *o, enum codec_id *codec)
+{
+    struct red_block primary;
+    if (red_primary(o->body, o->body_len, &primary)) {
+        return false;
+    }
+    if (!s->pt[CODEC_RED] || s->pt[CODEC_OPUS] != primary.pt) {
+        *codec = CODEC_OPUS;
+        o->body = primary.data;
+        o->body_len = primary.len;
+    }
+    return true;
+}
+
 /* Writes header, extensions and codec head of o to out. rtx: as a retransmission. Returns false if
  * this viewer cannot take the packet. */
-static bool compose(struct sub *s, struct out_packet *o, bool rtx, uint8_t *out)
+static bool compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_us, uint8_t *out)
 {
     const struct hist_slot *slot = o->slot;
     const uint8_t *bytes = history_bytes(&s->track->enc[o->seg->layer].hist, slot);
@@ -225,18 +280,8 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, uint8_t *out)
     enum codec_id codec = slot->codec;
     o->body = bytes + slot->ext_len;
     o->body_len = slot->payload_len;
-    struct red_block primary;
-    if (codec == CODEC_RED) {
-        if (red_primary(o->body, o->body_len, &primary)) {
-            return false;
-        }
-        /* The blocks name the publisher's payload type: a viewer that has another one for Opus gets
-         * the newest frame alone. */
-        if (!s->pt[CODEC_RED] || s->pt[CODEC_OPUS] != primary.pt) {
-            codec = CODEC_OPUS;
-            o->body = primary.data;
-            o->body_len = primary.len;
-        }
+    if (codec == CODEC_RED && !strip_red(s, o, &codec)) {
+        return false;
     }
     struct rtp_header h = {
         .pt = rtx ? s->rtx_pt[codec] : s->pt[codec],
@@ -251,7 +296,7 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, uint8_t *out)
         s->peer->router->n.drop_no_codec++;
         return false;
     }
-    int ext_len = write_ext(s, slot, bytes, out + RTP_HEADER_LEN);
+    int ext_len = write_ext(s, o->seg, bytes, slot->ext_len, now_us, out + RTP_HEADER_LEN);
     if (ext_len < 0) {
         return false;
     }
@@ -300,18 +345,23 @@ static void note_sent(struct sub *s, const struct out_packet *o)
 }
 
 /* Seals one stored packet for this viewer. Returns false when b is full. */
-static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_batch *b)
+static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_batch *b,
+                        int64_t now_us)
 {
     uint8_t *out = tx_reserve(b);
     if (!out) {
         return false;
     }
-    if (s->dt_goal != s->seg[s->seg_top].dt || s->map_gen != slot->map_gen) {
+    if (goal_of(s) != s->seg[s->seg_top].dt || s->map_gen != slot->map_gen) {
         retarget(s, slot);
     }
     struct out_packet o = {.slot = slot};
     o.number = number_of(s, slot, &o.seg);
-    if (!o.number || !((slot->desc.dt_mask >> o.seg->dt) & 1) || !compose(s, &o, false, out)) {
+    if (!o.number || !((slot->desc.dt_mask >> o.seg->dt) & 1)) {
+        s->peer->router->n.drop_lag += s->lagging && slot->desc.dt_mask;
+        return true;
+    }
+    if (!compose(s, &o, false, now_us, out)) {
         return true;
     }
     int len = seal_rtp(s->peer->seal, s->ss, o.number, out, TX_PACKET_MAX, o.hdr_len, o.head_len,
@@ -319,6 +369,7 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
     if (len > 0) {
         tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
         note_sent(s, &o);
+        brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
         struct api_counters *n = &s->peer->router->n;
         n->tx_rtp_packets++;
         n->tx_rtp_bytes += (uint64_t)len;
@@ -342,8 +393,13 @@ static const struct sub_segment *segment_of(const struct sub *s, uint64_t number
  */
 static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_us)
 {
-    int64_t bytes_per_s = MAX(s->bitrate_bps, (uint32_t)REPAIR_BPS_MIN) / 8;
-    int64_t most = MAX(bytes_per_s * REPAIR_SAVED_MS / 1000, (int64_t)REPAIR_BYTES_MIN);
+    const struct brain *brain = s->peer->brain;
+    uint32_t bps = MAX(s->bitrate_bps, (uint32_t)REPAIR_BPS_MIN);
+    bps = brain->active ? MIN(bps, brain->facts.estimate_bps)
+                        : bps; /* not of what was before a drop */
+    int64_t bytes_per_s = bps / 8;
+    int64_t most = MAX(bytes_per_s * REPAIR_SAVED_MS / 1000,
+                       brain->active ? (int64_t)REPAIR_PACED_MIN : (int64_t)REPAIR_BYTES_MIN);
     int64_t since_us = MIN(now_us - s->rtx_filled_us, (int64_t)(10 * US_PER_S));
     int64_t least = slot->desc.flags & DESC_KEYFRAME ? -most : 0;
     int64_t cost = slot->payload_len + REPAIR_HEAD;
@@ -404,6 +460,9 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
         fill_hole(s, e, o.number, out, b);
         return true;
     }
+    if (o.number < s->repair_from) {
+        return true; /* of a layer that the network did not carry: it would be in the way */
+    }
     if (!o.slot || !s->nack[o.slot->codec] || (e == s->enc && o.slot->arrival >= s->cursor)) {
         /* Not here yet, or only just: it is forwarded when the publisher has repaired it, and may
          * be asked for again then. */
@@ -415,7 +474,7 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
         s->resends[seq16 % SUB_RESENDS].count = 0; /* later, perhaps */
         return true;
     }
-    if (!compose(s, &o, rtx, out)) {
+    if (!compose(s, &o, rtx, now_us, out)) {
         return true;
     }
     int len = rtx ? seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX, o.hdr_len,
@@ -426,6 +485,7 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
         s->rtx_out += rtx;
         s->rtx_packets++;
         s->peer->router->n.tx_rtx_packets++;
+        brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
         tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
     }
     return true;
@@ -460,13 +520,76 @@ static bool is_behind(const struct sub *s, int64_t now_us)
            (s->cursor >= s->caught_up && slot && now_us - slot->arrival_us > BEHIND_US);
 }
 
+/* Packets sent lately that fill a probe, in turn; padding is the most that one packet holds. */
+#define FILLER_BACK 24
+#define FILLER_PAD  255
+
+/* The packet that was sent as number, for sending it again. Returns false if it is gone. */
+static bool sent_before(struct sub *s, uint64_t number, struct out_packet *ret)
+{
+    const struct sub_segment *g = segment_of(s, number);
+    const struct encoding *e = g && s->track ? &s->track->enc[g->layer] : NULL;
+    if (!e || !e->open || e->hist.resets != g->resets || number > s->last_out) {
+        return false;
+    }
+    *ret = (struct out_packet){.number = number, .seg = g};
+    ret->slot = history_find(&e->hist, g->dt, (uint16_t)(g->rank0 + (number - g->out0)));
+    return ret->slot && s->rtx_pt[ret->slot->codec] &&
+           !(e == s->enc && ret->slot->arrival >= s->cursor);
+}
+
+/* Writes the head of a packet of padding. Returns its length, 0: not possible. */
+static size_t compose_padding(struct sub *s, int64_t now_us, uint8_t *out)
+{
+    struct rtp_header h = {
+        .pt = s->enc ? s->rtx_pt[s->enc->codec] : 0,
+        .seq16 = (uint16_t)s->rtx_out,
+        .ts = s->last_ts_out,
+        .ssrc = s->ml->rtx_ssrcs[0],
+    };
+    int ext_len = write_ext(s, NULL, NULL, 0, now_us, out + RTP_HEADER_LEN);
+    if (!h.pt || ext_len < 0) {
+        return 0;
+    }
+    rtp_header_write(out, &h, ext_len > 0, true);
+    return RTP_HEADER_LEN + (size_t)ext_len;
+}
+
+int sub_send_filler(struct sub *s, struct tx_batch *b, int64_t now_us)
+{
+    static const uint8_t padding[FILLER_PAD] = {[FILLER_PAD - 1] = FILLER_PAD};
+    struct out_packet o = {.body = padding, .body_len = FILLER_PAD};
+    uint8_t *out = tx_reserve(b);
+    if (!out) {
+        return -ENOSPC;
+    }
+    uint64_t back = s->fillers++ % FILLER_BACK;
+    if (!sent_before(s, s->last_out - back, &o) || !compose(s, &o, true, now_us, out)) {
+        o = (struct out_packet){.body = padding, .body_len = FILLER_PAD};
+        o.hdr_len = compose_padding(s, now_us, out);
+    }
+    int len = o.hdr_len ? seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX,
+                                   o.hdr_len, o.head_len, o.body, o.body_len)
+                        : -1;
+    if (len > 0) {
+        s->rtx_out++;
+        s->peer->router->n.tx_probe_packets++;
+        brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
+        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
+    }
+    return MAX(len, 0);
+}
+
 /* Answers what was asked for again. A viewer that misses more than its share for repair covers soon
  * would ask on in vain, and freeze for seconds before it asked for a key frame: it gets that at
  * once. Returns false when b is full. */
 static bool repair(struct sub *s, struct tx_batch *b, int64_t now_us)
 {
     s->refused_us = 0;
-    while (s->nack_n) {
+    if (s->fleeing) {
+        s->nack_n = 0; /* a cheaper layer is on its way, and repair of this one in its */
+    }
+    while (s->nack_n && !(s->paced && brain_is_dry(s->peer->brain))) {
         if (!resend(s, s->nack_queue[s->nack_n - 1], b, now_us)) {
             return false;
         }
@@ -494,12 +617,17 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
     switch_if_due(s);
     while (s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals && max-- > 0) {
         const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
+        if (slot && s->paced && brain_is_dry(s->peer->brain)) {
+            s->lagging |= now_us - slot->arrival_us > LAG_US;
+            return true;
+        }
         if (slot && r->congested && now_us - slot->arrival_us > ROUTER_STALE_US) {
             s->peer->router->n.drop_stale++;
-        } else if (slot && !send_packet(s, slot, b)) {
+        } else if (slot && !send_packet(s, slot, b, now_us)) {
             return false;
         }
         s->cursor++;
     }
+    s->lagging &= sub_owes(s);
     return true;
 }

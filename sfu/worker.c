@@ -131,6 +131,19 @@ static void wake_siblings(struct worker *w)
     }
 }
 
+static void on_timer(uv_timer_t *handle);
+
+/* Ten milliseconds while there are sessions, half that while viewers wait for their share of the
+ * moment, half a second (enough for the heartbeat) without. */
+static void pace(struct worker *w)
+{
+    uint64_t ms = w->router.n_peers ? ROUTER_TICK_US / US_PER_MS : IDLE_TICK_MS;
+    ms = list_empty(&w->router.paced) ? ms : ROUTER_PACE_US / US_PER_MS;
+    if (uv_timer_get_repeat(&w->timer) != ms) {
+        uv_timer_start(&w->timer, on_timer, ms, ms);
+    }
+}
+
 void worker_flush(struct worker *w, int64_t now_us)
 {
     bool more = true;
@@ -150,6 +163,7 @@ void worker_flush(struct worker *w, int64_t now_us)
     }
     w->router.congested = false;
     watch_udp(w, UV_READABLE);
+    pace(w);
 }
 
 /* What the DATA thread wants sent. It waits in its ring while the socket is full; few at a time,
@@ -284,17 +298,6 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     case API_CMD_FEEDBACK:
         router_on_cmd(&w->router, cmd, now_us);
         break;
-    }
-}
-
-static void on_timer(uv_timer_t *handle);
-
-/* Ten milliseconds while there are sessions, half a second (enough for the heartbeat) without. */
-static void pace(struct worker *w)
-{
-    uint64_t ms = w->router.n_peers ? ROUTER_TICK_US / US_PER_MS : IDLE_TICK_MS;
-    if (uv_timer_get_repeat(&w->timer) != ms) {
-        uv_timer_start(&w->timer, on_timer, ms, ms);
     }
 }
 

@@ -286,6 +286,14 @@ static void check_rewrite(struct dd_state *s, const char *bytes, size_t len, uin
     free(in);
     cr_assert_gt(n, 3);
     cr_assert_leq((size_t)n, len + 5);
+    uint8_t narrow[DD_LEN_MAX];
+    int m = dd_narrow(s->structure.n_targets, (const uint8_t *)bytes, len, active, narrow);
+    if (len == 3 || f.structure) {
+        cr_expect_eq(m, n, "%d bytes, not %d", m, n);
+        cr_expect_eq(memcmp(narrow, out, (size_t)n), 0);
+    } else {
+        cr_expect_eq(m, -ENOENT);
+    }
     copy = *s;
     cr_assert_eq(read_copy(&copy, (const char *)out, (size_t)n, &g), 0);
     cr_expect_eq(copy.active_targets, active);

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rtp/rtcp_twcc.h"
+#include "sfu/brain.h"
+#include "sfu/peer.h"
+#include "sfu/router.h"
+#include "sfu/sub.h"
+
+#define START_BPS 1000000
+#define MIN_BPS   30000
+#define MAX_BPS   50000000
+/* Estimates of others of the same network: how long they are good, how much of them, and how long a
+ * viewer must have been there to have one. */
+#define CACHE_US      (600 * US_PER_S)
+#define CACHE_PERCENT 70
+#define CACHE_AGE_US  (5 * US_PER_S)
+/* The extension goes on being written so long after something depended on it. */
+#define NEEDED_US (10 * US_PER_S)
+/* The pace is this many times the estimate, so that a key frame does not wait long, and the queue
+ * of the link does not take it in one gulp. */
+#define PACE_PERCENT 200
+/* With so much waiting in the link's queue nothing is sent faster than it takes. */
+#define QUEUE_US    (60 * US_PER_MS)
+#define BURST_DRAIN 2400
+/* What may leave in one go: more would be a queue of its own in a slow link, and be taken for one.
+ */
+#define BURST_US    (20 * US_PER_MS)
+#define BURST_LEAST (3 * 1200)
+#define BURST_MOST  (12 * 1200)
+/* So much in the queue, and growing: the next key frame must be a small one. */
+#define URGENT_US      (120 * US_PER_MS)
+#define REPAIR_MOST_Q8 26
+#define UDP_IPV4       28
+#define UDP_IPV6       48
+/* What reports say nothing of: RTP tag, UDP, IP of 50 audio packets a second. */
+#define AUDIO_MORE_BPS 20000
+/* A cluster that takes so long is given up: there was nothing to fill it with. */
+#define PROBE_MOST_US (200 * US_PER_MS)
+#define PROBE_STEP_US (5 * US_PER_MS)
+/* One for a small step goes on for so long: jitter makes a short one say anything. */
+#define PROBE_LEAST_US (100 * US_PER_MS)
+
+/* ---- estimates of others ---- */
+
+/* Where the estimate of p's network is, or would be. */
+static struct brain_cache *cache_slot(const struct peer *p, uint64_t *ret_key)
+{
+    const struct router *r = p->router;
+    struct addr prefix = p->path.remote;
+    unsigned keep = addr_is_v4(&prefix) ? 15 : 6; /* bytes: an IPv4 /24, an IPv6 /48 */
+    memset(prefix.ip + keep, 0, sizeof(prefix.ip) - keep);
+    prefix.port = 0;
+    prefix.scope = 0;
+    uint64_t key = addr_hash(&prefix, r->p.seed);
+    *ret_key = key ? key : 1;
+    return &r->estimates[key % BRAIN_CACHE];
+}
+
+static uint32_t start_bps(const struct peer *p, int64_t now_us)
+{
+    uint64_t key;
+    const struct brain_cache *c = cache_slot(p, &key);
+    if (c->key != key || now_us - c->at_us > CACHE_US) {
+        return START_BPS;
+    }
+    return MAX((uint32_t)((uint64_t)c->bps * CACHE_PERCENT / 100), (uint32_t)MIN_BPS);
+}
+
+static void remember(const struct peer *p, const struct brain *b, int64_t now_us)
+{
+    uint64_t key;
+    struct brain_cache *c = cache_slot(p, &key);
+    if (b->bwe && b->facts.mode == BWE_TWCC && now_us - b->born_us > CACHE_AGE_US) {
+        *c = (struct brain_cache){.key = key, .bps = b->facts.capacity_bps, .at_us = now_us};
+    }
+}
+
+/* ---- life ---- */
+
+struct brain *brain_new(const struct peer *p)
+{
+    struct brain *b = calloc(1, sizeof(*b));
+    /* Where a resend must be byte-identical, no number may differ between the two. */
+    for (unsigned i = 0; b && i < p->n_subs; i++) {
+        const struct api_mline *ml = p->subs[i].ml;
+        for (unsigned k = 0; k < ml->n_codecs && ml->kind == MEDIA_VIDEO; k++) {
+            b->twcc |= ml->codecs[k].twcc && ml->ext.id[EXT_TWCC] && !p->session->link.only_cm;
+            b->remb |= ml->codecs[k].remb;
+        }
+    }
+    return b;
+}
+
+void brain_free(struct brain *b, struct peer *p, int64_t now_us)
+{
+    if (b) {
+        remember(p, b, now_us);
+        bwe_free(b->bwe);
+        free(b);
+    }
+}
+
+static bool sub_has_twcc(const struct sub *s)
+{
+    bool any = false;
+    for (unsigned i = 0; i < s->ml->n_codecs; i++) {
+        any |= s->ml->codecs[i].twcc;
+    }
+    return any && s->ml->ext.id[EXT_TWCC];
+}
+
+/* What each sub writes into its packets, as things stand. */
+static void set_marks(struct peer *p)
+{
+    struct brain *b = p->brain;
+    b->numbered = b->active && b->twcc;
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        struct sub *s = &p->subs[i];
+        s->numbered = b->numbered && sub_has_twcc(s);
+        s->paced = b->active && s->ml->kind == MEDIA_VIDEO;
+        /* Firefox sends no transport-wide feedback for VP9: the REMB that it sends instead needs
+         * the time of sending. */
+        s->stamped = b->active && s->ml->ext.id[EXT_ABS_SEND_TIME] && !p->session->link.only_cm &&
+                     (!s->numbered || b->facts.mode != BWE_TWCC);
+    }
+}
+
+static void begin(struct peer *p, int64_t now_us)
+{
+    struct brain *b = p->brain;
+    struct bwe_params params = {
+        .start_bps = start_bps(p, now_us), .min_bps = MIN_BPS, .max_bps = MAX_BPS};
+    b->bwe = bwe_new(&params, (uint16_t)(router_random(p->router) & 0x7fff), now_us);
+    b->born_us = now_us;
+    b->overhead = addr_is_v4(&p->path.remote) ? UDP_IPV4 : UDP_IPV6;
+    b->refilled_us = now_us;
+    if (b->bwe) {
+        bwe_facts(b->bwe, &b->facts);
+    }
+}
+
+/* ---- budget ---- */
+
+static uint32_t audio_bps(const struct peer *p)
+{
+    uint64_t bps = 0;
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        const struct sub *s = &p->subs[i];
+        bps += s->ml->kind == MEDIA_AUDIO && s->bitrate_bps ? s->bitrate_bps + AUDIO_MORE_BPS : 0;
+    }
+    return (uint32_t)MIN(bps, (uint64_t)MAX_BPS);
+}
+
+/* Share of the video that will have to be sent again, of 256. What a full queue drops is not worth
+ * planning for: it ends with the overuse. */
+static uint32_t repair_q8(const struct peer *p)
+{
+    return MIN(p->brain->facts.loss_q8, (uint32_t)REPAIR_MOST_Q8);
+}
+
+/* What is left for video of bps, which audio and repair come out of. */
+static uint32_t for_video(const struct peer *p, uint32_t bps)
+{
+    uint32_t audio = audio_bps(p);
+    uint32_t rest = bps > audio ? bps - audio : 0;
+    return (uint32_t)((uint64_t)rest * (256 - repair_q8(p)) / 256);
+}
+
+/* What a video rate comes to with audio and repair. */
+static uint32_t in_all(const struct peer *p, uint32_t bps)
+{
+    uint64_t all = (uint64_t)bps * 256 / (256 - repair_q8(p));
+    return (uint32_t)MIN(all + audio_bps(p), (uint64_t)UINT32_MAX);
+}
+
+void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int64_t now_us)
+{
+    struct brain *b = p->brain;
+    *ret = (struct alloc_budget){.unlimited = true};
+    if (dependent) {
+        b->needed_us = now_us;
+    }
+    if (dependent && !b->bwe && p->up && (b->twcc || b->remb)) {
+        begin(p, now_us);
+    }
+    b->active = b->bwe && now_us - b->needed_us < NEEDED_US;
+    if (!b->active) {
+        if (b->numbered || b->probe.cluster) {
+            b->probe = (struct brain_probe){0};
+            set_marks(p);
+        }
+        return;
+    }
+    bwe_facts(b->bwe, &b->facts);
+    ret->unlimited = false;
+    ret->overuse = b->facts.usage == BWE_OVERUSE;
+    ret->urgent = ret->overuse && b->facts.queue_us > URGENT_US;
+    ret->bps = for_video(p, b->facts.capacity_bps);
+    ret->proved_bps = for_video(p, b->facts.proved_bps);
+}
+
+void brain_settle(struct peer *p, int64_t now_us)
+{
+    struct brain *b = p->brain;
+    if (!b->active) {
+        return;
+    }
+    uint32_t next = b->needs.next_bps ? in_all(p, b->needs.next_bps) : 0;
+    bwe_wish(b->bwe, next, in_all(p, b->needs.all_bps), now_us);
+    if (b->facts.usage == BWE_OVERUSE || b->facts.queue_us > QUEUE_US) {
+        /* A burst would only be dropped at the queue's end, the key frame of a cheaper layer with
+         * it. */
+        b->pace_Bps = b->facts.capacity_bps / 8;
+        b->tokens = MIN(b->tokens, (int64_t)BURST_DRAIN);
+    } else {
+        b->pace_Bps = (uint32_t)((uint64_t)b->facts.estimate_bps * PACE_PERCENT / 100 / 8);
+    }
+    int64_t burst = (int64_t)b->facts.estimate_bps / 8 * BURST_US / US_PER_S;
+    b->burst = (uint32_t)MAX(MIN(burst, (int64_t)BURST_MOST), (int64_t)BURST_LEAST);
+    p->estimate_bps = b->facts.capacity_bps;
+    set_marks(p);
+}
+
+/* ---- probes ---- */
+
+static void begin_probe(struct peer *p, int64_t now_us)
+{
+    struct brain *b = p->brain;
+    struct bwe_probe due;
+    if (!b->numbered || b->probe.cluster || !bwe_probe_due(b->bwe, now_us, &due)) {
+        return;
+    }
+    b->probe = (struct brain_probe){
+        .cluster = due.cluster,
+        .rate_bps = due.rate_bps,
+        .bytes = due.bytes,
+        .packets = due.packets,
+        .started_us = now_us,
+        .least_us = due.rate_bps / 3 < b->facts.estimate_bps / 2 ? PROBE_LEAST_US : 0,
+    };
+    router_owe(p->router, p);
+}
+
+static void end_probe(struct brain *b, int64_t now_us)
+{
+    bwe_probe_end(b->bwe, b->probe.cluster, b->probe.sent_bytes, now_us);
+    b->probe = (struct brain_probe){0};
+}
+
+/* A section that can carry what fills a probe. */
+static struct sub *filler(const struct peer *p)
+{
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        struct sub *s = &p->subs[i];
+        if (s->numbered && s->rtx_ss && s->started && s->ml->kind == MEDIA_VIDEO) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+bool brain_fill_probe(struct peer *p, struct tx_batch *b, int64_t now_us)
+{
+    struct brain *brain = p->brain;
+    struct brain_probe *pr = &brain->probe;
+    if (!brain->active) {
+        return true;
+    }
+    brain_refill(brain, now_us);
+    if (!pr->cluster) {
+        return true;
+    }
+    int64_t since_us = now_us - pr->started_us;
+    struct sub *s = filler(p);
+    uint64_t due = (uint64_t)(since_us + PROBE_STEP_US) * pr->rate_bps / 8 / US_PER_S;
+    bool wanted = bwe_probe_wanted(brain->bwe, pr->cluster);
+    bool done = false;
+    while (s && wanted && !done && pr->sent_bytes < due) {
+        int n = sub_send_filler(s, b, now_us);
+        if (n < 0) {
+            return false;
+        }
+        wanted = n > 0;
+        done = pr->sent_bytes >= pr->bytes && pr->sent_packets >= pr->packets &&
+               since_us >= pr->least_us;
+    }
+    if (done || !wanted || since_us > PROBE_MOST_US) {
+        end_probe(brain, now_us);
+    }
+    return true;
+}
+
+/* ---- feedback and time ---- */
+
+static void look_again(struct peer *p, bool changed, int64_t now_us)
+{
+    begin_probe(p, now_us);
+    if (changed) {
+        brain_look(p, now_us);
+    }
+}
+
+bool brain_on_twcc(struct peer *p, const struct rtcp_packet *pkt, int64_t now_us)
+{
+    struct brain *b = p->brain;
+    if (!b || !b->numbered) {
+        return true; /* of before nothing depended on it any more */
+    }
+    struct rtcp_twcc head;
+    struct rtcp_twcc_status *st = p->router->statuses;
+    int n = rtcp_twcc_read(pkt, &head, st, BRAIN_STATUSES);
+    if (n < 0) {
+        return false;
+    }
+    look_again(p, bwe_on_twcc(b->bwe, &head, st, n, now_us), now_us);
+    return true;
+}
+
+void brain_on_remb(struct peer *p, uint64_t bps, int64_t now_us)
+{
+    if (p->brain && p->brain->bwe && p->brain->remb) {
+        bwe_on_remb(p->brain->bwe, bps, now_us);
+    }
+}
+
+void brain_on_report(struct peer *p, uint32_t fraction_lost_q8, uint32_t rtt_us, int64_t now_us)
+{
+    if (p->brain && p->brain->bwe) {
+        bwe_on_report(p->brain->bwe, fraction_lost_q8, rtt_us, now_us);
+    }
+}
+
+void brain_tick(struct peer *p, int64_t now_us)
+{
+    struct brain *b = p->brain;
+    if (b->bwe) {
+        (void)bwe_tick(b->bwe, now_us); /* it is looked at in any case */
+    }
+    brain_look(p, now_us);
+    begin_probe(p, now_us);
+}
