@@ -183,6 +183,7 @@ struct api_cmd {
         } replica;
         struct {
             uint8_t track, layer;
+            bool urgent; /* a viewer has no picture until then */
         } feedback;
     } u;
 };
@@ -240,6 +241,16 @@ struct api_track_stats {
     uint32_t jitter_us;
     uint32_t bitrate_bps;   /* over the last second */
     uint16_t width, height; /* 0 = not known */
+    /* video: */
+    int8_t
+        layer; /* index in the order of a=simulcast: received, or sent to the viewer; -1 = none */
+    int8_t sid, tid;      /* play: highest spatial and temporal layer sent */
+    uint8_t n_sid, n_tid; /* of the encoding that is received, or sent */
+    int8_t aim_layer;     /* play: what the viewer should get, when an entry point lets it */
+    int8_t aim_sid, aim_tid;
+    uint32_t aim_bps;  /* play: what that costs, on the wire */
+    uint32_t switches; /* play: changes of the aim so far */
+    const char *why;   /* play: fixed string, why it is not more (alloc.h): "best", "bandwidth" */
 };
 
 /* Data channels of a session, seen from the server. */
@@ -262,8 +273,15 @@ struct api_session_stats {
     int64_t age_us;
     int64_t idle_us;       /* since the last authenticated packet */
     uint32_t rtt_us;       /* from RTCP; 0 = not known */
-    uint32_t estimate_bps; /* play: REMB of the viewer, 0 = none */
-    bool has_data;         /* data channels were negotiated */
+    uint32_t estimate_bps; /* play: what the viewer's network carries, by rtp/bwe.h, else its REMB;
+                              0 = not known */
+    const char *estimate_by;  /* play: fixed string: "none", "start", "twcc", "report", "remb" */
+    const char *estimate_why; /* play: fixed string, what moved the estimate last */
+    uint32_t queue_us;        /* play: delay above the least of late, in the network */
+    uint32_t backlog_us;      /* play: how old the oldest video packet is that waits for its pace */
+    uint16_t loss_q8;         /* play: packets lost of 256, before repair */
+    bool congested;           /* play: queues grow */
+    bool has_data;            /* data channels were negotiated */
     struct api_data_stats data;
     uint8_t n_tracks;
     struct api_track_stats tracks[]; /* publish: one per layer */

@@ -48,6 +48,7 @@ struct brain {
     uint32_t burst;      /* the most that can be saved up */
     uint16_t overhead;   /* bytes of UDP and IP in front of a packet */
     bool numbered;       /* transport-wide numbers are written, and noted here */
+    bool twice;          /* repair is sent in two copies */
     bool active;         /* something depends on bwe, or did lately */
     struct bwe *bwe;     /* NULL: nothing has depended on an estimate yet, or nothing tells one */
     struct brain_probe probe;

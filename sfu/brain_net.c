@@ -38,7 +38,10 @@
 #define AUDIO_MORE_BPS 20000
 /* A cluster that takes so long is given up: there was nothing to fill it with. */
 #define PROBE_MOST_US (200 * US_PER_MS)
-#define PROBE_STEP_US (5 * US_PER_MS)
+/* Loss that no queue explains is worth sending repair twice. */
+#define TWICE_LOSS_Q8  6
+#define TWICE_QUEUE_US (40 * US_PER_MS)
+#define PROBE_STEP_US  (5 * US_PER_MS)
 /* One for a small step goes on for so long: jitter makes a short one say anything. */
 #define PROBE_LEAST_US (100 * US_PER_MS)
 
@@ -189,6 +192,7 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
     if (!b->active) {
         if (b->numbered || b->probe.cluster) {
             b->probe = (struct brain_probe){0};
+            b->twice = false;
             set_marks(p);
         }
         return;
@@ -217,6 +221,8 @@ void brain_settle(struct peer *p, int64_t now_us)
     } else {
         b->pace_Bps = (uint32_t)((uint64_t)b->facts.estimate_bps * PACE_PERCENT / 100 / 8);
     }
+    b->twice = b->facts.mode == BWE_TWCC && b->facts.usage == BWE_NORMAL &&
+               b->facts.loss_q8 >= TWICE_LOSS_Q8 && b->facts.queue_us < TWICE_QUEUE_US;
     int64_t burst = (int64_t)b->facts.estimate_bps / 8 * BURST_US / US_PER_S;
     b->burst = (uint32_t)MAX(MIN(burst, (int64_t)BURST_MOST), (int64_t)BURST_LEAST);
     p->estimate_bps = b->facts.capacity_bps;

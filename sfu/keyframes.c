@@ -16,14 +16,19 @@ void keyframes_give_up(struct keyframes *k)
     k->never = true;
 }
 
-void keyframes_want(struct keyframes *k, int64_t now_us)
+void keyframes_want(struct keyframes *k, bool urgent, int64_t now_us)
 {
+    k->urgent |= urgent;
     if (k->wanted) {
         return;
     }
     k->wanted = true;
-    int64_t floor_us = MAX(k->last_ask_us, k->last_key_us) + KEYFRAME_FLOOR_US;
-    k->next_ask_us = MAX(now_us, floor_us);
+    int64_t last_us = MAX(k->last_ask_us, k->last_key_us);
+    k->next_ask_us = MAX(now_us, last_us + KEYFRAME_FLOOR_US);
+    if (!urgent && now_us - last_us < US_PER_S) {
+        int64_t bins = (k->next_ask_us + KEYFRAME_BIN_US - 1) / KEYFRAME_BIN_US;
+        k->next_ask_us = bins * KEYFRAME_BIN_US;
+    }
     if (k->deaf) {
         k->next_ask_us = MAX(k->next_ask_us, k->last_ask_us + KEYFRAME_DEAF_US);
     }
@@ -37,14 +42,57 @@ void keyframes_on_key(struct keyframes *k, int64_t now_us)
         k->deaf = false;
     }
     k->wanted = false;
+    k->urgent = false;
+    k->charged = false;
     k->tries = 0;
     k->seen++;
     k->last_key_us = now_us;
 }
 
+void keyframes_on_packet(struct keyframes *k, uint32_t len, bool key)
+{
+    k->credit += len * KEYFRAME_PERCENT / 100;
+    if (key) {
+        k->part += len;
+        k->key_bytes += len;
+    } else if (k->part) {
+        k->credit += k->size ? 0 : (int64_t)k->part * KEYFRAME_BURST;
+        k->size = k->part;
+        k->part = 0;
+    }
+    k->credit = MIN(k->credit, (int64_t)k->size * KEYFRAME_BURST);
+}
+
+void keyframes_on_sibling(struct keyframes *k, int64_t now_us)
+{
+    if (k->wanted && k->tries == 0 && !k->urgent) {
+        k->next_ask_us = MAX(k->next_ask_us, now_us + KEYFRAME_SIBLING_US);
+    }
+}
+
+/* Pays for a request. Returns false while it is too dear. */
+static bool pay(struct keyframes *k, int64_t now_us)
+{
+    if (k->size == 0 || k->charged) {
+        return true;
+    }
+    int64_t least = k->urgent ? 0 : k->size;
+    bool waited = now_us - MAX(k->last_key_us, k->last_ask_us) >= KEYFRAME_SLOWEST_US;
+    if (k->credit < least && !waited) {
+        return false;
+    }
+    k->credit = MAX(k->credit - (int64_t)k->size, -(int64_t)k->size);
+    k->charged = true;
+    return true;
+}
+
 bool keyframes_poll(struct keyframes *k, int64_t now_us, int64_t rtt_us)
 {
     if (!k->wanted || k->never || now_us < k->next_ask_us) {
+        return false;
+    }
+    if (!pay(k, now_us)) {
+        k->next_ask_us = now_us + KEYFRAME_BIN_US / 2;
         return false;
     }
     k->tries++;

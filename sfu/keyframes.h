@@ -13,6 +13,17 @@
 #define KEYFRAME_TRIES    5
 /* A source that ignored KEYFRAME_TRIES requests is asked again after this long. */
 #define KEYFRAME_DEAF_US (10 * US_PER_S)
+/* Key frames may cost this share of what the source sends, in the long run: a storm of joiners must
+ * not take the picture's quality from those who watch. One in KEYFRAME_SLOWEST_US is always allowed
+ * (a still screen sends next to nothing), and two may be had in advance, a third by those who
+ * cannot wait. */
+#define KEYFRAME_PERCENT    10
+#define KEYFRAME_BURST      2
+#define KEYFRAME_SLOWEST_US (4 * US_PER_S)
+/* While wishes come thick, those of so long are taken together. */
+#define KEYFRAME_BIN_US (100 * US_PER_MS)
+/* Sources often send key frames of all layers at once: after one the siblings are waited for. */
+#define KEYFRAME_SIBLING_US (300 * US_PER_MS)
 
 struct keyframes {
     bool wanted;   /* somebody waits */
@@ -23,6 +34,13 @@ struct keyframes {
     int64_t next_ask_us; /* not before; meaningful while wanted */
     int64_t last_key_us;
     uint64_t asked, seen; /* requests sent, key frames received */
+    /* what they cost, bytes */
+    bool urgent;        /* a viewer that cannot wait wants it */
+    bool charged;       /* the request under way has been paid for */
+    int64_t credit;     /* may be spent on key frames; one costs size */
+    uint32_t size;      /* of the last whole key frame; 0 = not known */
+    uint32_t part;      /* of the one in progress */
+    uint64_t key_bytes; /* of all */
 };
 
 /* Nobody waits, nothing was asked. */
@@ -30,8 +48,12 @@ void keyframes_init(struct keyframes *k);
 /* The source is known to answer no request: its client is one of those (OBS, FFmpeg), or neither
  * PLI nor FIR was negotiated. */
 void keyframes_give_up(struct keyframes *k);
-/* Somebody needs a key frame. */
-void keyframes_want(struct keyframes *k, int64_t now_us);
+/* Somebody needs a key frame. urgent: a viewer has no picture until it comes. */
+void keyframes_want(struct keyframes *k, bool urgent, int64_t now_us);
+/* A packet of the source has come: len bytes, of a key frame or not. On the packet path. */
+void keyframes_on_packet(struct keyframes *k, uint32_t len, bool key);
+/* A key frame of another layer of the same picture has come. */
+void keyframes_on_sibling(struct keyframes *k, int64_t now_us);
 /* The first packet of a key frame has come. */
 void keyframes_on_key(struct keyframes *k, int64_t now_us);
 /* True when a request is to be sent now; counts it as sent. rtt_us: to the source, an estimate. */

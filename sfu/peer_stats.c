@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/peer.h"
 #include "sfu/router.h"
@@ -26,6 +27,55 @@ static void source_stats(const struct source *src, struct api_track_stats *t)
     t->bitrate_bps = e->bitrate_bps;
     t->width = e->width;
     t->height = e->height;
+    t->layer = (int8_t)e->index;
+    t->n_sid = e->map.n_sid;
+    t->n_tid = e->map.n_tid;
+}
+
+/* What a viewer's video section gets and should get. */
+static void layer_stats(const struct sub *s, struct api_track_stats *t)
+{
+    t->layer = s->live ? (int8_t)s->enc->index : -1;
+    t->aim_layer = s->aim.off ? -1 : s->aim.enc;
+    t->switches = s->memory.switches;
+    t->why = alloc_reason_name(s->reason);
+    if (s->live) {
+        t->sid = (int8_t)s->sid;
+        t->tid = (int8_t)s->tid;
+        t->n_sid = s->enc->map.n_sid;
+        t->n_tid = s->enc->map.n_tid;
+    }
+    if (s->track && s->aim.enc >= 0 && s->aim.dt < s->track->enc[s->aim.enc].map.n_dt) {
+        const struct encoding *e = &s->track->enc[s->aim.enc];
+        t->aim_sid = (int8_t)e->map.sid[s->aim.dt];
+        t->aim_tid = (int8_t)e->map.tid[s->aim.dt];
+        t->aim_bps = e->meter.bps[s->aim.dt];
+    }
+}
+
+static uint32_t backlog_us(const struct sub *s, int64_t now_us)
+{
+    const struct hist_slot *slot = s->live ? history_arrived(&s->enc->hist, s->cursor) : NULL;
+    return slot ? (uint32_t)MIN(now_us - slot->arrival_us, (int64_t)UINT32_MAX) : 0;
+}
+
+static void network_stats(const struct peer *p, struct api_session_stats *st, int64_t now_us)
+{
+    static const char *const by[] = {
+        [BWE_BLIND] = "start", [BWE_TWCC] = "twcc", [BWE_REPORT] = "report"};
+    const struct brain *b = p->brain;
+    st->estimate_by = p->remb_bps ? "remb" : "none";
+    st->estimate_why = "";
+    if (b && b->bwe) {
+        st->estimate_by = by[b->facts.mode];
+        st->estimate_why = b->facts.why;
+        st->queue_us = b->facts.queue_us;
+        st->loss_q8 = b->facts.loss_q8;
+        st->congested = b->facts.usage == BWE_OVERUSE;
+    }
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        st->backlog_us = MAX(st->backlog_us, backlog_us(&p->subs[i], now_us));
+    }
 }
 
 static void sub_stats(const struct sub *s, struct api_track_stats *t)
@@ -50,6 +100,9 @@ static void sub_stats(const struct sub *s, struct api_track_stats *t)
     t->fraction_lost_q8 = s->fraction_lost_q8;
     t->jitter_us = s->jitter_us;
     t->bitrate_bps = s->bitrate_bps;
+    if (s->ml->kind == MEDIA_VIDEO) {
+        layer_stats(s, t);
+    }
 }
 
 struct api_session_stats *peer_stats(const struct peer *p, int64_t now_us)
@@ -76,6 +129,7 @@ struct api_session_stats *peer_stats(const struct peer *p, int64_t now_us)
     st->estimate_bps = p->estimate_bps ? p->estimate_bps : p->remb_bps;
     st->has_data = p->session->data.on;
     st->data = p->data_stats;
+    network_stats(p, st, now_us);
     st->n_tracks = (uint8_t)n;
     for (unsigned i = 0; i < n; i++) {
         if (p->ingest) {

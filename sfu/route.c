@@ -153,7 +153,8 @@ static uint64_t account(struct router *r, struct source *src, const struct api_c
         }
     }
     if (seq && codec->nack && nack_on_seq(&src->nack, seq, now_us) == -ERANGE) {
-        router_want_key(r, src->enc, now_us); /* too much is missing to ask for it piece by piece */
+        router_want_key(r, src->enc, true,
+                        now_us); /* too much is missing to ask for it piece by piece */
     }
     return seq;
 }
@@ -205,12 +206,18 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
     if (!route_store(r, e, &stored)) {
         return;
     }
+    if (e->track->kind == MEDIA_VIDEO) {
+        keyframes_on_packet(&e->keys, (uint32_t)in.len, desc.flags & DESC_KEYFRAME);
+    }
     if (set->e[EXT_AUDIO_LEVEL].len == 1) {
         levels_on_packet(e->track, *set->e[EXT_AUDIO_LEVEL].data, now_us);
     }
     if (e->track->kind == MEDIA_VIDEO && (desc.flags & DESC_ENTRY)) {
         r->n.keyframes++;
         keyframes_on_key(&e->keys, now_us);
+        for (uint8_t i = 0; i < e->track->n_enc; i++) {
+            keyframes_on_sibling(&e->track->enc[i].keys, now_us);
+        }
         nack_on_keyframe(&src->nack, seq);
     }
     replicate(r, e, &stored);

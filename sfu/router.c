@@ -167,14 +167,14 @@ void router_restart_stream(struct router *r, struct stream *s, int64_t now_us)
     follow_attach(s, now_us);
 }
 
-void router_want_key(struct router *r, struct encoding *e, int64_t now_us)
+void router_want_key(struct router *r, struct encoding *e, bool urgent, int64_t now_us)
 {
     struct stream *s = e->track->stream;
     if (e->track->kind != MEDIA_VIDEO) {
         return;
     }
     if (s->local) {
-        keyframes_want(&e->keys, now_us);
+        keyframes_want(&e->keys, urgent, now_us);
         return;
     }
     if (s->source_worker < 0 || now_us - e->keys_passed_us < KEYFRAME_FLOOR_US / 3) {
@@ -184,6 +184,7 @@ void router_want_key(struct router *r, struct encoding *e, int64_t now_us)
     struct api_cmd cmd = {.kind = API_CMD_FEEDBACK, .id = s->id};
     cmd.u.feedback.track = e->track->index;
     cmd.u.feedback.layer = e->index;
+    cmd.u.feedback.urgent = urgent;
     r->p.ports.command(s->source_worker, &cmd, r->p.ports.ctx);
 }
 
@@ -221,7 +222,7 @@ static void on_replica(struct router *r, uint64_t id, int from, bool want, int64
                 r->ring_wakes |= bit;
             }
             if (s->tracks[i]->best == (int8_t)k) {
-                router_want_key(r, e, now_us);
+                router_want_key(r, e, false, now_us);
             }
         }
     }
@@ -279,7 +280,7 @@ static void on_feedback(struct router *r, const struct api_cmd *cmd, int64_t now
     struct stream *s = router_stream(r, cmd->id, false);
     uint8_t track = cmd->u.feedback.track, layer = cmd->u.feedback.layer;
     if (s && track < s->n_tracks && s->tracks[track] && layer < s->tracks[track]->n_enc) {
-        router_want_key(r, &s->tracks[track]->enc[layer], now_us);
+        router_want_key(r, &s->tracks[track]->enc[layer], cmd->u.feedback.urgent, now_us);
     }
 }
 

@@ -19,7 +19,7 @@
 #define NACK_ENTRIES_MAX 64
 /* Key frame wishes of one viewer within ten seconds; more are counted and ignored
  * (media-brain 2.4). */
-#define KEY_WISHES_MAX 10
+#define KEY_WISHES_MAX 3
 #define KEY_WISHES_US  (10 * US_PER_S)
 
 struct in {
@@ -146,7 +146,7 @@ static void wish_key(struct in *in, uint32_t ssrc, bool fir)
         s->wishes = 0;
     }
     if (s->wishes++ < KEY_WISHES_MAX) {
-        router_want_key(in->r, s->want ? s->want : s->enc, in->now_us);
+        router_want_key(in->r, s->want ? s->want : s->enc, true, in->now_us);
     }
 }
 

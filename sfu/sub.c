@@ -182,7 +182,7 @@ static void choose_target(struct sub *s, struct encoding *e, bool aimed, int64_t
     bool down = (e->meter.in[s->dt_goal] >> dt) & 1;
     bool temporal = e->map.sid[s->dt_goal] == s->sid;
     if (!down && (!temporal || now_us - s->waits_since_us > TEMPORAL_WAIT_US)) {
-        router_want_key(s->peer->router, e, now_us);
+        router_want_key(s->peer->router, e, e->map.sid[s->dt_goal] < s->sid, now_us);
     }
 }
 
@@ -207,7 +207,8 @@ static void wait_for(struct sub *s, struct encoding *e, bool anew, int64_t now_u
         s->want_after = s->live ? e->hist.arrivals : acceptable_entry(s, e, now_us);
     }
     if (e->hist.entry_arrival <= s->want_after && e->track->kind == MEDIA_VIDEO) {
-        router_want_key(s->peer->router, e, now_us);
+        bool urgent = s->live ? s->fleeing || !is_alive(s->enc) : s->started;
+        router_want_key(s->peer->router, e, urgent, now_us);
     }
 }
 

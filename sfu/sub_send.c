@@ -440,6 +440,27 @@ static void fill_hole(struct sub *s, const struct encoding *e, uint64_t number, 
     }
 }
 
+/* Seals a packet that was sent before into out, as RTX where there is one. */
+static void send_again(struct sub *s, struct out_packet *o, uint8_t *out, struct tx_batch *b,
+                       int64_t now_us)
+{
+    bool rtx = s->rtx_pt[o->slot->codec] && s->rtx_ss;
+    if (!compose(s, o, rtx, now_us, out)) {
+        return;
+    }
+    int len = rtx ? seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX, o->hdr_len,
+                             o->head_len, o->body, o->body_len)
+                  : seal_rtp_again(s->peer->seal, s->ss, o->number, out, TX_PACKET_MAX, o->hdr_len,
+                                   o->head_len, o->body, o->body_len);
+    if (len > 0) {
+        s->rtx_out += rtx;
+        s->rtx_packets++;
+        s->peer->router->n.tx_rtx_packets++;
+        brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
+        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
+    }
+}
+
 /* Answers one NACK entry: as RTX, or byte-identical where the viewer has no RTX and the profile
  * allows it (architecture §3). */
 static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t now_us)
@@ -469,24 +490,16 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
         s->resends[seq16 % SUB_RESENDS].count = 0;
         return true;
     }
-    bool rtx = s->rtx_pt[o.slot->codec] && s->rtx_ss;
     if (!may_repair(s, o.slot, now_us)) {
         s->resends[seq16 % SUB_RESENDS].count = 0; /* later, perhaps */
         return true;
     }
-    if (!compose(s, &o, rtx, now_us, out)) {
-        return true;
-    }
-    int len = rtx ? seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX, o.hdr_len,
-                             o.head_len, o.body, o.body_len)
-                  : seal_rtp_again(s->peer->seal, s->ss, o.number, out, TX_PACKET_MAX, o.hdr_len,
-                                   o.head_len, o.body, o.body_len);
-    if (len > 0) {
-        s->rtx_out += rtx;
-        s->rtx_packets++;
-        s->peer->router->n.tx_rtx_packets++;
-        brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
-        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
+    send_again(s, &o, out, b, now_us);
+    /* Where much is lost at random, so is repair: a second copy is cheaper than another round trip.
+     */
+    if (s->peer->brain->twice && s->rtx_ss && (out = tx_reserve(b)) &&
+        may_repair(s, o.slot, now_us)) {
+        send_again(s, &o, out, b, now_us);
     }
     return true;
 }
@@ -597,7 +610,7 @@ static bool repair(struct sub *s, struct tx_batch *b, int64_t now_us)
     }
     if (s->refused_us > HOPELESS_US && s->live && now_us - s->gave_up_us > GAVE_UP_GAP_US) {
         s->gave_up_us = now_us;
-        router_want_key(s->peer->router, s->enc, now_us);
+        router_want_key(s->peer->router, s->enc, true, now_us);
     }
     return true;
 }

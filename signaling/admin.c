@@ -132,6 +132,22 @@ static cJSON *track_json(const struct api_track_stats *t)
     add_num(o, "bitrate_bps", t->bitrate_bps);
     add_num(o, "width", t->width);
     add_num(o, "height", t->height);
+    if (t->kind == MEDIA_VIDEO) {
+        cJSON_AddNumberToObject(o, "layer", t->layer);
+        cJSON_AddNumberToObject(o, "spatial_layers", t->n_sid);
+        cJSON_AddNumberToObject(o, "temporal_layers", t->n_tid);
+    }
+    if (t->why != NULL) {
+        cJSON_AddNumberToObject(o, "spatial_layer", t->sid);
+        cJSON_AddNumberToObject(o, "temporal_layer", t->tid);
+        cJSON *aim = cJSON_AddObjectToObject(o, "aim");
+        cJSON_AddNumberToObject(aim, "layer", t->aim_layer);
+        cJSON_AddNumberToObject(aim, "spatial_layer", t->aim_sid);
+        cJSON_AddNumberToObject(aim, "temporal_layer", t->aim_tid);
+        add_num(aim, "bitrate_bps", t->aim_bps);
+        cJSON_AddStringToObject(aim, "why", t->why);
+        add_num(aim, "switches", t->switches);
+    }
     return o;
 }
 
@@ -157,6 +173,14 @@ static void add_media(cJSON *o, const struct api_session_stats *st)
     cJSON_AddNumberToObject(o, "idle_ms", (double)(st->idle_us / US_PER_MS));
     cJSON_AddNumberToObject(o, "rtt_ms", st->rtt_us / 1000.0);
     add_num(o, "estimate_bps", st->estimate_bps);
+    if (st->estimate_by != NULL && st->role == API_PLAY) {
+        cJSON_AddStringToObject(o, "estimate_by", st->estimate_by);
+        cJSON_AddStringToObject(o, "estimate_why", st->estimate_why);
+        cJSON_AddNumberToObject(o, "queue_ms", st->queue_us / 1000.0);
+        cJSON_AddNumberToObject(o, "backlog_ms", st->backlog_us / 1000.0);
+        cJSON_AddNumberToObject(o, "loss", st->loss_q8 / 256.0);
+        cJSON_AddBoolToObject(o, "congested", st->congested);
+    }
     add_num(o, "packets", packets);
     add_num(o, "bytes", bytes);
     add_num(o, "lost", lost);

@@ -20,11 +20,11 @@ Test(keyframes, many_wishes_are_one_request)
     keyframes_init(&k);
     cr_expect_not(keyframes_poll(&k, 0, 50 * MS), "nobody waits");
     for (int i = 0; i < 1000; i++) {
-        keyframes_want(&k, 0);
+        keyframes_want(&k, true, 0);
     }
     cr_expect_eq(asks_between(&k, 0, 290 * MS), 1);
     keyframes_on_key(&k, 100 * MS);
-    keyframes_want(&k, 110 * MS);
+    keyframes_want(&k, true, 110 * MS);
     cr_expect_eq(asks_between(&k, 110 * MS, 399 * MS), 0,
                  "siblings and late wishes wait for the floor");
     cr_expect_eq(asks_between(&k, 399 * MS, 402 * MS), 1);
@@ -34,15 +34,15 @@ Test(keyframes, a_lost_request_is_repeated_then_the_source_counts_as_deaf)
 {
     struct keyframes k;
     keyframes_init(&k);
-    keyframes_want(&k, 0);
+    keyframes_want(&k, true, 0);
     cr_expect_eq(asks_between(&k, 0, 10000 * MS), KEYFRAME_TRIES);
     cr_expect(k.deaf);
     cr_expect_leq(asks_between(&k, 10000 * MS, 60000 * MS), 5, "asked again now and then");
     keyframes_on_key(&k, 61000 * MS);
-    keyframes_want(&k, 61001 * MS);
+    keyframes_want(&k, true, 61001 * MS);
     cr_expect_leq(asks_between(&k, 61001 * MS, 64000 * MS), 1);
     keyframes_init(&k);
-    keyframes_want(&k, 0);
+    keyframes_want(&k, true, 0);
     cr_expect_eq(asks_between(&k, 0, 100 * MS), 1);
     keyframes_on_key(&k, 150 * MS);
     cr_expect_not(k.deaf);
@@ -54,9 +54,70 @@ Test(keyframes, a_source_that_is_known_to_be_deaf_is_not_asked)
     struct keyframes k;
     keyframes_init(&k);
     keyframes_give_up(&k);
-    keyframes_want(&k, 0);
+    keyframes_want(&k, true, 0);
     cr_expect_eq(asks_between(&k, 0, 60000 * MS), 0);
     keyframes_on_key(&k, 60000 * MS);
     cr_expect(k.deaf, "its own interval is no answer");
     cr_expect_eq(k.seen, 1);
+}
+
+/* A second of a source of 30 frames a second, whose key frames are 20 times the others. */
+static void feed(struct keyframes *k, int64_t *now, int64_t us)
+{
+    for (int64_t end = *now + us; *now < end; *now += 33 * MS) {
+        keyframes_on_packet(k, 5000, false);
+    }
+}
+
+static void key(struct keyframes *k, int64_t now)
+{
+    keyframes_on_key(k, now);
+    keyframes_on_packet(k, 100000, true);
+}
+
+Test(keyframes, joiners_may_not_cost_more_than_a_tenth)
+{
+    static const struct {
+        bool urgent;
+        int frame;       /* bytes between key frames */
+        int least, most; /* key frames in a minute of wishes without end */
+    } rows[] = {{false, 5000, 14, 18}, {true, 5000, 14, 19}, {false, 50, 14, 18}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct keyframes k;
+        int n = 0;
+        keyframes_init(&k);
+        int64_t now = US_PER_S;
+        key(&k, now);
+        feed(&k, &now, 10 * US_PER_S);
+        for (int64_t end = now + 60 * US_PER_S; now < end; now += 10 * MS) {
+            keyframes_want(&k, rows[i].urgent, now);
+            if (keyframes_poll(&k, now, 50 * MS)) {
+                key(&k, now);
+                n++;
+            }
+            if (now / (10 * MS) % 3 == 0) {
+                keyframes_on_packet(&k, (uint32_t)rows[i].frame, false);
+            }
+        }
+        cr_expect_geq(n, rows[i].least, "row %u: %d", i, n);
+        cr_expect_leq(n, rows[i].most, "row %u: %d", i, n);
+    }
+}
+
+Test(keyframes, siblings_and_crowds_are_waited_for)
+{
+    struct keyframes k;
+    keyframes_init(&k);
+    keyframes_want(&k, false, 0);
+    keyframes_on_sibling(&k, 0);
+    cr_expect_eq(asks_between(&k, 0, 299 * MS), 0, "a sibling's key frame may bring ours");
+    cr_expect_eq(asks_between(&k, 300 * MS, 302 * MS), 1);
+    keyframes_on_key(&k, 350 * MS);
+    keyframes_want(&k, false, 655 * MS);
+    cr_expect_eq(asks_between(&k, 655 * MS, 699 * MS), 0, "wishes of 100 ms are one");
+    cr_expect_eq(asks_between(&k, 700 * MS, 702 * MS), 1);
+    keyframes_init(&k);
+    keyframes_want(&k, true, 0);
+    keyframes_on_sibling(&k, 0);
+    cr_expect_eq(asks_between(&k, 0, 2 * MS), 1, "who has no picture does not wait");
 }
