@@ -7,6 +7,9 @@
 #include "sfu/router.h"
 #include "sfu/sub.h"
 
+/* A source that has only begun has no rate yet. */
+#define REPLAY_BPS_MIN 500000
+
 /* ---- what there is to choose from ---- */
 
 /* True if the viewer's wish lets it have target d of e. */
@@ -152,6 +155,20 @@ static void aim(struct sub *s, const struct alloc_stream *a)
     }
 }
 
+/* Rate of the sources whose stored packets p is being sent, or waits for. */
+static uint32_t replay_bps(const struct peer *p)
+{
+    uint32_t bps = 0;
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        const struct sub *s = &p->subs[i];
+        if (sub_is_catching_up(s)) {
+            const struct encoding *e = s->enc ? s->enc : &s->track->enc[s->track->best];
+            bps += MAX(e->bitrate_bps, (uint32_t)REPLAY_BPS_MIN);
+        }
+    }
+    return bps;
+}
+
 void brain_look(struct peer *p, int64_t now_us)
 {
     struct alloc_stream *streams = p->router->scratch;
@@ -168,6 +185,7 @@ void brain_look(struct peer *p, int64_t now_us)
         }
     }
     struct alloc_budget budget;
+    p->brain->replay_bps = replay_bps(p);
     brain_budget(p, dependent, &budget, now_us);
     alloc_decide(&p->brain->alloc, streams, n, &budget, now_us, &p->brain->needs);
     brain_settle(p, now_us);

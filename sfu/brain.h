@@ -39,6 +39,8 @@ struct brain_probe {
     int64_t least_us; /* it lasts */
 };
 
+#define BRAIN_BURST (12 * 1200) /* bytes that may be sent at once: so many packets */
+
 /* Of one viewer; owned by its peer. */
 struct brain {
     /* packet path */
@@ -47,6 +49,7 @@ struct brain {
     uint32_t pace_Bps;   /* bytes a second that are added */
     uint32_t burst;      /* the most that can be saved up */
     uint16_t overhead;   /* bytes of UDP and IP in front of a packet */
+    uint32_t replay_bps; /* of what is being replayed (sub_is_catching_up); 0: nothing is */
     bool numbered;       /* transport-wide numbers are written, and noted here */
     bool twice;          /* repair is sent in two copies */
     bool active;         /* something depends on bwe, or did lately */
@@ -74,7 +77,8 @@ struct brain *brain_new(const struct peer *p);
 /* Remembers the estimate for others of the same network. Accepts NULL. */
 void brain_free(struct brain *b, struct peer *p, int64_t now_us);
 /* What p may be sent by the estimate; begins or ends one as it is needed. dependent: something can
- * be had at more than one rate. */
+ * be had at more than one rate. A replay is paced by the estimate as well, but does not depend on
+ * it. */
 void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int64_t now_us);
 /* After a decision: tells the estimator what would be used, and sets the pace. */
 void brain_settle(struct peer *p, int64_t now_us);
@@ -97,10 +101,10 @@ static inline bool brain_is_dry(const struct brain *b)
 /* A packet of len bytes has left. numbered: with a transport-wide number. On the packet path. */
 static inline void brain_on_sent(struct brain *b, uint32_t len, bool numbered, int64_t now_us)
 {
+    b->tokens -= b->probe.cluster ? 0 : len;
     if (!b->active) {
         return;
     }
-    b->tokens -= b->probe.cluster ? 0 : len;
     b->probe.sent_bytes += len + b->overhead;
     b->probe.sent_packets++;
     if (numbered) {

@@ -21,6 +21,10 @@
 /* The pace is this many times the estimate, so that a key frame does not wait long, and the queue
  * of the link does not take it in one gulp. */
 #define PACE_PERCENT 200
+/* A replay is sent at so many times the rate of its source, or it would never end: at least, with
+ * an estimate, and without one. */
+#define REPLAY_PERCENT       150
+#define REPLAY_BLIND_PERCENT 300
 /* With so much waiting in the link's queue nothing is sent faster than it takes. */
 #define QUEUE_US    (60 * US_PER_MS)
 #define BURST_DRAIN 2400
@@ -122,7 +126,7 @@ static void set_marks(struct peer *p)
     for (unsigned i = 0; i < p->n_subs; i++) {
         struct sub *s = &p->subs[i];
         s->numbered = b->numbered && sub_has_twcc(s);
-        s->paced = b->active && s->ml->kind == MEDIA_VIDEO;
+        s->paced = (b->active || b->replay_bps) && s->ml->kind == MEDIA_VIDEO;
         /* Firefox sends no transport-wide feedback for VP9: the REMB that it sends instead needs
          * the time of sending. */
         s->stamped = b->active && s->ml->ext.id[EXT_ABS_SEND_TIME] && !p->session->link.only_cm &&
@@ -182,10 +186,11 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
 {
     struct brain *b = p->brain;
     *ret = (struct alloc_budget){.unlimited = true};
-    if (dependent) {
+    bool needed = dependent || b->replay_bps;
+    if (needed) {
         b->needed_us = now_us;
     }
-    if (dependent && !b->bwe && p->up && (b->twcc || b->remb)) {
+    if (needed && !b->bwe && p->up && (b->twcc || b->remb)) {
         begin(p, now_us);
     }
     b->active = b->bwe && now_us - b->needed_us < NEEDED_US;
@@ -198,7 +203,7 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
         return;
     }
     bwe_facts(b->bwe, &b->facts);
-    ret->unlimited = false;
+    ret->unlimited = !dependent;
     ret->overuse = b->facts.usage == BWE_OVERUSE;
     ret->urgent = ret->overuse && b->facts.queue_us > URGENT_US;
     ret->bps = for_video(p, b->facts.capacity_bps);
@@ -208,11 +213,24 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
 void brain_settle(struct peer *p, int64_t now_us)
 {
     struct brain *b = p->brain;
+    uint32_t least_Bps = (uint32_t)((uint64_t)b->replay_bps * REPLAY_PERCENT / 100 / 8);
+    if (!b->pace_Bps) { /* a pace begins with a full bucket */
+        b->tokens = BRAIN_BURST;
+        b->burst = BRAIN_BURST;
+        b->refilled_us = now_us;
+    }
     if (!b->active) {
+        b->pace_Bps = (uint32_t)((uint64_t)b->replay_bps * REPLAY_BLIND_PERCENT / 100 / 8);
+        set_marks(p);
         return;
     }
     uint32_t next = b->needs.next_bps ? in_all(p, b->needs.next_bps) : 0;
-    bwe_wish(b->bwe, next, in_all(p, b->needs.all_bps), now_us);
+    uint32_t all = in_all(p, b->needs.all_bps);
+    if (b->replay_bps) { /* the sooner it is over the better */
+        next = MAX(next, in_all(p, 2 * b->replay_bps));
+        all = MAX(all, next);
+    }
+    bwe_wish(b->bwe, next, all, now_us);
     if (b->facts.usage == BWE_OVERUSE || b->facts.queue_us > QUEUE_US) {
         /* A burst would only be dropped at the queue's end, the key frame of a cheaper layer with
          * it. */
@@ -220,6 +238,7 @@ void brain_settle(struct peer *p, int64_t now_us)
         b->tokens = MIN(b->tokens, (int64_t)BURST_DRAIN);
     } else {
         b->pace_Bps = (uint32_t)((uint64_t)b->facts.estimate_bps * PACE_PERCENT / 100 / 8);
+        b->pace_Bps = MAX(b->pace_Bps, least_Bps);
     }
     b->twice = b->facts.mode == BWE_TWCC && b->facts.usage == BWE_NORMAL &&
                b->facts.loss_q8 >= TWICE_LOSS_Q8 && b->facts.queue_us < TWICE_QUEUE_US;
@@ -271,11 +290,10 @@ bool brain_fill_probe(struct peer *p, struct tx_batch *b, int64_t now_us)
 {
     struct brain *brain = p->brain;
     struct brain_probe *pr = &brain->probe;
-    if (!brain->active) {
-        return true;
+    if (brain->pace_Bps) {
+        brain_refill(brain, now_us);
     }
-    brain_refill(brain, now_us);
-    if (!pr->cluster) {
+    if (!brain->active || !pr->cluster) {
         return true;
     }
     int64_t since_us = now_us - pr->started_us;

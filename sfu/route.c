@@ -82,7 +82,7 @@ bool route_store(struct router *r, struct encoding *e, const struct hist_in *in)
 /* Copies the packet once per worker that has viewers of the stream. */
 static void replicate(struct router *r, const struct encoding *e, const struct hist_in *in)
 {
-    uint64_t todo = e->track->stream->wanted_by;
+    uint64_t todo = e->track->stream->wanted_by & ~e->feeding;
     while (todo) {
         int w = __builtin_ctzll(todo);
         todo &= todo - 1;
@@ -298,7 +298,7 @@ bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us)
 static void owe_more(struct peer *p, bool more)
 {
     const struct brain *b = p->brain;
-    if (b && b->active && (b->probe.cluster || (more && brain_is_dry(b)))) {
+    if (b && (b->probe.cluster || (b->pace_Bps && more && brain_is_dry(b)))) {
         if (list_empty(&p->paced)) {
             list_append(&p->router->paced, &p->paced);
         }

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "rtp/demux.h"
 #include "sfu/brain.h"
+#include "sfu/feed.h"
 #include "sfu/ingest.h"
 #include "sfu/levels.h"
 #include "sfu/record.h"
@@ -224,6 +225,7 @@ static void on_replica(struct router *r, uint64_t id, int from, bool want, int64
             if (s->tracks[i]->best == (int8_t)k) {
                 router_want_key(r, e, false, now_us);
             }
+            feed_begin(r, e, from);
         }
     }
     router_settle_stream(r, s);
@@ -632,6 +634,9 @@ static void tick_layers(struct router *r, int64_t now_us)
         struct stream *s = e->value;
         for (unsigned i = 0; i < s->n_tracks; i++) {
             struct track *t = s->tracks[i];
+            for (unsigned k = 0; t && k < t->n_enc; k++) {
+                feed_tick(r, &t->enc[k]);
+            }
             if (!t || t->n_enc < 2 || !track_check_alive(t, now_us)) {
                 continue;
             }

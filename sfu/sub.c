@@ -290,6 +290,14 @@ void sub_on_nack(struct sub *s, uint16_t seq16, int64_t now_us)
     s->nack_queue[s->nack_n++] = seq16;
 }
 
+bool sub_is_catching_up(const struct sub *s)
+{
+    if (!s->track || s->ml->kind != MEDIA_VIDEO) {
+        return false;
+    }
+    return s->live ? s->replaying : s->track->best >= 0 && s->track->enc[s->track->best].keys.deaf;
+}
+
 bool sub_owes(const struct sub *s)
 {
     if (s->nack_n) {
@@ -303,8 +311,8 @@ bool sub_owes(const struct sub *s)
 
 bool sub_report(struct sub *s, int64_t now_us, int64_t wall_us, struct rtcp_sender_info *ret)
 {
-    if (!s->started || !s->enc || !s->track->clock_hz) {
-        return false;
+    if (!s->started || !s->enc || !s->track->clock_hz || s->replaying) {
+        return false; /* timestamps of fast motion would set audio and video apart */
     }
     int64_t hz = s->track->clock_hz;
     int64_t since_us = now_us - s->last_arrival_us;

@@ -40,6 +40,11 @@ struct sub_segment {
                            with the publisher's marker */
     uint8_t n_dd;       /* decode targets of the publisher's dependency descriptor, */
     uint32_t dd_active; /* and those that are sent; 0: what the publisher says is true */
+    /* What came before replay_end is old, and shown in fast motion: a millisecond a picture, up to
+     * replay_pic, which has the timestamp replay_ts. 0: nothing is. */
+    uint64_t replay_end;
+    uint32_t replay_ts; /* as the viewer sees it */
+    uint16_t replay_pic;
 };
 
 /* When a number was last sent again. */
@@ -81,6 +86,7 @@ struct sub {
     uint8_t map_gen;     /* numbering of targets that dt_goal and the newest segment follow */
     uint8_t sid, tid;    /* highest layers of the target being sent */
     bool dense_ids;      /* pictures left out leave no gap in picture ids */
+    bool replaying;      /* it gets what is stored of a source without key frames on request */
     uint64_t want_after; /* accept entry points with a larger arrival number */
     uint64_t
         caught_up;   /* arrivals when the present segment began: a replay up to here may be old */
@@ -162,6 +168,10 @@ static inline bool sub_is_held(const struct sub *s)
 {
     return !list_empty(&s->follow.leaving) && s->last_was_end;
 }
+/* True while it waits for, or gets, what is stored of a source without key frames on request: that
+ * is much, and paced. */
+bool sub_is_catching_up(const struct sub *s);
+
 /* True when packets or resends are owed. */
 bool sub_owes(const struct sub *s);
 /* Seals what is owed into b, at most max packets. Returns false when b was full before all was

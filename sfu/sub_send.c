@@ -18,6 +18,8 @@
  * publisher's clock before that is disbelieved. */
 #define SPLICE_MIN_US (10 * US_PER_MS)
 #define SPLICE_MAX_US (5 * US_PER_S)
+/* What is this much older than the present is replayed in fast motion. */
+#define REPLAY_MIN_US (500 * US_PER_MS)
 /* What is older than this when its turn comes is not sent any more: a new entry point is awaited.
  */
 #define BEHIND_US (3 * US_PER_S)
@@ -58,6 +60,23 @@ static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
     return gap;
 }
 
+/* How many pictures slot is older than the newest of a replay. */
+static unsigned pictures_before(uint16_t newest_pic, const struct hist_slot *slot)
+{
+    unsigned n = (uint16_t)(newest_pic - slot->desc.pic_id) & 0x7fff;
+    return n < 0x4000 ? n : 0;
+}
+
+/* The timestamp of slot as the viewer sees it. */
+static uint32_t time_of(const struct sub *s, const struct sub_segment *g,
+                        const struct hist_slot *slot)
+{
+    if (slot->arrival >= g->replay_end) {
+        return slot->ts + g->ts_off;
+    }
+    return g->replay_ts - pictures_before(g->replay_pic, slot) * (s->track->clock_hz / 1000);
+}
+
 /* Pictures before slot that a viewer of target dt has not got, where ids must not show it. */
 static uint16_t skipped(const struct sub *s, const struct hist_slot *slot, unsigned dt)
 {
@@ -70,13 +89,19 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
 {
     struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
     uint32_t ts_out = s->last_ts_out;
+    /* The newest packet is in time, and what is older is shown in fast motion up to it, so that the
+     * viewer does not stay behind by as much as the source's interval between key frames. */
+    const struct hist_slot *newest = history_arrived(&e->hist, e->hist.arrivals - 1);
+    bool replay = newest && newest->arrival_us - slot->arrival_us > REPLAY_MIN_US;
+    const struct hist_slot *anchor = replay ? newest : slot;
+    unsigned old = replay ? pictures_before(newest->desc.pic_id, slot) : 0;
     /* Every target may be entered at an entry point. */
     bool aimed = e->index == s->aim.enc && slot->map_gen == e->map.gen;
     unsigned dt = aimed && s->aim.dt < e->map.n_dt ? s->aim.dt : 0;
     if (s->started) {
         /* What had to be added to keep time going forward is taken back from later gaps. */
-        int64_t gap_us = splice_gap_us(s, e, slot);
-        int64_t used_us = MAX(gap_us - s->ahead_us, (int64_t)SPLICE_MIN_US);
+        int64_t gap_us = splice_gap_us(s, e, anchor);
+        int64_t used_us = MAX(gap_us - s->ahead_us, SPLICE_MIN_US + (int64_t)old * US_PER_MS);
         s->ahead_us += used_us - gap_us;
         ts_out += (uint32_t)(used_us * e->track->clock_hz / US_PER_S);
     }
@@ -85,7 +110,10 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
            whole. */
         .out0 = s->last_out + (s->last_was_end ? 1 : 2),
         .resets = e->hist.resets,
-        .ts_off = ts_out - slot->ts,
+        .ts_off = ts_out - anchor->ts,
+        .replay_end = replay ? e->hist.arrivals : 0,
+        .replay_ts = ts_out,
+        .replay_pic = anchor->desc.pic_id,
         .rank0 = slot->rank[dt],
         .pid_off = (uint16_t)(s->last_pid_out + 1 - slot->desc.pic_id),
         .tl0_off = (uint8_t)(s->last_tl0_out + 1 - slot->desc.tl0_idx),
@@ -97,6 +125,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     s->last_out = g->out0 - 1;
     s->last_rank = (uint16_t)(g->rank0 - 1);
     s->caught_up = e->hist.arrivals;
+    s->replaying = replay;
     s->enc = e;
     s->want = NULL;
     s->live = true;
@@ -289,7 +318,7 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_u
         .marker = (slot->flags & HIST_MARKER) ||
                   (slot->desc.sid == o->seg->mark_sid && (slot->desc.flags & DESC_FRAME_END)),
         .seq16 = (uint16_t)(rtx ? s->rtx_out : o->number),
-        .ts = slot->ts + o->seg->ts_off,
+        .ts = time_of(s, o->seg, slot),
         .ssrc = rtx ? s->ml->rtx_ssrcs[0] : s->ml->ssrcs[0],
     };
     if (!h.pt) {
@@ -329,7 +358,7 @@ static void note_sent(struct sub *s, const struct out_packet *o)
     if (o->number > s->last_out) {
         s->last_out = o->number;
         s->last_rank = slot->rank[o->seg->dt];
-        s->last_ts_out = slot->ts + o->seg->ts_off;
+        s->last_ts_out = time_of(s, o->seg, slot);
         s->last_src_ts = slot->ts;
         s->last_arrival_us = slot->arrival_us;
         s->last_pid_out = picture_id(s, o);
@@ -504,9 +533,46 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
     return true;
 }
 
+/* A newer key frame has come while it caught up: what lies between is not needed. */
+static void skip_to_newest(struct sub *s)
+{
+    struct encoding *e = s->enc;
+    const struct hist_slot *slot = e->hist.entry_arrival > s->cursor + 1
+                                       ? history_arrived(&e->hist, e->hist.entry_arrival - 1)
+                                       : NULL;
+    if (slot) {
+        s->cursor = e->hist.entry_arrival - 1;
+        splice(s, e, slot);
+    }
+}
+
+/* At the end of a replay: it has caught up, or is still behind, since it may be sent no faster.
+ * Then the next stretch is a replay as well, from the next picture on. */
+static void go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t now_us)
+{
+    if (now_us - slot->arrival_us <= REPLAY_MIN_US) {
+        s->replaying = false;
+        return;
+    }
+    const struct history *h = &s->enc->hist;
+    const struct hist_slot *newest = history_arrived(h, h->arrivals - 1);
+    if (newest && slot->ts != s->last_src_ts) {
+        change_target(s, slot, s->seg[s->seg_top].dt);
+        struct sub_segment *g = &s->seg[s->seg_top];
+        g->replay_end = h->arrivals;
+        g->replay_pic = newest->desc.pic_id;
+        g->replay_ts = s->last_ts_out +
+                       (pictures_before(g->replay_pic, slot) + 1) * (s->track->clock_hz / 1000);
+        g->ts_off = g->replay_ts - newest->ts;
+    }
+}
+
 /* Goes over to the wanted encoding if its entry point has come. */
 static void switch_if_due(struct sub *s)
 {
+    if (s->live && s->replaying) {
+        skip_to_newest(s);
+    }
     struct encoding *e = s->want;
     if (!e || !e->open || e->hist.entry_arrival <= s->want_after) {
         return;
@@ -529,8 +595,8 @@ static bool is_behind(const struct sub *s, int64_t now_us)
         return false;
     }
     const struct hist_slot *slot = history_arrived(h, s->cursor);
-    return h->arrivals - s->cursor > h->n_slots ||
-           (s->cursor >= s->caught_up && slot && now_us - slot->arrival_us > BEHIND_US);
+    return h->arrivals - s->cursor > h->n_slots || (s->cursor >= s->caught_up && !s->replaying &&
+                                                    slot && now_us - slot->arrival_us > BEHIND_US);
 }
 
 /* Packets sent lately that fill a probe, in turn; padding is the most that one packet holds. */
@@ -631,8 +697,11 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
     while (s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals && max-- > 0) {
         const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
         if (slot && s->paced && brain_is_dry(s->peer->brain)) {
-            s->lagging |= now_us - slot->arrival_us > LAG_US;
+            s->lagging |= now_us - slot->arrival_us > LAG_US && !s->replaying;
             return true;
+        }
+        if (slot && s->replaying && s->cursor >= s->seg[s->seg_top].replay_end) {
+            go_on_replaying(s, slot, now_us);
         }
         if (slot && r->congested && now_us - slot->arrival_us > ROUTER_STALE_US) {
             s->peer->router->n.drop_stale++;

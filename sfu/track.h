@@ -63,7 +63,9 @@ struct encoding {
     struct layer_map map;
     struct target_meter meter; /* video */
     struct keyframes keys;     /* publisher's worker only */
-    int64_t keys_passed_us;    /* replica: last wish passed on to the publisher's worker */
+    uint64_t feeding;       /* publisher's worker: bit w, worker w is being sent what is stored, */
+    uint64_t feed_at;       /* from this arrival number on */
+    int64_t keys_passed_us; /* replica: last wish passed on to the publisher's worker */
     /* ids for frames of sources that write none, so that spliced streams have continuous ones */
     struct {
         uint32_t ts;

@@ -99,6 +99,32 @@ test('a file by GStreamer to Chromium, not encoded again', async (t) => {
   folder.remove();
 });
 
+test('a source like OBS, a keyframe every 10 s and none on request: who joins late sees it at once, and soon the present', async (t) => {
+  if (!ns) return t.skip('no namespaces here');
+  const folder = makeFolder('clip'), clip = join(folder.path, 'clip.mkv');
+  execFileSync(python, [client('make_clip.py'), clip, '28', '10']);
+  const published = ns.run('env', ['AGENT=Mozilla/5.0 (OBS-Studio/32.2.2; Linux x86_64; en-US)', python, client('gst_publish.py'), `${outside()}/whip/obs`, clip]);
+  published.catch(() => {}); // told below
+  const early = await watch({ stream: 'obs' });
+  await early.waitForFunction(() => window.watched.seen.at(-1)?.id > 250, null, { timeout: 40000 });
+  const late = await watch({ stream: 'obs' });
+  await sleep(5000);
+  const [one, other] = await Promise.all([seenBy(early), seenBy(late)]);
+  t.diagnostic(`the late one: ${JSON.stringify(other)}`);
+  assert.ok(other.firstAt <= 500, `the first frame came late: ${JSON.stringify(other)}`);
+  assert.ok(other.firstId < 200, `not with the last keyframe: ${JSON.stringify(other)}`); // the page misses some frames of the fast motion
+  assert.ok(one.lastId - other.lastId < 20, `behind: ${one.lastId} and ${other.lastId}`);
+  assert.equal(other.back, 0);
+  const at = await late.evaluate(() => window.watched.since());
+  await sleep(6000); // over the next keyframe
+  const seen = await seenBy(late, at);
+  t.diagnostic(JSON.stringify(seen));
+  assert.ok(seen.frames > 120 && seen.longestGap < 500, JSON.stringify(seen));
+  assert.ok((await seenBy(early)).lastId - seen.lastId < 12, JSON.stringify(seen));
+  await published;
+  folder.remove();
+});
+
 test('FFmpeg publishes by itself', async (t) => {
   const muxers = spawnSync('ffmpeg', ['-hide_banner', '-muxers'], { encoding: 'utf8' }).stdout;
   if (!/ whip /.test(muxers)) return t.skip('this ffmpeg has no whip muxer (it came with 8.0)');

@@ -555,7 +555,7 @@ static void stream_on_packet(struct sim *s, struct sim_stream *st, const struct 
     if (!st->any) {
         st->any = true;
         st->top = seq - 1;
-        st->top_ts = h->ts;
+        st->first_ts = st->top_ts = h->ts;
         st->first_us = s->now_us;
         memset(st->seen, 1, sizeof(st->seen));
     }

@@ -18,7 +18,7 @@ struct sim_stream {
     uint32_t ssrc;
     bool any;
     uint64_t top; /* highest extended sequence number */
-    uint32_t top_ts;
+    uint32_t first_ts, top_ts;
     uint8_t seen[8192]; /* by number modulo: 1 = arrived; covers the last 8,192 */
     uint64_t packets, rtx, lost_on_link, duplicates;
     uint64_t bad;      /* content that is not what its number promises */

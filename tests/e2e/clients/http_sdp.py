@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""http_sdp.py - the two requests of WHIP (RFC 9725) and WHEP: POST an offer, DELETE the session."""
+"""http_sdp.py - the two requests of WHIP (RFC 9725) and WHEP: POST an offer, DELETE the session. AGENT in the environment: whom to give itself out for."""
+import os
 import time
 import urllib.error
 import urllib.parse
@@ -8,7 +9,10 @@ import urllib.request
 
 def post(url, offer, patience_s=20):
     """The answer and the session's URL; asks again while nobody publishes there."""
-    request = urllib.request.Request(url, offer.encode(), {"Content-Type": "application/sdp"}, method="POST")
+    headers = {"Content-Type": "application/sdp"}
+    if "AGENT" in os.environ:
+        headers["User-Agent"] = os.environ["AGENT"]
+    request = urllib.request.Request(url, offer.encode(), headers, method="POST")
     end = time.monotonic() + patience_s
     while True:
         try:
