@@ -172,7 +172,7 @@ double scene_sent_bps(const struct scene_viewer *v, int64_t from_us, int64_t to_
 int64_t scene_queue_us(const struct scene_viewer *v, int64_t from_us, int64_t to_us, double p);
 /* For how long in all the queue was above us. */
 int64_t scene_queue_above(const struct scene_viewer *v, int64_t from_us, int64_t to_us, int64_t us);
-/* From when on what is sent stays below bps over 200 ms; -1: never. */
+/* The first moment from which 400 ms of sending stay within bps; -1: none. */
 int64_t scene_sending_below(const struct scene_viewer *v, int64_t from_us, int64_t to_us,
                             uint32_t bps);
 /* All streams of the viewer are as the checker wants them; else what is wrong, in text. */

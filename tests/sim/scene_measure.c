@@ -194,24 +194,18 @@ int64_t scene_queue_above(const struct scene_viewer *v, int64_t from_us, int64_t
 int64_t scene_sending_below(const struct scene_viewer *v, int64_t from_us, int64_t to_us,
                             uint32_t bps)
 {
-    enum { N = 4 }; /* samples of 50 ms */
-    int64_t since = -1;
-    for (int i = N; i < v->n_samples; i++) {
-        int64_t at = v->samples[i].at_us;
-        if (at < from_us || at >= to_us) {
-            continue;
-        }
+    enum { N = 8 }; /* samples of 50 ms: frames of three temporal layers come in fours */
+    for (int i = 0; i + N <= v->n_samples; i++) {
+        int64_t at = v->samples[i].at_us - SCENE_SAMPLE_US;
         uint64_t bytes = 0;
-        for (int k = 0; k < N; k++) {
-            bytes += v->samples[i - k].sent;
+        for (int k = 0; k < N && at >= from_us && at < to_us; k++) {
+            bytes += v->samples[i + k].sent;
         }
-        if (bytes * 8 * US_PER_S / (N * SCENE_SAMPLE_US) > bps) {
-            since = -1;
-        } else if (since < 0) {
-            since = at;
+        if (at >= from_us && at < to_us && bytes * 8 * US_PER_S / (N * SCENE_SAMPLE_US) <= bps) {
+            return at;
         }
     }
-    return since;
+    return -1;
 }
 
 bool scene_clean(const struct scene_viewer *v, char *text, size_t cap)

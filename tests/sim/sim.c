@@ -79,6 +79,7 @@ struct sim *sim_new(uint64_t seed, int64_t start_us)
     s->seed = s->random = seed;
     s->now_us = start_us;
     s->next_id = 1;
+    s->step_us = STEP_US;
     MUST(tx_init(&s->batch) == 0);
     MUST(seal_backend_select(SEAL_AUTO) == 0);
     for (int a = 0; a < SIM_WORKERS; a++) {
@@ -710,7 +711,7 @@ static void exchange(struct sim *s)
 
 void sim_run(struct sim *s, int64_t us)
 {
-    for (int64_t end = s->now_us + us; s->now_us < end; s->now_us += STEP_US) {
+    for (int64_t end = s->now_us + us; s->now_us < end; s->now_us += s->step_us) {
         for (int i = 0; i < s->n_publishers; i++) {
             publisher_step(s, s->publishers[i]);
         }

@@ -88,6 +88,7 @@ struct sim {
     struct ring *to[SIM_WORKERS][OWNER_WORKERS_MAX];
     struct tx_batch batch;
     int64_t now_us;
+    int64_t step_us; /* 1 ms; more where time need not be so fine */
     uint64_t seed, random;
     struct sim_viewer *viewers[SIM_VIEWERS_MAX];
     int n_viewers;

@@ -57,14 +57,18 @@ static void next_frame(struct stream_check *c, const struct check_packet *p)
     if (c->has_last) {
         bool new_picture = p->ts != c->last.ts;
         c->bad.torn += (!c->whole && !free) || (t->part != 0 && !free);
-        c->bad.marker += new_picture && !c->last.marker && !free;
+        /* A key frame may cut a picture short. Where a packet comes late from upstream and its
+         * picture has been left out meanwhile, nothing refers to that. */
+        bool cut = free || t->key || (c->lossy_source && c->last.d.truth.tid > 0);
+        c->bad.marker += new_picture && !c->last.marker && !cut;
         c->bad.marker += !new_picture && c->last.marker;
         check_pid(c, p);
         c->switches += t->layer != c->last.d.truth.layer || t->source != c->last.d.truth.source;
     } else {
         c->bad.torn += t->part != 0 || !t->key;
     }
-    c->excused = t->key ? false : c->excused || (free && c->lossy_source);
+    bool entry = t->key && t->n_refs == 0;
+    c->excused = !entry && (c->excused || (free && c->lossy_source));
     for (int i = 0; i < t->n_refs && !c->excused; i++) {
         c->bad.reference += !was_sent(c, frame_id(t, t->refs[i]));
     }
@@ -82,7 +86,9 @@ static void settle_one(struct stream_check *c, const struct check_packet *p)
         return;
     }
     const struct truth *t = &p->d.truth;
-    if (!c->has_last || !same_frame(t, &c->last.d.truth)) {
+    /* A viewer that was off for a moment may get the same key frame again, as another picture. */
+    if (!c->has_last || !same_frame(t, &c->last.d.truth) ||
+        (p->ts != c->last.ts && t->part == 0 && c->whole)) {
         next_frame(c, p);
         c->whole = false;
     } else {

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random schedules, thousands of them: loss and reordering before and behind the router, layers
+ * that stop and return, wishes that change, links that narrow and break, feedback that does not
+ * come, publishers that restart. One schedule is a second of one viewer's life under circumstances
+ * of its own; the stream goes on through all of them, and the independent checker looks at every
+ * packet. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "tests/sim/quality.h"
+
+#define MS(x) ((x) * (int64_t)US_PER_MS)
+#define S(x)  ((x) * (int64_t)US_PER_S)
+
+struct dice {
+    uint64_t x;
+};
+
+static double roll(struct dice *d)
+{
+    d->x ^= d->x << 13;
+    d->x ^= d->x >> 7;
+    d->x ^= d->x << 17;
+    return (double)(d->x >> 11) / 9007199254740992.0;
+}
+
+static bool one_in(struct dice *d, int n)
+{
+    return roll(d) * n < 1;
+}
+
+struct life {
+    struct scene *s;
+    struct dice d;
+    struct wire *up, *down;
+    struct wire_step trace[1];
+    struct scene_publisher *p;
+    struct scene_viewer *v;
+    bool lossy; /* upstream: a life has loss there throughout, or never */
+};
+
+static struct camera_params any_camera(struct dice *d)
+{
+    /* codec, layers, spatial layers, K-SVC, Dependency Descriptor */
+    static const struct {
+        enum codec_id codec;
+        int layers, spatial;
+        bool k_svc, dd;
+    } kinds[] = {{CODEC_VP8, 3, 1, false, false}, {CODEC_VP8, 2, 1, false, false},
+                 {CODEC_VP8, 1, 1, false, false}, {CODEC_H264, 3, 1, false, false},
+                 {CODEC_VP9, 1, 3, false, true},  {CODEC_VP9, 1, 3, true, true},
+                 {CODEC_VP9, 1, 3, true, false},  {CODEC_AV1, 1, 3, false, true}};
+    unsigned k = (unsigned)(roll(d) * ARRAY_LEN(kinds));
+    struct camera_params cam = scene_camera();
+    cam.codec = kinds[k].codec;
+    cam.n_layers = kinds[k].layers;
+    cam.n_spatial = kinds[k].spatial;
+    cam.k_svc = kinds[k].k_svc;
+    cam.dd = kinds[k].dd;
+    cam.n_temporal = cam.codec == CODEC_H264 || one_in(d, 5) ? 1 : 3;
+    cam.kbps[0] = 60;
+    cam.kbps[1] = 200;
+    cam.kbps[2] = 400;
+    return cam;
+}
+
+static void be_born(struct life *l, uint64_t seed)
+{
+    l->d.x = seed * 0x9e3779b97f4a7c15ULL | 1;
+    l->s = scene_new(seed);
+    l->s->sim->step_us = MS(4);
+    l->lossy = one_in(&l->d, 2);
+    l->trace[0].bps = 2000000;
+    l->up = scene_wire(l->s, &(struct wire_params){.delay_us = MS(10)});
+    l->down = scene_wire(
+        l->s, &(struct wire_params){
+                  .trace = l->trace, .n_steps = 1, .delay_us = MS(20), .queue_us = MS(200)});
+    struct camera_params cam = any_camera(&l->d);
+    l->p = scene_publish(l->s, 7, &cam, 1, l->up, NULL);
+    scene_run(l->s, MS(300));
+    l->v = scene_view(l->s, &(struct scene_view_params){.stream = 7,
+                                                        .codec = cam.codec,
+                                                        .down = l->down,
+                                                        .worker = one_in(&l->d, 3),
+                                                        .no_rtx = one_in(&l->d, 8),
+                                                        .remb = one_in(&l->d, 8),
+                                                        .lossy_source = true});
+}
+
+static void wish(struct life *l)
+{
+    struct dice *d = &l->d;
+    struct api_wish w = API_WISH_NONE;
+    w.mline = 1;
+    w.layer = (int8_t)(one_in(d, 2) ? -1 : (int)(roll(d) * l->p->camera[0]->p.n_layers));
+    w.max_tid = (int8_t)(one_in(d, 3) ? (int)(roll(d) * 3) : -1);
+    w.max_sid = (int8_t)(one_in(d, 3) ? (int)(roll(d) * 3) : -1);
+    w.off = one_in(d, 12);
+    struct api_cmd c = {.kind = API_CMD_LAYER, .id = l->v->id, .u.wish = w};
+    router_on_cmd(l->v->r, &c, l->s->sim->now_us);
+}
+
+/* New circumstances, then a second in which things happen. */
+static void live(struct life *l)
+{
+    struct dice *d = &l->d;
+    struct camera *c = l->p->camera[0];
+    struct wire_params *w = &l->down->p, *u = &l->up->p;
+    l->trace[0].bps = (uint32_t)(60000 + 3000000 * roll(d) * roll(d));
+    w->loss = one_in(d, 3) ? 0.2 * roll(d) * roll(d) : 0;
+    w->reorder = one_in(d, 4) ? 0.05 * roll(d) : 0;
+    w->reorder_depth = 1 + (int)(8 * roll(d));
+    w->jitter_us = one_in(d, 3) ? 1 + (int64_t)(MS(20) * roll(d)) : 0;
+    w->jitter_max_us = MS(100);
+    w->outage_every_us = one_in(d, 8) ? MS(900) : 0;
+    w->outage_us = MS(300);
+    u->loss = l->lossy && one_in(d, 2) ? 0.1 * roll(d) * roll(d) : 0;
+    u->reorder = one_in(d, 4) ? 0.05 * roll(d) : 0;
+    u->reorder_depth = 1 + (int)(8 * roll(d));
+    l->v->player->mute_twcc = one_in(d, 6);
+    for (int i = 0; i < 4; i++) {
+        int layer = (int)(roll(d) * c->p.n_layers);
+        if (one_in(d, 3)) {
+            wish(l);
+        }
+        if (one_in(d, 4) && c->p.n_layers > 1) {
+            c->layer[layer].paused = !c->layer[layer].paused;
+            c->layer[layer].key_wanted = true;
+        }
+        if (one_in(d, 10)) {
+            c->layer[layer].key_wanted = true; /* of its own accord */
+        }
+        scene_run(l->s, (int64_t)(MS(500) * roll(d)));
+    }
+}
+
+Test(schedules, leave_every_stream_sound, .timeout = 3600)
+{
+    /* A million schedules in the long run: 2,000 lives of 500. */
+    const int lives = quality_is_long() ? 2000 : 100, schedules = quality_is_long() ? 500 : 100;
+    uint64_t packets = 0, rtx = 0, switches = 0, gaps = 0, frames = 0;
+    const char *only = getenv("SCHEDULES_SEED");
+    for (int i = 1; i <= lives; i++) {
+        struct life *l = calloc(1, sizeof(*l));
+        cr_assert_not_null(l);
+        uint64_t seed = only ? strtoull(only, NULL, 10) : (uint64_t)i;
+        be_born(l, seed);
+        for (int k = 0; k < schedules; k++) {
+            live(l);
+        }
+        char text[400];
+        cr_expect(scene_clean(l->v, text, sizeof(text)), "seed %lu, %s: %s", seed,
+                  codec_info(l->p->camera[0]->p.codec)->name, text);
+        packets += l->v->check[0]->packets;
+        rtx += l->v->check[0]->rtx_packets;
+        switches += l->v->check[0]->switches;
+        gaps += l->v->check[0]->gaps;
+        frames += l->v->check[0]->frames;
+        scene_free(l->s);
+        free(l);
+        if (only) {
+            break;
+        }
+    }
+    printf(
+        "%d schedules: %lu packets of %lu frames, %lu retransmissions, %lu switches of encoding, "
+        "%lu numbers left out\n",
+        lives * schedules, packets, frames, rtx, switches, gaps);
+    cr_expect(only || (packets > 100000 && rtx > 1000 && switches > 1000 && gaps > 100),
+              "the schedules must be lively");
+}
