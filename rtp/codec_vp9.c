@@ -159,9 +159,11 @@ static void describe_layers(struct describe *d, uint32_t flags, const struct vp9
         return;
     }
     if (ret->sid == 0 && flags & VP9_L && switch_up) {
-        /* Peers set U also on upper temporal layers that need lower ones only, so a frame above the
-         * base opens no more than the target that it tops. */
-        ret->tsw_mask = codec_tid_mask(d, ret->tid, ret->tid ? ret->tid : d->n_tid);
+        /* U speaks of the layers above (RFC 9628 4.2), and libwebrtc sets it on every picture: on
+         * the base layer it opens all targets. A frame of the first layer above can need the base
+         * only, and opens the target that it tops; one above that may need layers that a receiver
+         * of the base lacks (the second T2 of 0-2-1-2 needs T1). */
+        ret->tsw_mask = ret->tid > 1 ? 0 : codec_tid_mask(d, ret->tid, ret->tid ? 1 : d->n_tid);
         /* With Z upper targets lack this layer's past, and "everything" is not for them (K-SVC). */
         ret->tsw_mask &= d->n_sid > 1 && flags & VP9_Z ? DT_ALL - 1 : DT_ALL;
         ret->sw_mask = d->n_sid == 1 ? ret->tsw_mask : 0;

@@ -151,7 +151,10 @@ static bool may_enter(const struct sub *s, const struct hist_slot *slot, unsigne
     }
     bool temporal = e->map.sid[from] == e->map.sid[to];
     unsigned open = temporal ? slot->desc.tsw_mask : slot->desc.sw_mask;
-    return ((open >> to) & 1) || ((e->meter.in[to] >> from) & 1);
+    /* What is known of targets within targets holds since the last entry point: a viewer that has
+     * not come so far may rely on the stream's own word only. */
+    bool since = slot->arrival + 1 >= e->hist.entry_arrival;
+    return ((open >> to) & 1) || (since && ((e->meter.in[to] >> from) & 1));
 }
 
 /* From slot on the viewer gets target dt of the encoding that it has. Numbers go on: those of
