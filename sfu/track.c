@@ -209,11 +209,12 @@ void encoding_count(struct encoding *e, const struct hist_in *in)
 {
     struct target_meter *m = &e->meter;
     unsigned mask = in->desc->dt_mask & ((1U << e->map.n_dt) - 1);
+    /* An entry point that comes late must not wipe out what has come of its picture before it. */
+    if ((in->desc->flags & DESC_ENTRY) && in->ts != m->ts) {
+        memset(m->in, 0xff, sizeof(m->in));
+    }
     if (in->ts != m->ts && mask) {
         count_picture(m, in);
-    }
-    if (in->desc->flags & DESC_ENTRY) {
-        memset(m->in, 0xff, sizeof(m->in));
     }
     m->key |= in->desc->flags & DESC_KEYFRAME;
     m->pic_mask |= (uint16_t)mask;

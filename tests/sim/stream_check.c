@@ -87,8 +87,7 @@ static void settle_one(struct stream_check *c, const struct check_packet *p)
     }
     const struct truth *t = &p->d.truth;
     /* A viewer that was off for a moment may get the same key frame again, as another picture. */
-    if (!c->has_last || !same_frame(t, &c->last.d.truth) ||
-        (p->ts != c->last.ts && t->part == 0 && c->whole)) {
+    if (!c->has_last || !same_frame(t, &c->last.d.truth) || (p->ts != c->last.ts && t->part == 0)) {
         next_frame(c, p);
         c->whole = false;
     } else {
