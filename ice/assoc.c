@@ -43,10 +43,13 @@ struct assoc {
      * limit does not count them. So they are counted from outside: up when they are handed over,
      * down when their last chunk leaves for the first time. */
     unsigned unsent;
+    size_t unsent_bytes;
     bool has_tsn;
-    uint32_t tsn;    /* the latest that has left */
-    unsigned queued; /* at the last look */
-    unsigned since;  /* sends since then */
+    uint32_t tsn;        /* the latest that has left */
+    unsigned queued;     /* at the last look: messages not begun, chunks not acknowledged */
+    size_t queued_bytes; /* payload of both */
+    unsigned since;      /* sends since then, and their bytes */
+    size_t since_bytes;
 };
 
 /* One a process, as usrsctp is. */
@@ -90,6 +93,7 @@ static void note_sent(struct assoc *a, const uint8_t *pkt, size_t len)
             a->has_tsn = true;
             a->tsn = tsn;
             a->unsent -= a->unsent > 0 && chunk[1] & FLAG_END;
+            a->unsent_bytes -= MIN(a->unsent_bytes, (size_t)bytes_load16(chunk + 2));
         }
         at += MAX((bytes_load16(chunk + 2) + 3U) & ~3U, 4U);
     }
@@ -463,38 +467,50 @@ static struct sctp_prinfo policy_of(const struct dcep_reliability *r)
     return (struct sctp_prinfo){.pr_policy = SCTP_PR_SCTP_NONE};
 }
 
-/* Messages whose end has not left, and chunks that are not acknowledged. */
-static unsigned queued(struct assoc *a)
+/* Looks at the queue. */
+static void look(struct assoc *a)
 {
     struct sctp_status s = {0};
     socklen_t len = sizeof(s);
+    a->since = 0;
+    a->since_bytes = 0;
+    a->queued = UINT16_MAX;
     if (usrsctp_getsockopt(a->so, IPPROTO_SCTP, SCTP_STATUS, &s, &len) != 0) {
-        return UINT16_MAX;
+        return;
     }
     if (s.sstat_unackdata == 0) {
         a->unsent = 0; /* some may have expired unsent: nothing under way means nothing waits */
+        a->unsent_bytes = 0;
     }
-    return a->unsent + s.sstat_unackdata;
+    a->queued = a->unsent + s.sstat_unackdata;
+    a->queued_bytes = a->unsent_bytes + s.sstat_unackdata * (size_t)PATH_MTU;
+}
+
+static bool fits(const struct assoc *a, bool half)
+{
+    size_t bytes = stack.p.send_buffer_bytes / 2;
+    return a->queued + a->since < (half ? stack.queued_max / 2 : stack.queued_max) &&
+           a->queued_bytes + a->since_bytes < (half ? bytes / 2 : bytes);
 }
 
 /* Lossy messages leave half of the room to others (DC-13). */
-static bool admit(struct assoc *a, bool lossy)
+static bool admit(struct assoc *a, size_t len, bool lossy)
 {
-    unsigned limit = lossy ? stack.queued_max / 2 : stack.queued_max;
-    if (a->since >= LOOK_EVERY || a->queued + a->since >= limit) {
-        a->queued = queued(a);
-        a->since = 0;
+    if (a->since >= LOOK_EVERY || !fits(a, lossy)) {
+        look(a);
     }
-    if (a->queued + a->since >= limit) {
+    if (!fits(a, lossy)) {
         return false;
     }
     a->since++;
+    a->since_bytes += len;
     return true;
 }
 
 bool assoc_has_room(struct assoc *a)
 {
-    return a->up && !a->down && queued(a) < stack.queued_max / 2;
+    look(a);
+    return a->up && !a->down && fits(a, true);
 }
 
 int assoc_send(struct assoc *a, const struct assoc_message *m)
@@ -502,7 +518,7 @@ int assoc_send(struct assoc *a, const struct assoc_message *m)
     if (!a->up || a->down) {
         return -ENOTCONN;
     }
-    if (!admit(a, m->reliability.kind != DCEP_RELIABLE)) {
+    if (!admit(a, m->len, m->reliability.kind != DCEP_RELIABLE)) {
         return -EAGAIN;
     }
     struct sctp_sendv_spa spa = {
@@ -513,10 +529,12 @@ int assoc_send(struct assoc *a, const struct assoc_message *m)
         .sendv_prinfo = policy_of(&m->reliability),
     };
     a->unsent++; /* it may leave before the call returns */
+    a->unsent_bytes += m->len;
     if (usrsctp_sendv(a->so, m->data, m->len, NULL, 0, &spa, sizeof(spa), SCTP_SENDV_SPA, 0) >= 0) {
         return 0;
     }
     a->unsent -= a->unsent > 0;
+    a->unsent_bytes -= MIN(a->unsent_bytes, m->len);
     switch (errno) {
     case EAGAIN:
 #if EAGAIN != EWOULDBLOCK

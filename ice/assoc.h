@@ -101,7 +101,7 @@ int assoc_send(struct assoc *a, const struct assoc_message *m) MUST_CHECK;
 /* Closes our half of a stream once what is queued on it has gone (RFC 8831 6.7). ASSOC_RESET_DONE
  * tells when. Returns 0 or -ENOTCONN. */
 int assoc_reset(struct assoc *a, uint16_t sid) MUST_CHECK;
-/* True while no more than half of the messages that may wait do. */
+/* True while less than half of what may wait does. */
 bool assoc_has_room(struct assoc *a);
 
 #endif

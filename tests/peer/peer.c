@@ -180,6 +180,7 @@ void peer_free(struct peer *p)
     peer_loop_disarm(p->loop, &p->join_timer);
     peer_flow_fini(p);
     peer_net_close(p);
+    peer_data_free(p->data);
     peer_dtls_free(p->dtls);
     peer_srtp_free(p->srtp);
     free(p->text);
@@ -219,6 +220,8 @@ void peer_local_sdp(struct peer *p, struct peer_sdp_local *ret)
         .n_layers = m->n_layers,
         .audio_ssrc = p->audio_ssrc,
         .session_id = p->tie_breaker,
+        .data = m->data,
+        .message_bytes = m->message_bytes,
     };
     memcpy(ret->rids, m->rids, sizeof(ret->rids));
     memcpy(ret->video_ssrc, p->video_ssrc, sizeof(ret->video_ssrc));

@@ -15,6 +15,7 @@
 #ifndef TESTS_PEER_PEER_H
 #define TESTS_PEER_PEER_H
 
+#include "tests/peer/peer_data.h"
 #include "tests/peer/peer_dtls.h"
 #include "tests/peer/peer_loop.h"
 #include "tests/peer/peer_media.h"
@@ -89,6 +90,9 @@ struct peer_packet {
 
 struct peer_http_response;
 
+/* A message on a data channel: what peer_data.h tells, and of whom. */
+typedef void(peer_message_fn)(void *ctx, struct peer *p, const struct peer_message *m);
+
 /* Any may be NULL. A callback must not free the peer; it may call everything else. */
 struct peer_events {
     void (*on_state)(void *ctx, struct peer *p, enum peer_state s);
@@ -97,6 +101,7 @@ struct peer_events {
     /* Answers to POST, PATCH and DELETE alike. */
     void (*on_http)(void *ctx, struct peer *p, const char *method,
                     const struct peer_http_response *r);
+    peer_message_fn *on_message;
     /* Every incoming datagram as it is on the wire, before anything else. */
     void (*on_wire)(void *ctx, struct peer *p, const uint8_t *buf, size_t len);
     /* Every SRTP or SRTCP packet that opened, whole and in plaintext, before it is judged. */
@@ -134,6 +139,8 @@ struct peer_params {
     bool twcc_anyway; /* feedback even where the sender writes no numbers: it counts packets */
     int rcvbuf_bytes; /* 0 = the system's default */
     int64_t join_timeout_us; /* POST to DTLS up */
+    bool data;               /* offers data channels, alone when there are no other m-lines */
+    uint32_t message_bytes;  /* a=max-message-size in the offer; 0 = not said */
     struct peer_events events;
 };
 
@@ -202,6 +209,9 @@ uint64_t peer_faults(const struct peer *p);      /* all faults together */
 const char *peer_location(const struct peer *p); /* session URL of the 201, "" if none */
 const char *peer_etag(const struct peer *p);
 const struct peer_sdp *peer_remote(const struct peer *p); /* NULL before the answer */
+
+/* Data channels; NULL until DTLS is up, or when the answer refused them. */
+struct peer_data *peer_data(struct peer *p);
 
 /* ---- misbehaviour and scripting ---- */
 

@@ -33,6 +33,8 @@ struct peer_dtls {
     void *ctx;
     const uint8_t *in;
     size_t in_len;
+    size_t data_len; /* of what the last datagram held */
+    uint8_t data[2048];
     char error[128];
 };
 
@@ -302,8 +304,7 @@ enum peer_dtls_event peer_dtls_start(struct peer_dtls *d)
 
 enum peer_dtls_event peer_dtls_input(struct peer_dtls *d, const uint8_t *buf, size_t len)
 {
-    uint8_t data[2048];
-
+    d->data_len = 0;
     if (d->ended) {
         return PEER_DTLS_NONE;
     }
@@ -319,8 +320,9 @@ enum peer_dtls_event peer_dtls_input(struct peer_dtls *d, const uint8_t *buf, si
         return PEER_DTLS_NONE;
     }
     ERR_clear_error();
-    int r = SSL_read(d->ssl, data, sizeof(data));
+    int r = SSL_read(d->ssl, d->data, sizeof(d->data));
     d->in = NULL;
+    d->data_len = r > 0 ? (size_t)r : 0;
     if (SSL_get_shutdown(d->ssl) & SSL_RECEIVED_SHUTDOWN) {
         d->ended = true;
         return PEER_DTLS_CLOSED;
@@ -329,6 +331,12 @@ enum peer_dtls_event peer_dtls_input(struct peer_dtls *d, const uint8_t *buf, si
         return fail(d);
     }
     return PEER_DTLS_NONE;
+}
+
+const uint8_t *peer_dtls_data(const struct peer_dtls *d, size_t *ret_len)
+{
+    *ret_len = d->data_len;
+    return d->data_len ? d->data : NULL;
 }
 
 int64_t peer_dtls_timeout_us(struct peer_dtls *d)

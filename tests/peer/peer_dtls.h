@@ -64,6 +64,8 @@ void peer_dtls_free(struct peer_dtls *d);
 enum peer_dtls_event peer_dtls_start(struct peer_dtls *d);
 /* One datagram. UP and CLOSED are reported once. */
 enum peer_dtls_event peer_dtls_input(struct peer_dtls *d, const uint8_t *buf, size_t len);
+/* Application data of the datagram that peer_dtls_input was given last; NULL: none. */
+const uint8_t *peer_dtls_data(const struct peer_dtls *d, size_t *ret_len);
 /* Microseconds until a flight must be repeated; -1 = nothing to repeat. */
 int64_t peer_dtls_timeout_us(struct peer_dtls *d);
 /* Repeats it. Returns PEER_DTLS_FAILED after too many times. */

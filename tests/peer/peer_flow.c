@@ -104,7 +104,7 @@ static int add_senders(struct peer *p, const struct peer_sdp *answer)
             }
         }
     }
-    return p->n_tx ? 0 : -EPROTO;
+    return p->n_tx || p->params.data ? 0 : -EPROTO;
 }
 
 /* The codec of a payload type; answers may leave out what the offer said already. */

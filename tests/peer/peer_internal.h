@@ -72,6 +72,7 @@ struct peer {
     bool dtls_server;
     struct peer_dtls *dtls;
     struct peer_srtp *srtp;
+    struct peer_data *data; /* NULL = none */
     struct peer_timer dtls_timer;
 
     /* media */

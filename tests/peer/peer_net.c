@@ -317,6 +317,33 @@ static void arm_dtls(struct peer *p)
     }
 }
 
+static void send_sctp(void *ctx, const uint8_t *pkt, size_t len)
+{
+    (void)peer_send_data(ctx, pkt, len);
+}
+
+static void on_message(void *ctx, const struct peer_message *m)
+{
+    struct peer *p = ctx;
+
+    if (p->params.events.on_message) {
+        p->params.events.on_message(p->params.events.ctx, p, m);
+    }
+}
+
+/* The association begins once DTLS is up, if the answer has a section for it. */
+static void start_data(struct peer *p)
+{
+    const struct peer_data_events ev = {.send = send_sctp, .on_message = on_message, .ctx = p};
+
+    for (unsigned i = 0; i < p->theirs->n_media; i++) {
+        const struct peer_sdp_media *m = &p->theirs->media[i];
+        if (!strcmp(m->kind, "application") && !m->rejected && !p->data) {
+            p->data = peer_data_new(p->loop, m->sctp_port, !p->dtls_server, &ev);
+        }
+    }
+}
+
 static void on_dtls_up(struct peer *p)
 {
     struct peer_srtp_keys k;
@@ -342,6 +369,7 @@ static void on_dtls_up(struct peer *p)
     p->stats.dtls_server = p->dtls_server;
     p->stats.dtls_us = peer_loop_now_us(p->loop);
     peer_flow_start(p);
+    start_data(p);
     peer_enter(p, PEER_UP);
 }
 
@@ -417,7 +445,12 @@ static void on_datagram(struct peer *p, uint8_t *buf, size_t len, const struct p
         on_stun(p, buf, len, &d->from);
     } else if (len && buf[0] >= 20 && buf[0] <= 63) {
         if (p->dtls) {
+            size_t n;
             on_dtls_event(p, peer_dtls_input(p->dtls, buf, len));
+            const uint8_t *data = peer_dtls_data(p->dtls, &n);
+            if (data && p->data) {
+                peer_data_input(p->data, data, n);
+            }
         }
     } else if (media && len >= 8 && buf[1] >= 192 && buf[1] <= 223) {
         peer_feedback_rtcp(p, buf, len);

@@ -61,6 +61,11 @@ int peer_send_data(struct peer *p, const uint8_t *buf, size_t len)
     return p->dtls ? peer_dtls_write(p->dtls, buf, len) : -ENOTCONN;
 }
 
+struct peer_data *peer_data(struct peer *p)
+{
+    return p->data;
+}
+
 int peer_rebind(struct peer *p, bool check)
 {
     if (p->watch.fd >= 0) {

@@ -51,6 +51,8 @@ struct peer_sdp_media {
     char simulcast[96]; /* "" = absent */
     unsigned n_simulcast_lines;
     char msid[160];
+    uint16_t sctp_port;     /* application; 0 = absent */
+    uint32_t message_bytes; /* a=max-message-size; 0 = absent */
 };
 
 struct peer_sdp_cand {
@@ -96,6 +98,8 @@ struct peer_sdp_local {
     uint32_t video_ssrc[PEER_LAYERS_MAX];
     uint32_t rtx_ssrc[PEER_LAYERS_MAX];
     uint64_t session_id;
+    bool data;              /* a section for data channels, the last */
+    uint32_t message_bytes; /* our a=max-message-size; 0 = not said */
 };
 
 /* Return the length of the terminated text, 0 if it does not fit. */

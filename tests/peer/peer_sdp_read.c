@@ -233,6 +233,10 @@ static void read_media_attr(struct peer_sdp *s, struct peer_sdp_media *m, const 
         copy(m->msid, sizeof(m->msid), v);
     } else if (attr(line, "bundle-only")) {
         m->rejected = false;
+    } else if ((v = attr(line, "sctp-port"))) {
+        m->sctp_port = (uint16_t)strtoul(v, NULL, 10);
+    } else if ((v = attr(line, "max-message-size"))) {
+        m->message_bytes = (uint32_t)strtoul(v, NULL, 10);
     }
     for (unsigned i = 0; i < PEER_LEN(directions); i++) {
         if (!strcmp(line, directions[i])) {
@@ -424,6 +428,8 @@ static const char *section_fault(const struct peer_sdp *answer, const struct pee
         why = a->rtcp_mux ? NULL : "no rtcp-mux";
         why = why ? why : codec_fault(o, a);
         why = why ? why : direction_fault(o, a);
+    } else if (!a->sctp_port || !a->message_bytes) {
+        why = "data section without sctp-port or max-message-size";
     }
     if (!why && a->rtcp_rsize && !o->rtcp_rsize) {
         why = "rtcp-rsize that was not offered";

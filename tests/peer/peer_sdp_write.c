@@ -137,13 +137,23 @@ static void put_section(struct peer_text *t, const struct peer_sdp_local *l, uns
     }
 }
 
+static void put_data(struct peer_text *t, const struct peer_sdp_local *l, unsigned mid)
+{
+    peer_text_add(t, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n");
+    put_transport(t, l, mid == 0);
+    peer_text_add(t, "a=mid:%u\r\na=sctp-port:5000\r\n", mid);
+    if (l->message_bytes) {
+        peer_text_add(t, "a=max-message-size:%u\r\n", l->message_bytes);
+    }
+}
+
 size_t peer_sdp_offer(const struct peer_sdp_local *l, char *out, size_t cap)
 {
     struct peer_text t = {.buf = out, .cap = cap};
     char bundle[256] = "";
     size_t at = 0;
 
-    for (unsigned i = 0; i < l->n_audio + l->n_video; i++) {
+    for (unsigned i = 0; i < l->n_audio + l->n_video + l->data; i++) {
         at += (size_t)snprintf(bundle + at, sizeof(bundle) - at, " %u", i);
     }
     put_session(&t, l, bundle);
@@ -153,6 +163,9 @@ size_t peer_sdp_offer(const struct peer_sdp_local *l, char *out, size_t cap)
     peer_text_add(&t, "a=msid-semantic: WMS *\r\n");
     for (unsigned i = 0; i < l->n_audio + l->n_video; i++) {
         put_section(&t, l, i, i >= l->n_audio);
+    }
+    if (l->data) {
+        put_data(&t, l, l->n_audio + l->n_video);
     }
     return t.over ? 0 : t.len;
 }
