@@ -509,8 +509,16 @@ static bool admit(struct assoc *a, size_t len, bool lossy)
 
 bool assoc_has_room(struct assoc *a)
 {
-    look(a);
+    if (a->since >= LOOK_EVERY || !fits(a, true)) {
+        look(a);
+    }
     return a->up && !a->down && fits(a, true);
+}
+
+size_t assoc_waiting(struct assoc *a)
+{
+    look(a);
+    return a->queued_bytes;
 }
 
 int assoc_send(struct assoc *a, const struct assoc_message *m)

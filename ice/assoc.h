@@ -103,5 +103,7 @@ int assoc_send(struct assoc *a, const struct assoc_message *m) MUST_CHECK;
 int assoc_reset(struct assoc *a, uint16_t sid) MUST_CHECK;
 /* True while less than half of what may wait does. */
 bool assoc_has_room(struct assoc *a);
+/* Bytes that wait or are not acknowledged, about. */
+size_t assoc_waiting(struct assoc *a);
 
 #endif

@@ -421,6 +421,7 @@ void plane_stop(struct plane *p);
                      "messages above what their reader takes")                                     \
     X(data_slow_dropped, "messages of lossy channels not sent to a reader that was too slow")      \
     X(data_slow_closed, "reliable channels closed because their reader was too slow")              \
+    X(data_held, "times a sender was held up because none of its readers had room")                \
     X(data_throttled, "times a sender was held up by data.messages_per_s or data.max_kbps")        \
     X(keyframes, "key frames received")                                                            \
     X(sessions_added, "sessions created")                                                          \

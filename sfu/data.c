@@ -11,6 +11,7 @@
 #define READS_PER_TURN    512
 #define CONTROL_MAX       16384 /* bytes of a message on the control channel */
 #define MILLION           1000000
+#define STALL_US          (2 * (int64_t)US_PER_S) /* a reader that acknowledges nothing has gone */
 
 static_assert(ASSOC_PORT == API_SCTP_PORT, "the port that answers tell");
 
@@ -34,11 +35,14 @@ struct data *data_new(const struct data_params *p)
     d->p = *p;
     d->seed = p->random();
     list_init(&d->throttled);
+    list_init(&d->held);
     list_init(&d->changed);
     const struct assoc_stack_params sp = {
         .output = on_output,
         .max_message_bytes = (uint32_t)p->conf->data.max_message_bytes,
-        .send_buffer_bytes = (uint32_t)p->conf->data.buffer_bytes,
+        /* half is for payload, and one message must fit twice */
+        .send_buffer_bytes =
+            (uint32_t)MAX(p->conf->data.buffer_bytes, 4 * p->conf->data.max_message_bytes),
         .random = p->random,
     };
     if (assoc_stack_init(&sp)) {
@@ -87,6 +91,8 @@ static void free_session(struct data_session *s)
     assoc_free(s->assoc);
     list_remove(&s->in_room);
     list_remove(&s->throttled);
+    list_remove(&s->held);
+    free(s->held_bytes);
     list_remove(&s->changed);
     table_remove(&d->sessions, s->id, s);
     table_fini(&s->by_sid);
@@ -128,6 +134,7 @@ void data_on_open(struct data *d, const struct data_open *o, int64_t now_us)
     s->tokens_us = now_us - US_PER_S; /* full buckets */
     list_init(&s->in_room);
     list_init(&s->throttled);
+    list_init(&s->held);
     list_init(&s->changed);
     list_init(&s->channels);
     list_init(&s->feeds);
@@ -235,8 +242,69 @@ static void on_control_ppid(struct data_session *s, const struct assoc_event *ev
     }
 }
 
-static void on_message(struct data_session *s, const struct assoc_event *ev)
+/* Keeps a message until one of its readers has room. False: out of memory. */
+static bool hold(struct data_session *s, const struct data_channel *c, const struct assoc_event *ev,
+                 size_t low, int64_t now_us)
 {
+    s->held_bytes = malloc(ev->len);
+    if (!s->held_bytes) {
+        return false;
+    }
+    memcpy(s->held_bytes, ev->data, ev->len);
+    s->held_len = ev->len;
+    s->held_ppid = ev->ppid;
+    s->held_sid = ev->sid;
+    s->held_serial = c->serial;
+    s->held_low = low;
+    s->held_us = now_us;
+    s->data->n.data_held++;
+    list_append(&s->data->held, &s->held);
+    return true;
+}
+
+/* Whether the held message can go now: a reader has room, or none has got on for so long that
+ * waiting for them is over. */
+static bool may_release(struct data_session *s, struct data_channel *c, int64_t now_us)
+{
+    size_t low;
+    if (!data_channel_must_wait(c, &low)) {
+        return true;
+    }
+    if (low < s->held_low) {
+        s->held_low = low;
+        s->held_us = now_us;
+    }
+    if (now_us - s->held_us < STALL_US) {
+        return false;
+    }
+    data_channel_drop_slow(c);
+    return true;
+}
+
+static void retry_held(struct data_session *s, int64_t now_us)
+{
+    struct data_channel *c = data_channel_at(s, s->held_sid);
+    bool there = c && !c->is_feed && c->serial == s->held_serial;
+    if (there && !may_release(s, c, now_us)) {
+        return;
+    }
+    const struct assoc_event ev = {.kind = ASSOC_MESSAGE,
+                                   .sid = s->held_sid,
+                                   .ppid = s->held_ppid,
+                                   .data = s->held_bytes,
+                                   .len = s->held_len};
+    if (there) {
+        data_channel_route(c, &ev);
+    }
+    free(s->held_bytes);
+    s->held_bytes = NULL;
+    list_remove(&s->held);
+    assoc_set_ready(s->assoc);
+}
+
+static void on_message(struct data_session *s, const struct assoc_event *ev, int64_t now_us)
+{
+    size_t low;
     struct api_counters *n = &s->data->n;
     if (ev->ppid == DCEP_PPID_CONTROL) {
         on_control_ppid(s, ev);
@@ -253,7 +321,9 @@ static void on_message(struct data_session *s, const struct assoc_event *ev)
     s->stats.bytes_in += ev->len;
     data_channel_touch(s);
     if (!c->control) {
-        data_channel_route(c, ev);
+        if (!data_channel_must_wait(c, &low) || !hold(s, c, ev, low, now_us)) {
+            data_channel_route(c, ev);
+        }
     } else if (ev->len <= CONTROL_MAX) {
         data_channel_tell(s, API_DATA_MESSAGE, ev);
     } else {
@@ -273,7 +343,7 @@ static void on_resets(struct data_session *s, const struct assoc_event *ev,
     }
 }
 
-static void on_event(struct data_session *s, const struct assoc_event *ev)
+static void on_event(struct data_session *s, const struct assoc_event *ev, int64_t now_us)
 {
     struct data_channel *c;
     switch (ev->kind) {
@@ -286,7 +356,7 @@ static void on_event(struct data_session *s, const struct assoc_event *ev)
         data_channel_clear(s);
         break;
     case ASSOC_MESSAGE:
-        on_message(s, ev);
+        on_message(s, ev, now_us);
         break;
     case ASSOC_TOO_LONG:
         s->data->n.data_too_long++;
@@ -324,7 +394,10 @@ static int read_session(struct data_session *s, int64_t now_us)
             s->message_tokens -= MILLION;
             s->byte_tokens -= (int64_t)ev.len * MILLION; /* may fall below 0: it is paid back */
         }
-        on_event(s, &ev);
+        on_event(s, &ev, now_us);
+        if (!list_empty(&s->held)) {
+            return i + 1;
+        }
     }
     assoc_set_ready(s->assoc);
     return READS_PER_SESSION;
@@ -340,7 +413,7 @@ bool data_turn(struct data *d, int64_t now_us)
         }
         struct data_session *s = assoc_ctx(a);
         assert(s->data == d);
-        if (list_empty(&s->throttled)) { /* else its time comes with a tick */
+        if (list_empty(&s->throttled) && list_empty(&s->held)) { /* else with a tick */
             left -= 1 + read_session(s, now_us);
         }
     }
@@ -355,6 +428,10 @@ void data_tick(struct data *d, int64_t now_us)
         struct data_session *s = container_of(it, struct data_session, throttled);
         list_remove(&s->throttled);
         assoc_set_ready(s->assoc);
+    }
+    LIST_EACH(it, &d->held)
+    {
+        retry_held(container_of(it, struct data_session, held), now_us);
     }
 }
 

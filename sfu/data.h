@@ -11,9 +11,11 @@
  * closed when the sender closes its channel or leaves. A reader that closes it hears no more from
  * that channel. The label "sluice" is the server's own: MAIN reads and writes it.
  *
- * Nobody waits for anybody. A reader that is too slow loses messages of lossy channels, and loses
- * the channel where messages must not be lost: it is closed, so that both sides know. A sender that
- * is too fast is read more slowly, and SCTP holds it up. */
+ * A reader that is slower than others loses messages of lossy channels, and loses the channel where
+ * messages must not be lost: it is closed, so that both sides know. A sender is read more slowly,
+ * and SCTP holds it up, when it is faster than the settings allow, and when none of the readers of
+ * a reliable channel keeps up, as long as one gets on: who keeps up never waits for who does not.
+ */
 #ifndef SFU_DATA_H
 #define SFU_DATA_H
 

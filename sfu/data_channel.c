@@ -501,19 +501,61 @@ static void send_to(struct data_channel *c, struct data_session *sink, const str
 static bool is_meant(const struct data_channel *c, const struct data_session *s)
 {
     const char *to = c->text + c->label_len + c->protocol_len;
-    return c->to_len == 0 || (strlen(s->name) == c->to_len && memcmp(s->name, to, c->to_len) == 0);
+    return s != c->session && (c->to_len == 0 || (strlen(s->name) == c->to_len &&
+                                                  memcmp(s->name, to, c->to_len) == 0));
+}
+
+static struct data_topic *topic_of(const struct data_channel *c)
+{
+    return c->topic ? c->topic : table_get(&c->session->data->topics, c->topic_key);
+}
+
+bool data_channel_must_wait(struct data_channel *c, size_t *ret_low)
+{
+    struct data_topic *t = c->reliability.kind == DCEP_RELIABLE ? topic_of(c) : NULL;
+    bool waits = false;
+    *ret_low = SIZE_MAX;
+    if (!t) {
+        return false;
+    }
+    LIST_EACH(it, &t->channels)
+    {
+        struct data_session *s = container_of(it, struct data_channel, in_topic)->session;
+        if (!s->up || !is_meant(c, s)) {
+            continue;
+        }
+        if (assoc_has_room(s->assoc)) {
+            return false;
+        }
+        struct data_channel *f = table_get(&s->data->feeds, feed_key(c, s));
+        if (f && !f->muted) { /* else it hears nothing of this until it has caught up */
+            waits = true;
+            *ret_low = MIN(*ret_low, assoc_waiting(s->assoc));
+        }
+    }
+    return waits;
+}
+
+void data_channel_drop_slow(struct data_channel *c)
+{
+    LIST_EACH(it, &c->feeds)
+    {
+        struct data_channel *f = container_of(it, struct data_channel, in_source);
+        if (!f->muted && !assoc_has_room(f->session->assoc)) {
+            c->session->data->n.data_slow_closed++;
+            close_feed(f);
+        }
+    }
 }
 
 void data_channel_route(struct data_channel *c, const struct assoc_event *ev)
 {
-    struct data_session *from = c->session;
-    struct data *d = from->data;
-    struct data_topic *t = c->topic ? c->topic : table_get(&d->topics, c->topic_key);
+    struct data *d = c->session->data;
+    struct data_topic *t = topic_of(c);
     if (!t) {
         return; /* nobody has it open */
     }
     uint64_t stamp = ++d->stamp; /* who has the label open twice still gets it once */
-    from->stamp = stamp;
     LIST_EACH(it, &t->channels)
     {
         struct data_session *s = container_of(it, struct data_channel, in_topic)->session;

@@ -39,9 +39,18 @@ struct data_session {
     struct data_room *room;
     struct list in_room;
     struct list throttled; /* data->throttled */
-    struct list changed;   /* data->changed */
-    struct list channels;  /* the client's: struct data_channel.in_session */
-    struct list feeds;     /* the server's, longest unused first */
+    /* A message that none of its readers has room for; nothing more is read until then. */
+    struct list held; /* data->held */
+    uint8_t *held_bytes;
+    size_t held_len;
+    uint32_t held_ppid;
+    uint32_t held_serial; /* of its channel */
+    uint16_t held_sid;
+    int64_t held_us;      /* when a reader last got on */
+    size_t held_low;      /* least that has waited for one of them */
+    struct list changed;  /* data->changed */
+    struct list channels; /* the client's: struct data_channel.in_session */
+    struct list feeds;    /* the server's, longest unused first */
     unsigned n_channels, n_feeds;
     struct table by_sid; /* stream id + 1 -> struct data_channel */
     /* A stream is free again when both halves are reset. Bit sets by stream id. */
@@ -90,6 +99,7 @@ struct data {
     struct table topics;   /* hash of room and label -> struct data_topic */
     struct table feeds;    /* serials of source and reader -> struct data_channel */
     struct list throttled; /* senders that have used up their share */
+    struct list held;      /* senders whose readers have no room */
     struct list changed;
     unsigned n_sessions;
     struct api_counters n;
@@ -110,6 +120,11 @@ void data_channel_close(struct data_channel *c);
 void data_channel_refuse(struct data_session *s, uint16_t sid);
 /* All channels and feeds of a session that ends or whose association is down. */
 void data_channel_clear(struct data_session *s);
+/* True if the channel is reliable, has readers, and none of them has room. *ret_low: the least that
+ * waits for one of them, bytes. */
+bool data_channel_must_wait(struct data_channel *c, size_t *ret_low);
+/* Closes it towards the readers that have no room. */
+void data_channel_drop_slow(struct data_channel *c);
 /* A user's message to all that should get it. */
 void data_channel_route(struct data_channel *c, const struct assoc_event *ev);
 /* A message on one channel of a session; true if it was queued. Counts. */

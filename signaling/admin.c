@@ -187,6 +187,18 @@ static void add_media(cJSON *o, const struct api_session_stats *st)
     cJSON_AddItemToObject(o, "tracks", tracks);
 }
 
+static cJSON *data_json(const struct api_data_stats *d)
+{
+    cJSON *o = cJSON_CreateObject();
+    add_num(o, "channels", d->channels);
+    add_num(o, "messages_in", d->messages_in);
+    add_num(o, "bytes_in", d->bytes_in);
+    add_num(o, "messages_out", d->messages_out);
+    add_num(o, "bytes_out", d->bytes_out);
+    add_num(o, "dropped", d->dropped);
+    return o;
+}
+
 static cJSON *session_json(const struct resource *r, const struct api_session_stats *st)
 {
     static const char *const states[] = {[RESOURCE_NEW] = "new",
@@ -206,6 +218,9 @@ static cJSON *session_json(const struct resource *r, const struct api_session_st
     cJSON_AddNumberToObject(o, "age_ms", (double)((clock_now_us() - r->created_us) / US_PER_MS));
     if (st != NULL) {
         add_media(o, st);
+    }
+    if (st != NULL && st->has_data) {
+        cJSON_AddItemToObject(o, "data", data_json(&st->data));
     }
     return o;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // datapeer.js - put into a page: a client with data channels and nothing else of its own, on a plain RTCPeerConnection.
-window.datapeer = (() => {
+void (window.datapeer = (() => { // void: a page that is told to run this gives its last value back
   const sum = (bytes) => {
     let h = 2166136261;
     for (const b of bytes) h = Math.imul(h ^ b, 16777619) >>> 0;
@@ -40,8 +40,8 @@ window.datapeer = (() => {
       });
     }
 
-    /** url: WHIP or WHEP; media: 'none', 'send' (a canvas) or 'receive'. */
-    async join(url, media) {
+    /** url: WHIP or WHEP; media: 'none', 'send' (a canvas) or 'receive'; relay: "address port" that stands for the server's. */
+    async join(url, media, relay) {
       if (media === 'send') {
         const canvas = document.createElement('canvas');
         const draw = canvas.getContext('2d');
@@ -52,11 +52,20 @@ window.datapeer = (() => {
       }
       await this.pc.setLocalDescription();
       const answer = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: this.pc.localDescription.sdp });
-      const sdp = await answer.text();
+      let sdp = await answer.text();
       if (answer.status !== 201) throw new Error(`${answer.status} ${sdp}`);
+      if (relay) sdp = sdp.replace(/a=candidate:.*\r\n/g, '').replaceAll('a=end-of-candidates', `a=candidate:1 1 udp 2130706431 ${relay} typ host\r\na=end-of-candidates`);
       this.session = new URL(answer.headers.get('Location'), url).href;
       await this.pc.setRemoteDescription({ type: 'answer', sdp });
       return sdp;
+    }
+
+    /** For a peer that publishes or plays: how the picture fares. */
+    async video() {
+      for (const r of (await this.pc.getStats()).values()) {
+        if (r.type === 'inbound-rtp' && r.kind === 'video') return { frames: r.framesDecoded, lost: r.packetsLost, freezes: r.freezeCount };
+      }
+      return undefined;
     }
 
     async leave() {
@@ -79,4 +88,4 @@ window.datapeer = (() => {
     }
   }
   return { Peer, make(name) { return window[name] = new Peer(); } };
-})();
+})());
