@@ -124,6 +124,9 @@ int conference_join(struct signaling *s, struct room *room, struct resource *r,
     m->room = room;
     m->r = r;
     m->person = person;
+    if (person != NULL) {
+        roster_describe(person, r->grant);
+    }
     m->layout = proto;
     proto->n_members = 1;
     for (unsigned i = 0; i < session->n_mlines; i++) {
@@ -208,6 +211,10 @@ void conference_on_publish(struct signaling *s, struct stream *st)
         if (st->person != NULL) {
             st->person->n_published++;
         }
+    }
+    const struct resource *r = resource_find_id(&s->sessions, st->publisher);
+    if (st->person != NULL && r != NULL) {
+        roster_describe(st->person, r->grant);
     }
     room->regroup = true;
     room->new_seats = true;

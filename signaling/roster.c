@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signaling/roster.h"
 
+#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rtp/codec.h"
+#include "signaling/auth_grant.h"
 #include "signaling/strbuf.h"
 
 static bool is_here(const struct person *p)
@@ -50,6 +52,7 @@ static void free_person(struct person *p)
 {
     list_remove(&p->node);
     list_remove(&p->dirty);
+    free(p->about);
     free(p);
 }
 
@@ -61,6 +64,27 @@ void roster_unref(struct person *p)
         assert(!is_here(p));
         free_person(p);
     }
+}
+
+void roster_describe(struct person *p, const struct auth_grant *g)
+{
+    struct strbuf b = {0};
+    size_t len;
+    if (g == NULL || (g->display[0] == '\0' && g->metadata[0] == '\0')) {
+        return;
+    }
+    cJSON *display = cJSON_CreateString(g->display);
+    char *text = cJSON_PrintUnformatted(display);
+    if (g->display[0] != '\0' && text != NULL) {
+        strbuf_addf(&b, ",\"display\":%s", text);
+    }
+    if (g->metadata[0] != '\0') {
+        strbuf_addf(&b, ",\"metadata\":%s", g->metadata);
+    }
+    cJSON_free(text);
+    cJSON_Delete(display);
+    free(p->about);
+    p->about = strbuf_take(&b, &len); // without memory: no more than the name
 }
 
 void roster_count(struct room *room, struct person *p, int streams, int members)
@@ -113,8 +137,8 @@ static void write_person(const struct room *room, const struct person *p, const 
                          struct strbuf *out)
 {
     const char *comma = "";
-    strbuf_addf(out, "%s{\"id\":%" PRIu64 ",\"name\":\"%s\",\"watching\":%s,\"streams\":[", before,
-                p->id, p->name, truth(p->n_members > 0));
+    strbuf_addf(out, "%s{\"id\":%" PRIu64 ",\"name\":\"%s\"%s,\"watching\":%s,\"streams\":[",
+                before, p->id, p->name, p->about != NULL ? p->about : "", truth(p->n_members > 0));
     LIST_EACH(it, &room->streams)
     {
         const struct stream *st = container_of(it, struct stream, node);

@@ -10,6 +10,7 @@
 #include "rtp/list.h"
 #include "signaling/rooms.h"
 
+struct auth_grant;
 struct strbuf;
 
 #define ROSTER_LISTED 100 /* people who only watch are told while there are no more in the room */
@@ -25,6 +26,7 @@ struct person {
     unsigned n_streams;   /* streams with media */
     unsigned n_members;   /* sessions that watch the room under this name */
     bool told;            /* the others have been told of it */
+    char *about;          /* members of its JSON that its token says, heap; NULL: nothing */
 };
 
 /* The person of that name, made if need be; give it back with roster_unref. NULL when out of
@@ -33,6 +35,8 @@ struct person *roster_ref(struct room *room, const char *name);
 void roster_unref(struct person *p);
 /* The person of that name, or NULL. */
 struct person *roster_find(const struct room *room, const char *name);
+/* What a token says of p for the others: name and metadata. g may be NULL. */
+void roster_describe(struct person *p, const struct auth_grant *g);
 /* p publishes or watches by so many more. With nothing left it has gone. */
 void roster_count(struct room *room, struct person *p, int streams, int members);
 /* p has changed what it publishes. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "signaling/auth_grant.h"
 #include "signaling/roster.h"
 #include "signaling/strbuf.h"
 
@@ -152,6 +153,20 @@ Test(roster, tells_what_is_published)
     for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
         rooms_find(&rooms, "r", streams[i])->person = NULL;
     }
+}
+
+Test(roster, tokens_say_who_it_is)
+{
+    struct auth_grant g = {.display = "Ann \"the\" Lee", .metadata = "{\"team\":\"red\"}"};
+    struct person *p = come("ann", 0, 1);
+    roster_describe(p, NULL);
+    roster_describe(p, &g);
+    cJSON *o = changes();
+    const cJSON *ann = cJSON_GetArrayItem(cJSON_GetObjectItem(o, "people"), 0);
+    cr_expect_str_eq(cJSON_GetObjectItem(ann, "display")->valuestring, "Ann \"the\" Lee");
+    cr_expect_str_eq(cJSON_GetObjectItem(cJSON_GetObjectItem(ann, "metadata"), "team")->valuestring,
+                     "red");
+    cJSON_Delete(o);
 }
 
 Test(roster, a_webinar_is_counted_not_listed)

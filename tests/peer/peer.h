@@ -219,6 +219,8 @@ struct peer_data *peer_data(struct peer *p);
 void peer_set_loss(struct peer *p, double in, double out, bool media_only);
 /* True: sends nothing at all any more, but goes on listening. */
 void peer_set_silent(struct peer *p, bool silent);
+/* Whether its audio levels tell of a voice (they do at first) or of a quiet room. */
+void peer_set_voice(struct peer *p, bool voice);
 /* Media stops or goes on; RTCP and STUN continue. */
 void peer_set_paused(struct peer *p, bool paused);
 /* Publishing simulcast: this encoding sends nothing, as when the encoder cannot keep up. */

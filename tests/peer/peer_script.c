@@ -17,6 +17,11 @@ void peer_set_silent(struct peer *p, bool silent)
     p->silent = silent;
 }
 
+void peer_set_voice(struct peer *p, bool voice)
+{
+    p->env.quiet = !voice;
+}
+
 void peer_set_paused(struct peer *p, bool paused)
 {
     p->paused = paused;

@@ -33,7 +33,8 @@ static void add_exts(struct peer_tx *t, struct peer_rtp *r, bool rtx, uint8_t sc
     uint32_t abs_time = (uint32_t)((uint64_t)peer_loop_clock_ns() * 2048 / 7812500) & 0xffffff;
 
     if (t->ext[PEER_EXT_LEVEL]) {
-        scratch[0] = (uint8_t)(0x80 | (30 + t->frame % 20)); /* voice, -30..-49 dBov */
+        /* voice, -30..-43 dBov; or a quiet room */
+        scratch[0] = t->env->quiet ? 100 : (uint8_t)(0x80 | (30 + t->frame % 14));
         r->exts[r->n_exts++] = (struct peer_rtp_ext){t->ext[PEER_EXT_LEVEL], 1, scratch};
     }
     if (t->ext[PEER_EXT_ABS_TIME]) { /* 6.18 fixed point seconds */

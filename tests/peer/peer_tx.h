@@ -23,6 +23,7 @@ struct peer_tx_env {
     void *ctx;
     struct peer_stats *stats;
     uint16_t twcc_seq;
+    bool quiet; /* audio levels say silence */
 };
 
 struct peer_tx {
