@@ -80,6 +80,7 @@ int64_t conference_hear(struct signaling *s, struct room *room, int64_t now_us)
     if (id != room->dominant) {
         room->dominant = id;
         room->new_speech = true;
+        room->told_speech_us = 0; // this is told at once
         room->new_seats = true;
         if (dominant != NULL) {
             dominant->media.spoke = s->rooms.next_turn++;

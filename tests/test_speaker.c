@@ -72,7 +72,7 @@ Test(speaker, the_one_who_goes_on_speaking_is_chosen)
           {4000, {QUIET, VOICE, SILENT, SILENT}},
           {6000, {QUIET, QUIET, LOUD, QUIET}}},
          3,
-         {{0, 0, 300}, {1, 2000, 2650}, {2, 4000, 4650}},
+         {{0, 0, 300}, {1, 2000, 2550}, {2, 4000, 4550}},
          3},
         {"a cough",
          {{2000, {VOICE, QUIET, QUIET, QUIET}},

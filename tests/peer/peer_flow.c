@@ -149,6 +149,7 @@ int peer_flow_setup(struct peer *p, const struct peer_sdp *answer, const struct 
         p->rsize = p->rsize || m->rtcp_rsize;
     }
     p->env = (struct peer_tx_env){
+        .quiet = p->env.quiet,
         .send = send_plain,
         .ctx = p,
         .stats = &p->stats,
@@ -487,9 +488,13 @@ void peer_flow_rtp(struct peer *p, uint8_t *buf, size_t len, int64_t at_ns)
     if (!x) {
         return;
     }
-    if (p->codec_of_pt[r.pt] != x->codec) {
-        p->stats.faults[PEER_FAULT_PT]++;
-        return;
+    if (p->codec_of_pt[r.pt] != x->codec) { /* another source: any codec of the kind may follow */
+        bool same_kind = (p->codec_of_pt[r.pt] == PEER_OPUS) == (x->codec == PEER_OPUS);
+        if (!same_kind) {
+            p->stats.faults[PEER_FAULT_PT]++;
+            return;
+        }
+        x->codec = p->codec_of_pt[r.pt];
     }
     check_extensions(p, &r, x, at_ns);
     deliver(p, x, &r, r.seq, open, false, at_ns);
