@@ -41,11 +41,12 @@ const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500, NOTHING_A
  * A session that reconnects until stop() is called.
  * prepare(pc)   adds transceivers to a fresh connection
  * onstate(state, error)  'connecting' | 'live' | 'waiting' (nobody publishes now) | 'reconnecting' | 'error' (will not try again)
+ * onanswer(response)  the 201, for its Link headers
  */
 export class Session extends EventTarget {
-  constructor({ url, token, prepare, onstate, ontrack }) {
+  constructor({ url, token, prepare, onstate, ontrack, onanswer }) {
     super();
-    Object.assign(this, { url, token, prepare, onstate, ontrack });
+    Object.assign(this, { url, token, prepare, onstate, ontrack, onanswer });
     this.wait = WAIT_FIRST;
     this.everLive = false;
   }
@@ -81,6 +82,7 @@ export class Session extends EventTarget {
         return;
       }
       this.resource = resource;
+      this.onanswer?.(response);
       const servers = iceServers(response.headers.get('Link'));
       if (servers.length) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
       await pc.setRemoteDescription({ type: 'answer', sdp: await response.text() });

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// layout.js - how large tiles are: as large as they can be for their number and the room there is. Pure.
+
+const GAP = 10, RATIO = 16 / 9;
+
+/** n equal tiles in width x height: their size. Tiles may be a little narrower than 16:9 where that fills a phone better. */
+export function grid(n, width, height) {
+  let best = { w: 0, h: 0 };
+  for (let columns = 1; columns <= n; columns++) {
+    const rows = Math.ceil(n / columns);
+    const w = (width - GAP * (columns - 1)) / columns, h = (height - GAP * (rows - 1)) / rows;
+    if (w <= 0 || h <= 0) continue;
+    const ratio = Math.max(1, Math.min(RATIO, w / h));
+    const size = w / h > ratio ? { w: h * ratio, h } : { w, h: w / ratio };
+    if (size.w * size.h > best.w * best.h) best = size;
+  }
+  return { w: Math.floor(best.w), h: Math.floor(best.h) };
+}
+
+/** One large tile, and as many of the n - 1 others as fit into at most two rows below it. */
+export function speaker(n, width, height) {
+  if (n < 2) return { big: grid(1, width, height), small: { w: 0, h: 0 }, room: 0 };
+  const w = Math.floor(Math.min(RATIO * Math.min(140, height * 0.2), (width - 2 * GAP) / 3)), h = Math.floor(w / RATIO);
+  const perRow = Math.max(1, Math.floor((width + GAP) / (w + GAP)));
+  const rows = Math.min(2, Math.ceil((n - 1) / perRow));
+  return { big: grid(1, width, height - rows * (h + GAP)), small: { w, h }, room: rows * perRow };
+}
