@@ -11,6 +11,7 @@
 
 #define SEAL_STREAMS_MAX    256
 #define RTP_HDR_MIN         12
+#define KEYS_HOT_BYTES      1024 /* AES-GCM: round keys and powers of the hash key, of RTP */
 #define OPEN_RTCP_SSRCS_MIN 8
 #define RTCP_INDEX_MAX      0x7fffffffu
 
@@ -206,6 +207,13 @@ static void stream_mark(struct seal_stream *st, uint64_t index)
         st->top = index;
     }
     window_mark(&st->top, st->bits, SEAL_WINDOW, index);
+}
+
+void seal_prefetch(const struct seal *s)
+{
+    for (size_t at = 0; s && at < KEYS_HOT_BYTES; at += 64) {
+        __builtin_prefetch((const char *)s->keys + at);
+    }
 }
 
 int seal_rtp(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,

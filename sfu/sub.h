@@ -67,15 +67,18 @@ struct sub_aim {
 };
 
 struct sub {
+    /* What every packet touches stands together at the beginning: with hundreds of viewers each
+     * line of the cache is a miss. */
     struct list node; /* in track->subs */
     struct peer *peer;
-    struct follow follow; /* which stream it plays */
-    const struct api_mline *ml;
-    struct track *track;   /* NULL while the stream has no such track */
     struct encoding *enc;  /* being sent; NULL before the first */
     struct encoding *want; /* to switch to at its next entry point, or NULL */
-    bool live;             /* packets flow; false: waiting for an entry point */
-    bool started;          /* something has been sent, ever */
+    uint64_t cursor;       /* next arrival number to look at */
+    const void *ahead; /* the sub that stood a few places behind us in track->subs at the last walk:
+                          to be prefetched, never followed, since it may be gone */
+    bool live;         /* packets flow; false: waiting for an entry point */
+    bool started;      /* something has been sent, ever */
+    uint8_t nack_n;    /* waiting in nack_queue */
     /* targets of enc: packets of another begin where the stream allows it */
     uint8_t dt_goal; /* wanted now */
     uint8_t dt_hold; /* until that can be had: DT_NONE, or a smaller one that can be had sooner */
@@ -83,18 +86,26 @@ struct sub {
         dt_base;  /* the base layer of the spatial layer being sent: all that is left when behind */
     bool fleeing; /* another encoding is waited for, since the network does not carry this one */
     bool lagging; /* behind: the viewer's share of the moment does not suffice */
-    uint8_t map_gen;     /* numbering of targets that dt_goal and the newest segment follow */
-    uint8_t sid, tid;    /* highest layers of the target being sent */
-    bool dense_ids;      /* pictures left out leave no gap in picture ids */
-    bool replaying;      /* it gets what is stored of a source without key frames on request */
+    uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
+    uint8_t sid, tid; /* highest layers of the target being sent */
+    bool dense_ids;   /* pictures left out leave no gap in picture ids */
+    bool replaying;   /* it gets what is stored of a source without key frames on request */
+    uint8_t seg_top, seg_count;
+    bool mid_done;          /* an RR has covered the SSRC: MID need not be sent any more (RTP-09) */
+    bool numbered;          /* packets get transport-wide numbers, */
+    bool stamped;           /* and the time of sending, */
+    bool paced;             /* and leave no faster than brain.h lets them */
+    const void *peer_ahead; /* what is touched of that sub's peer; the same rule */
+    struct track *track;    /* NULL while the stream has no such track */
+    const struct api_mline *ml;
+    struct seal_stream *ss;
+    uint64_t packets, bytes; /* media sent, headers included */
+    uint64_t octets;         /* payload only, for SR */
+    uint64_t window_bytes;
     uint64_t want_after; /* accept entry points with a larger arrival number */
     uint64_t
-        caught_up;   /* arrivals when the present segment began: a replay up to here may be old */
-    uint64_t cursor; /* next arrival number to look at */
+        caught_up; /* arrivals when the present segment began: a replay up to here may be old */
     /* numbers */
-    struct sub_segment seg[SUB_SEGMENTS]; /* ring; the newest is seg[seg_top] */
-    uint8_t seg_top;
-    uint8_t seg_count;
     uint64_t last_out;  /* highest extended sequence number sent */
     uint16_t last_rank; /* its rank */
     uint32_t last_ts_out;
@@ -104,32 +115,25 @@ struct sub {
     uint8_t last_tl0_out;
     uint8_t last_key_out;
     bool last_was_end;
-    int64_t ahead_us;   /* how far timestamps run ahead of the clock: what splices had to add */
-    uint64_t publisher; /* whose packets were last sent */
-    /* sending */
-    struct seal_stream *ss;
+    uint8_t pt[CODEC_COUNT];              /* by codec; 0 = the viewer lacks it */
+    struct sub_segment seg[SUB_SEGMENTS]; /* ring; the newest is seg[seg_top] */
+    /* From here on what few packets touch. */
+    int64_t ahead_us;     /* how far timestamps run ahead of the clock: what splices had to add */
+    uint64_t publisher;   /* whose packets were last sent */
+    struct follow follow; /* which stream it plays */
+    /* repair */
     struct seal_stream *rtx_ss;
-    uint64_t rtx_out;        /* extended sequence number of the next RTX packet */
-    uint8_t pt[CODEC_COUNT]; /* by codec; 0 = the viewer lacks it */
+    uint64_t rtx_out; /* extended sequence number of the next RTX packet */
     uint8_t rtx_pt[CODEC_COUNT];
     bool nack[CODEC_COUNT];
-    bool numbered; /* packets get transport-wide numbers, */
-    bool stamped;  /* and the time of sending, */
-    bool paced;    /* and leave no faster than brain.h lets them */
-    bool mid_done; /* an RR has covered the SSRC: MID need not be sent any more (RTP-09) */
-    /* repair */
     uint64_t repair_from; /* numbers before this one are not sent again */
     uint16_t nack_queue[SUB_NACK_QUEUE];
-    uint8_t nack_n;
     struct sub_resend resends[SUB_RESENDS];
     uint8_t fillers;       /* counts what sub_send_filler sent */
     int64_t rtx_tokens;    /* bytes that may be sent again now; by sub_send.c */
     int64_t rtx_filled_us; /* when tokens were last added */
     /* counted */
-    uint64_t packets, bytes; /* media sent, headers included */
-    uint64_t octets;         /* payload only, for SR */
     uint64_t rtx_packets, nacks, plis, firs;
-    uint64_t window_bytes;
     uint32_t bitrate_bps;
     /* told by the viewer */
     uint32_t lost, fraction_lost_q8, jitter_us, rtt_us;

@@ -686,7 +686,7 @@ static bool repair(struct sub *s, struct tx_batch *b, int64_t now_us)
 
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
 {
-    if (!repair(s, b, now_us)) {
+    if (s->nack_n && !repair(s, b, now_us)) {
         return false;
     }
     if (s->live && is_behind(s, now_us)) {
