@@ -219,6 +219,7 @@ int load_report_json(const struct load_options *o, const struct load_results *r,
     json_count(f, "packets_expected", r->delivered + r->lost);
     json_count(f, "packets_delivered", r->delivered);
     json_count(f, "packets_received", r->received);
+    json_count(f, "bytes_received", r->received_bytes);
     json_count(f, "packets_lost", r->lost);
     json_count(f, "packets_lost_video", r->lost_video);
     json_count(f, "packets_recovered", r->recovered);
