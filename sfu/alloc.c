@@ -9,9 +9,12 @@
 /* Or a little less, for steps that can be taken back at once. */
 #define FINE_SHARE(bps) ((uint32_t)((uint64_t)(bps)*49 / 50))
 /* What is a little too dear for a short while is borne: a layer's rate is never quite even. */
-#define OVER_US       (500 * US_PER_MS)
-#define AT_ALL(bps)   ((uint64_t)(bps)*103 / 100)
-#define OVER_BPS(bps) ((uint32_t)((uint64_t)(bps)*23 / 20))
+#define OVER_US     (500 * US_PER_MS)
+#define AT_ALL(bps) ((uint64_t)(bps)*103 / 100)
+/* And for longer while the network's queue says that it carries it. */
+#define OVER_CALM_US      (3 * US_PER_S)
+#define FAR_OVER_BPS(bps) ((uint32_t)((uint64_t)(bps)*13 / 10))
+#define OVER_BPS(bps)     ((uint32_t)((uint64_t)(bps)*23 / 20))
 /* The key frame of a layer of that size comes through a full queue in time. */
 #define URGENT_BPS(bps) ((uint32_t)((uint64_t)(bps)*2 / 5))
 #define HALF_US         (500 * US_PER_MS)
@@ -412,8 +415,10 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
     uint32_t steady = lasting(a, budget->bps, now_us);
     bool over = cost > AT_ALL(budget->bps);
     a->over_since_us = !over ? 0 : a->over_since_us ? a->over_since_us : now_us;
-    bool must = over && (budget->overuse || cost > OVER_BPS(budget->bps) ||
-                         now_us - a->over_since_us >= OVER_US);
+    int64_t patience_us = budget->calm ? OVER_CALM_US : budget->overuse ? 0 : OVER_US;
+    bool must =
+        over && (cost > (budget->calm ? FAR_OVER_BPS(budget->bps) : OVER_BPS(budget->bps)) ||
+                 now_us - a->over_since_us >= patience_us);
     if (budget->unlimited) {
         (void)alloc_share(s, n, UINT32_MAX, NULL);
     } else if (must) {

@@ -79,6 +79,7 @@ struct alloc {
 struct alloc_budget {
     bool unlimited;      /* there is no estimate: all get their best */
     bool overuse;        /* queues grow at this very moment */
+    bool calm;           /* hardly anything waits in the network: a cut may be mistaken */
     bool urgent;         /* a long queue must go first: who must go down goes further */
     uint32_t bps;        /* for video */
     uint32_t proved_bps; /* of it; 0 = nothing is proved */

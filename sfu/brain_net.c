@@ -43,7 +43,9 @@
 /* A cluster that takes so long is given up: there was nothing to fill it with. */
 #define PROBE_MOST_US (200 * US_PER_MS)
 /* Loss that no queue explains is worth sending repair twice. */
-#define TWICE_LOSS_Q8  6
+#define TWICE_LOSS_Q8 6
+/* A queue no longer than what frames make by themselves. */
+#define CALM_US        (40 * US_PER_MS)
 #define TWICE_QUEUE_US (40 * US_PER_MS)
 #define PROBE_STEP_US  (5 * US_PER_MS)
 /* One for a small step goes on for so long: jitter makes a short one say anything. */
@@ -205,6 +207,7 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
     bwe_facts(b->bwe, &b->facts);
     ret->unlimited = !dependent;
     ret->overuse = b->facts.usage == BWE_OVERUSE;
+    ret->calm = b->facts.mode == BWE_TWCC && !b->facts.held && b->facts.queue_us < CALM_US;
     ret->urgent = ret->overuse && b->facts.queue_us > URGENT_US;
     ret->bps = for_video(p, b->facts.capacity_bps);
     ret->proved_bps = for_video(p, b->facts.proved_bps);
@@ -224,7 +227,11 @@ void brain_settle(struct peer *p, int64_t now_us)
         set_marks(p);
         return;
     }
-    uint32_t next = b->needs.next_bps ? in_all(p, b->needs.next_bps) : 0;
+    uint32_t want = b->needs.next_bps;
+    if (b->needs.now_bps > for_video(p, b->facts.capacity_bps)) {
+        want = b->needs.now_bps; /* borne for a while: is there room for it? */
+    }
+    uint32_t next = want ? in_all(p, want) : 0;
     uint32_t all = in_all(p, b->needs.all_bps);
     if (b->replay_bps) { /* the sooner it is over the better */
         next = MAX(next, in_all(p, 2 * b->replay_bps));

@@ -31,13 +31,15 @@
 /* Repair may take this share of what the viewer is sent, so that NACKs of what was never lost cost
  * little. What was not used is saved up for so long, since losses come in bursts; packets of key
  * frames may use as much again in advance. */
-#define REPAIR_PERCENT   15
-#define REPAIR_SAVED_MS  250 /* of the whole rate */
-#define REPAIR_BYTES_MIN 16000
-#define REPAIR_PACED_MIN 4000
-#define REPAIR_BPS_MIN   256000
-#define REPAIR_HEAD      40 /* RTP header, extensions, OSN and tag, about */
-#define OSN_LEN          2  /* original sequence number, RFC 4588 4 */
+#define REPAIR_PERCENT 15
+/* Where repair comes out of the viewer's pace, the budget has room for it anyhow. */
+#define REPAIR_PACED_PERCENT 40
+#define REPAIR_SAVED_MS      250 /* of the whole rate */
+#define REPAIR_BYTES_MIN     16000
+#define REPAIR_PACED_MIN     4000
+#define REPAIR_BPS_MIN       256000
+#define REPAIR_HEAD          40 /* RTP header, extensions, OSN and tag, about */
+#define OSN_LEN              2  /* original sequence number, RFC 4588 4 */
 /* All that travels on, each with the longer head, a longer dependency descriptor, MID, the hop's
  * two, the block's head and its padding. */
 #define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 5 + 2 + API_MID_MAX + 4 + 5 + 4 + 3)
@@ -427,20 +429,23 @@ static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_
 {
     const struct brain *brain = s->peer->brain;
     uint32_t bps = MAX(s->bitrate_bps, (uint32_t)REPAIR_BPS_MIN);
-    bps = brain->active ? MIN(bps, brain->facts.estimate_bps)
-                        : bps; /* not of what was before a drop */
+    unsigned percent = REPAIR_PERCENT;
+    if (brain->active) {
+        bps = MIN(bps, brain->facts.estimate_bps); /* not of what was before a drop */
+        percent = REPAIR_PACED_PERCENT;
+    }
     int64_t bytes_per_s = bps / 8;
     int64_t most = MAX(bytes_per_s * REPAIR_SAVED_MS / 1000,
                        brain->active ? (int64_t)REPAIR_PACED_MIN : (int64_t)REPAIR_BYTES_MIN);
     int64_t since_us = MIN(now_us - s->rtx_filled_us, (int64_t)(10 * US_PER_S));
     int64_t least = slot->desc.flags & DESC_KEYFRAME ? -most : 0;
     int64_t cost = slot->payload_len + REPAIR_HEAD;
-    s->rtx_tokens += since_us * bytes_per_s * REPAIR_PERCENT / 100 / US_PER_S;
+    s->rtx_tokens += since_us * bytes_per_s * percent / 100 / US_PER_S;
     s->rtx_tokens = MIN(s->rtx_tokens, most);
     s->rtx_filled_us = now_us;
     if (s->rtx_tokens - cost < least) {
         s->peer->router->n.tx_rtx_refused++;
-        s->refused_us += cost * US_PER_S * 100 / (bytes_per_s * REPAIR_PERCENT);
+        s->refused_us += cost * US_PER_S * 100 / (bytes_per_s * percent);
         return false;
     }
     s->rtx_tokens -= cost;
@@ -527,9 +532,10 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
         return true;
     }
     send_again(s, &o, out, b, now_us);
-    /* Where much is lost at random, so is repair: a second copy is cheaper than another round trip.
+    /* Where much is lost at random, so is repair: of what others build on, a second copy is cheaper
+     * than another round trip.
      */
-    if (s->peer->brain->twice && s->rtx_ss && (out = tx_reserve(b)) &&
+    if (s->peer->brain->twice && o.slot->desc.tid == 0 && s->rtx_ss && (out = tx_reserve(b)) &&
         may_repair(s, o.slot, now_us)) {
         send_again(s, &o, out, b, now_us);
     }

@@ -331,3 +331,34 @@ Test(alloc, says_why)
         cr_expect(alloc_reason_name(r)[0], "reason %u has no name", r);
     }
 }
+
+Test(alloc, a_cut_without_a_queue_is_borne_for_a_while)
+{
+    static const struct {
+        bool calm, overuse;
+        uint32_t kbps;         /* after a budget of 1,800 for a top layer of 1,500 */
+        int least_ms, most_ms; /* until it goes down */
+    } rows[] = {
+        {true, true, 1400, 2900, 3200}, {true, false, 1400, 2900, 3200},
+        {false, true, 1400, 0, 100},    {false, false, 1400, 400, 700},
+        {true, true, 1000, 0, 100},     {true, true, 1480, 60000, 60000},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct run u;
+        u = (struct run){.n = 1, .now_us = US_PER_S};
+        for (int t = 0; t < 30; t++) {
+            step(&u, 1800 * KBPS, 1800 * KBPS, 1);
+        }
+        cr_assert_eq(u.s[0].points[u.s[0].choice].bps, 1500 * KBPS);
+        int ms = 0;
+        for (; ms < 60000 && u.m[0].enc == 2 && u.m[0].dt == 0; ms += 100) {
+            ladder(&u.s[0], &u.m[0], 1);
+            struct alloc_budget b = {
+                .bps = rows[i].kbps * KBPS, .calm = rows[i].calm, .overuse = rows[i].overuse};
+            alloc_decide(&u.a, u.s, 1, &b, u.now_us, &u.needs);
+            u.now_us += 100 * US_PER_MS;
+        }
+        cr_expect(ms >= rows[i].least_ms && ms <= rows[i].most_ms, "row %u: down after %d ms", i,
+                  ms);
+    }
+}
