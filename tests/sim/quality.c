@@ -68,12 +68,13 @@ static void write_trace(FILE *out, const struct scene_viewer *v)
     fprintf(out, "{\"samples\":[");
     for (int i = 0; i < v->n_samples; i++) {
         const struct scene_sample *s = &v->samples[i];
-        fprintf(out, "%s\n[%.3f,%u,%u,%u,%u,%u,%u,%d,%d]", i ? "," : "", (double)s->at_us / 1e6,
-                s->link_bps == UINT32_MAX ? 0 : s->link_bps, s->estimate_bps,
-                (unsigned)(s->sent * 8ULL * US_PER_S / SCENE_SAMPLE_US),
+        fprintf(out, "%s\n[%.3f,%u,%u,%u,%u,%u,%u,%d,%d,\"%s\",\"%s\",%u,%u,%u]", i ? "," : "",
+                (double)s->at_us / 1e6, s->link_bps == UINT32_MAX ? 0 : s->link_bps,
+                s->estimate_bps, (unsigned)(s->sent * 8ULL * US_PER_S / SCENE_SAMPLE_US),
                 (unsigned)(s->delivered * 8ULL * US_PER_S / SCENE_SAMPLE_US),
                 (unsigned)(s->rtx * 8ULL * US_PER_S / SCENE_SAMPLE_US), s->queue_us, s->layer,
-                s->tid);
+                s->tid, s->why ? s->why : "", s->moved ? s->moved : "", s->aim_bps, s->backlog_us,
+                s->loss_q8);
     }
     fprintf(out, "],\n\"shown\":[");
     const struct video_rx *x = v->player->video[0];

@@ -241,7 +241,7 @@ void quality_upload(struct quality_run *q)
                        .cubic = true, .return_us = MS(50), .bytes = 2000000, .start_us = S(15)});
     scene_run(s, S(60));
     int64_t done = f->done_us - s->start_us;
-    int64_t back = scene_shown_above(v, 0, 2.4e6, done, S(60));
+    int64_t back = scene_fluent(v, 0, 2, 27, done, S(60));
     quality_add(q, "2.5 Mbps after the upload", "s",
                 f->done_us < 0 || back < 0 ? 999 : (double)(back - done) / 1e6, QUALITY_REPORT, 5);
     quality_add(q, "upload took", "s", f->done_us < 0 ? 999 : (double)(done - S(15)) / 1e6,

@@ -352,7 +352,15 @@ static void sample(struct scene_viewer *v, int64_t now_us)
     struct api_session_stats *st = v->peer ? peer_stats(v->peer, now_us) : NULL;
     v->now.at_us = now_us - v->scene->start_us;
     v->now.link_bps = wire_rate(v->down, now_us);
-    v->now.estimate_bps = st ? st->estimate_bps : 0;
+    if (st) {
+        const struct api_track_stats *video = &st->tracks[st->n_tracks - 1];
+        v->now.estimate_bps = st->estimate_bps;
+        v->now.moved = st->estimate_why;
+        v->now.backlog_us = st->backlog_us;
+        v->now.loss_q8 = st->loss_q8;
+        v->now.why = video->why;
+        v->now.aim_bps = video->aim_bps;
+    }
     v->now.layer = last ? (int8_t)(last->layer + last->sid) : -1;
     v->now.tid = last ? (int8_t)last->tid : -1;
     free(st);

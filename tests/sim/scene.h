@@ -28,8 +28,11 @@ struct scene_sample {
     uint32_t sent, delivered; /* bytes on the wire since the last sample */
     uint32_t rtx;             /* of sent: retransmissions and probes */
     uint32_t estimate_bps;
-    uint32_t queue_us; /* what the packet delivered last had waited */
-    int8_t layer, tid; /* shown last; -1: nothing yet */
+    uint32_t queue_us;       /* what the packet delivered last had waited */
+    int8_t layer, tid;       /* shown last; -1: nothing yet */
+    const char *why, *moved; /* the router's words: why no more is sent; what moved the estimate */
+    uint32_t aim_bps, backlog_us;
+    uint16_t loss_q8;
 };
 
 struct scene_viewer {
@@ -162,9 +165,12 @@ double scene_share(const struct scene_viewer *v, int video, int layer, int64_t f
                    int64_t to_us);
 /* Rate of pictures shown (encoded bits), bps. */
 double scene_shown_bps(const struct scene_viewer *v, int video, int64_t from_us, int64_t to_us);
-/* From when on pictures of at least bps were shown in every second until to_us; -1: never. */
-int64_t scene_shown_above(const struct scene_viewer *v, int video, double bps, int64_t from_us,
-                          int64_t to_us);
+/* Pictures per second of at least that layer. */
+double scene_fps(const struct scene_viewer *v, int video, int layer, int64_t from_us,
+                 int64_t to_us);
+/* From when on every second until to_us had fps pictures of at least that layer; -1: never. */
+int64_t scene_fluent(const struct scene_viewer *v, int video, int layer, double fps,
+                     int64_t from_us, int64_t to_us);
 /* Rate delivered on the wire, everything included, bps; and sent. */
 double scene_delivered_bps(const struct scene_viewer *v, int64_t from_us, int64_t to_us);
 double scene_sent_bps(const struct scene_viewer *v, int64_t from_us, int64_t to_us);

@@ -120,12 +120,23 @@ double scene_shown_bps(const struct scene_viewer *v, int video, int64_t from_us,
     return bits * 1e6 / (double)(to_us - from_us);
 }
 
-int64_t scene_shown_above(const struct scene_viewer *v, int video, double bps, int64_t from_us,
-                          int64_t to_us)
+double scene_fps(const struct scene_viewer *v, int video, int layer, int64_t from_us, int64_t to_us)
+{
+    const struct video_rx *x = video_of(v, video);
+    int n = 0;
+    for (int i = 0; i < x->n_shown; i++) {
+        int64_t at = x->shown[i].at_us - v->scene->start_us;
+        n += at >= from_us && at < to_us && quality(&x->shown[i]) >= layer;
+    }
+    return n * 1e6 / (double)(to_us - from_us);
+}
+
+int64_t scene_fluent(const struct scene_viewer *v, int video, int layer, double fps,
+                     int64_t from_us, int64_t to_us)
 {
     int64_t since = -1;
     for (int64_t t = from_us; t + US_PER_S <= to_us; t += 100 * US_PER_MS) {
-        if (scene_shown_bps(v, video, t, t + US_PER_S) < bps) {
+        if (scene_fps(v, video, layer, t, t + US_PER_S) < fps) {
             since = -1;
         } else if (since < 0) {
             since = t;
