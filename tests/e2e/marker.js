@@ -6,10 +6,22 @@
   const hash = (n) => Math.imul(n, 0x9e3779b1) >>> 20;
   const nowMs = () => Math.floor(performance.timeOrigin + performance.now()) % 2 ** 32;
 
-  function paint(g, n) {
+  // Noise that differs from frame to frame, so that an encoder has use for all of its rate.
+  const noise = new ImageData(160, 160);
+  for (let i = 0, x = 1; i < noise.data.length; i++) noise.data[i] = i % 4 === 3 ? 255 : (x = Math.imul(x, 1664525) + 1013904223) >>> 24;
+  const grain = new OffscreenCanvas(160, 160);
+  grain.getContext('2d').putImageData(noise, 0, 0);
+
+  function paint(g, n, busy) {
     const { width, height } = g.canvas, row = height * ROW;
     g.fillStyle = `hsl(${n % 360} 60% 45%)`;
     g.fillRect(0, 2 * row, width, height - 2 * row);
+    if (busy) {
+      g.globalAlpha = 0.35;
+      const from = 4 * (n % 20);
+      g.drawImage(grain, from, (7 * n) % 80, 80, 60, 0, 2 * row, width, height - 2 * row);
+      g.globalAlpha = 1;
+    }
     g.fillStyle = '#fff';
     g.beginPath();
     g.arc(width / 2 + 0.3 * width * Math.sin(n / 15), 0.58 * height, 0.14 * height, 0, 7);
@@ -92,21 +104,22 @@
   };
 
   /** A picture with the counter, and a tone: what a camera and a microphone give. base: the first frame's number. */
-  window.markedMedia = async ({ size = [640, 360], frequencies = [1000], fps = 30, base = 0, microphone } = {}) => {
+  window.markedMedia = async ({ size = [640, 360], frequencies = [1000], fps = 30, base = 0, microphone, busy } = {}) => {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = size;
     const g = canvas.getContext('2d');
     let n = base;
-    setInterval(() => paint(g, ++n), 1000 / fps);
+    setInterval(() => paint(g, ++n, busy), 1000 / fps);
     const video = canvas.captureStream(fps).getVideoTracks()[0], audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequencies);
     return { video, audio, media: new MediaStream([audio, video]), frame: () => n };
   };
 
-  /** kinds: 'av', 'a' or 'v'. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
-  window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies, fps, kinds = 'av', base, audioCodec, microphone, token }) => {
+  /** kinds: 'av', 'a' or 'v'. rates: of the simulcast layers, lowest first. busy: the picture costs an encoder what it may. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
+  window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies, fps, kinds = 'av', base, audioCodec, microphone, token, rates = [], busy,
+    // libwebrtc makes only two layers of 640x360, and its AV1 smears small cells
+    size = simulcast || svc || codec === 'AV1' ? [960, 540] : [640, 360] }) => {
     const { Session } = await import('/client.js');
-    const size = simulcast || svc || codec === 'AV1' ? [960, 540] : [640, 360]; // libwebrtc makes only two layers of 640x360, and its AV1 smears small cells
-    const { video, audio, media, frame } = await window.markedMedia({ size, frequencies, fps, base, microphone });
+    const { video, audio, media, frame } = await window.markedMedia({ size, frequencies, fps, base, microphone, busy });
     const states = [];
     const session = new Session({
       url: new URL(`/whip/${stream}`, location.href).href, token,
@@ -122,7 +135,7 @@
         if (!kinds.includes('v')) return;
         const mode = codec === 'VP9' || codec === 'AV1' ? { scalabilityMode: 'L1T3' } : {};
         const t = pc.addTransceiver(video, { direction: 'sendonly', streams: [media],
-          sendEncodings: simulcast ? [4, 2, 1].map((s, i) => ({ rid: 'qhf'[i], scaleResolutionDownBy: s, ...mode })) : [{ maxBitrate: 1_500_000, ...(svc ? { scalabilityMode: svc } : {}) }] });
+          sendEncodings: simulcast ? [4, 2, 1].map((s, i) => ({ rid: 'qhf'[i], scaleResolutionDownBy: s, ...mode, ...(rates[i] ? { maxBitrate: rates[i] } : {}) })) : [{ maxBitrate: 1_500_000, ...(svc ? { scalabilityMode: svc } : {}) }] });
         if (codec) {
           const all = RTCRtpReceiver.getCapabilities('video').codecs;
           const first = all.filter((c) => c.mimeType === `video/${codec}`);

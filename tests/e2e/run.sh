@@ -26,7 +26,7 @@ installed || npm ci --no-audit --no-fund || exit 1
 
 files=(quick.test.mjs data.test.mjs rooms.test.mjs resilience.test.mjs)
 if [ "$size" = long ]; then
-    files+=(matrix.test.mjs webclients.test.mjs)
+    files+=(matrix.test.mjs webclients.test.mjs quality.test.mjs)
     (cd webclients && { [ -e node_modules/.package-lock.json ] || npm ci --no-audit --no-fund; }) || exit 1
 fi
 log=$(mktemp)
