@@ -44,6 +44,7 @@ void api_cmd_fini(struct api_cmd *c)
     case API_CMD_QUERY:
     case API_CMD_REPLICA:
     case API_CMD_FEEDBACK:
+    case API_CMD_MUTE:
         break;
     }
 }

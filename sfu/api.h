@@ -24,6 +24,7 @@
 #define API_RID_MAX    32
 #define API_CNAME_MAX  32
 #define API_FMTP_MAX   160
+#define API_ALL        255  /* of tracks or layers */
 #define API_SCTP_PORT  5000 /* ours, in every answer */
 #define API_NAME_MAX   65   /* of a room or participant, with terminator */
 
@@ -120,6 +121,7 @@ enum api_cmd_kind {
     API_CMD_SLOT,          /* a viewer's section goes over to another stream */
     API_CMD_STREAM_ALIAS,  /* an id that stands for a stream, and for which; sent to every worker */
     API_CMD_LAYER,         /* a viewer's wish for one section; replaces the one before */
+    API_CMD_MUTE,          /* a publisher's packets are dropped, or no longer */
     API_CMD_QUERY,         /* answer with API_EV_STATS: session id, or 0 for all */
     API_CMD_LEVELS,        /* tell who speaks: stream id; to its publisher's worker */
     API_CMD_TCP_CONN,      /* between workers: a TCP connection for its owner */
@@ -182,9 +184,12 @@ struct api_cmd {
             bool want;
         } replica;
         struct {
-            uint8_t track, layer;
-            bool urgent; /* a viewer has no picture until then */
+            uint8_t track, layer; /* API_ALL: every one */
+            bool urgent;          /* a viewer has no picture until then */
         } feedback;
+        struct {
+            bool audio, video;
+        } mute;
     } u;
 };
 
@@ -398,6 +403,7 @@ void plane_stop(struct plane *p);
     X(drop_unknown_ssrc, "RTP packets that no MID, RID, SSRC or payload type binds to a track")    \
     X(drop_bad_pt, "RTP packets with a payload type outside the answer")                           \
     X(drop_rate, "packets above the publisher's bitrate cap")                                      \
+    X(drop_muted, "packets of publishers that a moderator has muted")                              \
     X(drop_late, "packets older than the history, or repeated")                                    \
     X(drop_no_codec, "packets for viewers that lack the codec")                                    \
     X(drop_ring, "packets lost because another worker's ring was full")                            \

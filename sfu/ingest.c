@@ -319,3 +319,22 @@ void ingest_on_bye(struct peer *p, uint32_t ssrc)
             INT64_MIN / 2; /* dead at the next tick: viewers go to a sibling */
     }
 }
+
+void ingest_mute(struct peer *p, bool audio, bool video, int64_t now_us)
+{
+    struct ingest *in = p->ingest;
+    if (!in) {
+        return;
+    }
+    const bool ends[2] = {[MEDIA_AUDIO] = in->muted[MEDIA_AUDIO] && !audio,
+                          [MEDIA_VIDEO] = in->muted[MEDIA_VIDEO] && !video};
+    in->muted[MEDIA_AUDIO] = audio;
+    in->muted[MEDIA_VIDEO] = video;
+    for (unsigned i = 0; i < in->n_sources; i++) {
+        struct source *src = &in->sources[i];
+        if (ends[src->ml->kind]) {
+            start_over(src);
+            router_want_key(p->router, src->enc, true, now_us);
+        }
+    }
+}

@@ -48,6 +48,7 @@ struct ingest {
     struct twcc_recv twcc;
     bool has_twcc, has_remb, rsize;
     struct remb_recv remb;
+    bool muted[2];      /* by enum media_kind: its packets are counted and dropped */
     int64_t cap_tokens; /* bytes that may come now (SEC-71) */
     int64_t cap_us;
     uint64_t window_bytes;
@@ -63,6 +64,9 @@ struct binding *ingest_bind(struct peer *p, const struct rtp_header *hdr, const 
                             int64_t now_us);
 /* True if len bytes more stay below the publisher's cap. */
 bool ingest_admit(struct peer *p, size_t len, int64_t now_us);
+/* Drops, or no longer drops, what comes of audio and video. What goes on after a pause begins anew,
+ * with a key frame: its viewers see a switch of the source, not a gap. */
+void ingest_mute(struct peer *p, bool audio, bool video, int64_t now_us);
 /* A BYE for ssrc. */
 void ingest_on_bye(struct peer *p, uint32_t ssrc);
 

@@ -107,6 +107,14 @@ static void on_term(uv_signal_t *h, int signum)
     }
 }
 
+/* POST /api/v1/drain. */
+static void on_ask_drain(int timeout_ms, void *ctx)
+{
+    struct app *app = ctx;
+    app->terms++;
+    signaling_drain(app->signaling, timeout_ms == 0 ? -1 : timeout_ms, on_drained, app);
+}
+
 static void on_intr(uv_signal_t *h, int signum)
 {
     struct app *app = h->data;
@@ -205,6 +213,8 @@ static int start(struct app *app)
         return fail("the DTLS certificate could not be made", -ENOMEM);
     }
     sp.cert = app->cert;
+    sp.drain = on_ask_drain;
+    sp.ctx = app;
     pp.cert = app->cert;
     pp.on_event = on_event;
     r = signaling_start(&sp, &app->signaling, &what);

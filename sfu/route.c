@@ -290,8 +290,12 @@ void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, i
         r->n.drop_late++;
         return;
     }
-    take(r, src, codec, &hdr, pkt, &set, seq, now_us);
     peer_on_media(p, now_us);
+    if (p->ingest->muted[src->ml->kind]) {
+        r->n.drop_muted++;
+        return;
+    }
+    take(r, src, codec, &hdr, pkt, &set, seq, now_us);
 }
 
 /* Fetches what the peer after the next will touch, and the keys of the next: with hundreds of

@@ -175,7 +175,9 @@ void router_want_key(struct router *r, struct encoding *e, bool urgent, int64_t 
         return;
     }
     if (s->local) {
-        keyframes_want(&e->keys, urgent, now_us);
+        if (!s->local->ingest || !s->local->ingest->muted[MEDIA_VIDEO]) {
+            keyframes_want(&e->keys, urgent, now_us); /* else it would be dropped with the rest */
+        }
         return;
     }
     if (s->source_worker < 0 || now_us - e->keys_passed_us < KEYFRAME_FLOOR_US / 3) {
@@ -281,8 +283,12 @@ static void on_feedback(struct router *r, const struct api_cmd *cmd, int64_t now
 {
     struct stream *s = router_stream(r, cmd->id, false);
     uint8_t track = cmd->u.feedback.track, layer = cmd->u.feedback.layer;
-    if (s && track < s->n_tracks && s->tracks[track] && layer < s->tracks[track]->n_enc) {
-        router_want_key(r, &s->tracks[track]->enc[layer], cmd->u.feedback.urgent, now_us);
+    for (unsigned t = 0; s && t < s->n_tracks; t++) {
+        for (unsigned l = 0; s->tracks[t] && l < s->tracks[t]->n_enc; l++) {
+            if ((track == t || track == API_ALL) && (layer == l || layer == API_ALL)) {
+                router_want_key(r, &s->tracks[t]->enc[l], cmd->u.feedback.urgent, now_us);
+            }
+        }
     }
 }
 
@@ -323,6 +329,12 @@ void router_on_cmd(struct router *r, struct api_cmd *cmd, int64_t now_us)
         break;
     case API_CMD_FEEDBACK:
         on_feedback(r, cmd, now_us);
+        break;
+    case API_CMD_MUTE:
+        p = router_peer(r, cmd->id);
+        if (p) {
+            ingest_mute(p, cmd->u.mute.audio, cmd->u.mute.video, now_us);
+        }
         break;
     case API_CMD_SESSION_END:
     case API_CMD_TCP_CONN:

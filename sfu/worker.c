@@ -296,6 +296,7 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     case API_CMD_QUERY:
     case API_CMD_REPLICA:
     case API_CMD_FEEDBACK:
+    case API_CMD_MUTE:
         router_on_cmd(&w->router, cmd, now_us);
         break;
     }

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* admin.c - who may use the admin API, and the table of what it can do. */
 #include "signaling/admin.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/clock.h"
 #include "conf/conf.h"
-#include "conf/log.h"
-#include "rtp/codec.h"
-#include "signaling/conference.h"
+#include "signaling/admin_call.h"
 #include "signaling/endpoint.h"
-#include "signaling/http.h"
-#include "signaling/life.h"
-#include "signaling/moderate.h"
+#include "signaling/json.h"
 #include "signaling/problem.h"
-#include "signaling/query.h"
 #include "signaling/state.h"
 
 /* The host of "host:port", "[v6]:port" or "host". */
@@ -90,8 +84,122 @@ bool admin_gate(struct http_request *rq, void *ctx)
     return v.result == AUTH_OK;
 }
 
-/* Takes o over. */
-static void answer_json(struct http_request *rq, int status, cJSON *o)
+/* ---- the table ---- */
+
+static const struct admin_op ops[] = {
+    {HTTP_GET, "/api/v1/version", admin_get_version},
+    {HTTP_GET, "/api/v1/health", admin_get_health},
+    {HTTP_GET, "/api/v1/openapi.json", admin_get_openapi},
+    {HTTP_GET, "/api/v1/limits", admin_get_limits},
+    {HTTP_POST, "/api/v1/drain", admin_post_drain},
+    {HTTP_DELETE, "/api/v1/tokens/{jti}", admin_delete_token},
+    {HTTP_GET, "/api/v1/sessions", admin_get_sessions},
+    {HTTP_GET, "/api/v1/sessions/{id}", admin_get_session},
+    {HTTP_DELETE, "/api/v1/sessions/{id}", admin_delete_session},
+    {HTTP_GET, "/api/v1/streams", admin_get_streams},
+    {HTTP_GET, "/api/v1/streams/{id}", admin_get_stream},
+    {HTTP_POST, "/api/v1/streams/{id}/keyframe", admin_post_keyframe},
+    {HTTP_GET, "/api/v1/rooms", admin_get_rooms},
+    {HTTP_GET, "/api/v1/rooms/{room}", admin_get_room},
+    {HTTP_DELETE, "/api/v1/rooms/{room}", admin_delete_room},
+    {HTTP_POST, "/api/v1/rooms/{room}/lock", admin_post_lock},
+    {HTTP_POST, "/api/v1/rooms/{room}/unlock", admin_post_unlock},
+    {HTTP_GET, "/api/v1/rooms/{room}/participants", admin_get_participants},
+    {HTTP_GET, "/api/v1/rooms/{room}/participants/{participant}", admin_get_participant},
+    {HTTP_DELETE, "/api/v1/rooms/{room}/participants/{participant}", admin_delete_participant},
+    {HTTP_POST, "/api/v1/rooms/{room}/participants/{participant}/mute", admin_post_mute},
+    {HTTP_POST, "/api/v1/rooms/{room}/participants/{participant}/unmute", admin_post_unmute},
+};
+
+static const struct {
+    enum http_method method;
+    const char *name;
+} methods[] = {{HTTP_GET, "GET"}, {HTTP_POST, "POST"}, {HTTP_DELETE, "DELETE"}};
+
+const struct admin_op *admin_op_at(size_t i)
+{
+    return i < ARRAY_LEN(ops) ? &ops[i] : NULL;
+}
+
+static int hex(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+    return at != NULL ? (int)(at - digits) % 16 : -1;
+}
+
+/* One path segment without its escapes (RFC 3986 2.1). False if it is empty, too long, malformed,
+ * or holds control characters. */
+static bool unescape(const char *text, size_t len, char out[ADMIN_ARG_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        int c = (unsigned char)text[i];
+        if (c == '%') {
+            int high = i + 2 < len ? hex(text[i + 1]) : -1;
+            int low = i + 2 < len ? hex(text[i + 2]) : -1;
+            c = high < 0 || low < 0 ? -1 : high * 16 + low;
+            i += 2;
+        }
+        if (n + 1 >= ADMIN_ARG_MAX || c < ' ' || c == 0x7f) {
+            return false;
+        }
+        out[n++] = (char)c;
+    }
+    out[n] = '\0';
+    return n > 0;
+}
+
+/* Compares segment by segment; {names} take one segment each. */
+static bool match(const char *pattern, const char *path, char args[2][ADMIN_ARG_MAX])
+{
+    int n_args = 0;
+    while (*pattern != '\0' && *path != '\0') {
+        if (*pattern == '{') {
+            size_t len = strcspn(path, "/");
+            if (!unescape(path, len, args[n_args])) {
+                return false;
+            }
+            n_args++;
+            path += len;
+            pattern += strcspn(pattern, "}") + 1;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *pattern == '\0' && *path == '\0';
+}
+
+void admin_handle(struct http_request *rq, void *ctx)
+{
+    struct admin_call c = {.s = ctx, .rq = rq};
+    char allow[32] = "";
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        if (!match(ops[i].path, http_path(rq), c.args)) {
+            continue;
+        }
+        if (ops[i].method == http_method(rq)) {
+            ops[i].fn(&c);
+            return;
+        }
+        for (size_t m = 0; m < ARRAY_LEN(methods); m++) {
+            if (methods[m].method == ops[i].method) {
+                size_t n = strlen(allow);
+                snprintf(allow + n, sizeof(allow) - n, "%s%s", n > 0 ? ", " : "", methods[m].name);
+            }
+        }
+    }
+    if (allow[0] != '\0') {
+        problem_answer_method(rq, allow);
+    } else {
+        problem_answer(rq, 404, "not-found",
+                       "Nothing is here; /api/v1/openapi.json lists what is.");
+    }
+}
+
+/* ---- helpers ---- */
+
+void admin_answer(struct http_request *rq, int status, cJSON *o)
 {
     char *text = o != NULL ? cJSON_PrintUnformatted(o) : NULL;
     cJSON_Delete(o);
@@ -99,195 +207,19 @@ static void answer_json(struct http_request *rq, int status, cJSON *o)
     http_answer_take(rq, status, "application/json", text, text != NULL ? strlen(text) : 0);
 }
 
-/* Ids do not fit a JSON number for good. */
-static void add_id(cJSON *o, const char *key, uint64_t id)
+void admin_add_id(cJSON *o, const char *key, uint64_t id)
 {
     char text[24];
     snprintf(text, sizeof(text), "%" PRIu64, id);
     cJSON_AddStringToObject(o, key, text);
 }
 
-static void add_num(cJSON *o, const char *key, uint64_t n)
+void admin_add_num(cJSON *o, const char *key, uint64_t n)
 {
     cJSON_AddNumberToObject(o, key, (double)n);
 }
 
-static cJSON *track_json(const struct api_track_stats *t)
-{
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "kind", t->kind == MEDIA_AUDIO ? "audio" : "video");
-    cJSON_AddStringToObject(o, "codec", codec_info(t->codec)->name);
-    cJSON_AddStringToObject(o, "mid", t->mid);
-    cJSON_AddStringToObject(o, "rid", t->rid);
-    add_num(o, "ssrc", t->ssrc);
-    add_num(o, "packets", t->packets);
-    add_num(o, "bytes", t->bytes);
-    add_num(o, "rtx_packets", t->rtx_packets);
-    add_num(o, "nacks", t->nacks);
-    add_num(o, "plis", t->plis);
-    add_num(o, "firs", t->firs);
-    add_num(o, "lost", t->lost);
-    cJSON_AddNumberToObject(o, "fraction_lost", t->fraction_lost_q8 / 256.0);
-    cJSON_AddNumberToObject(o, "jitter_ms", t->jitter_us / 1000.0);
-    add_num(o, "bitrate_bps", t->bitrate_bps);
-    add_num(o, "width", t->width);
-    add_num(o, "height", t->height);
-    if (t->kind == MEDIA_VIDEO) {
-        cJSON_AddNumberToObject(o, "layer", t->layer);
-        cJSON_AddNumberToObject(o, "spatial_layers", t->n_sid);
-        cJSON_AddNumberToObject(o, "temporal_layers", t->n_tid);
-    }
-    if (t->why != NULL) {
-        cJSON_AddNumberToObject(o, "spatial_layer", t->sid);
-        cJSON_AddNumberToObject(o, "temporal_layer", t->tid);
-        cJSON *aim = cJSON_AddObjectToObject(o, "aim");
-        cJSON_AddNumberToObject(aim, "layer", t->aim_layer);
-        cJSON_AddNumberToObject(aim, "spatial_layer", t->aim_sid);
-        cJSON_AddNumberToObject(aim, "temporal_layer", t->aim_tid);
-        add_num(aim, "bitrate_bps", t->aim_bps);
-        cJSON_AddStringToObject(aim, "why", t->why);
-        add_num(aim, "switches", t->switches);
-    }
-    return o;
-}
-
-static void add_media(cJSON *o, const struct api_session_stats *st)
-{
-    static const char *const states[] = {
-        [LINK_NEW] = "new", [LINK_ICE] = "ice", [LINK_UP] = "up", [LINK_CLOSED] = "closed"};
-    uint64_t bytes = 0;
-    uint64_t packets = 0;
-    uint64_t lost = 0;
-    cJSON *tracks = cJSON_CreateArray();
-    for (int i = 0; i < st->n_tracks; i++) {
-        bytes += st->tracks[i].bytes;
-        packets += st->tracks[i].packets;
-        lost += st->tracks[i].lost;
-        cJSON_AddItemToArray(tracks, track_json(&st->tracks[i]));
-    }
-    cJSON_AddStringToObject(o, "link", states[st->state]);
-    cJSON_AddBoolToObject(o, "silent", st->silent);
-    cJSON_AddStringToObject(o, "remote", st->remote);
-    cJSON_AddStringToObject(o, "transport", st->transport);
-    cJSON_AddStringToObject(o, "srtp", srtp_profile_name(st->profile));
-    cJSON_AddNumberToObject(o, "idle_ms", (double)(st->idle_us / US_PER_MS));
-    cJSON_AddNumberToObject(o, "rtt_ms", st->rtt_us / 1000.0);
-    add_num(o, "estimate_bps", st->estimate_bps);
-    if (st->estimate_by != NULL && st->role == API_PLAY) {
-        cJSON_AddStringToObject(o, "estimate_by", st->estimate_by);
-        cJSON_AddStringToObject(o, "estimate_why", st->estimate_why);
-        cJSON_AddNumberToObject(o, "queue_ms", st->queue_us / 1000.0);
-        cJSON_AddNumberToObject(o, "backlog_ms", st->backlog_us / 1000.0);
-        cJSON_AddNumberToObject(o, "loss", st->loss_q8 / 256.0);
-        cJSON_AddBoolToObject(o, "congested", st->congested);
-    }
-    add_num(o, "packets", packets);
-    add_num(o, "bytes", bytes);
-    add_num(o, "lost", lost);
-    cJSON_AddItemToObject(o, "tracks", tracks);
-}
-
-static cJSON *data_json(const struct api_data_stats *d)
-{
-    cJSON *o = cJSON_CreateObject();
-    add_num(o, "channels", d->channels);
-    add_num(o, "messages_in", d->messages_in);
-    add_num(o, "bytes_in", d->bytes_in);
-    add_num(o, "messages_out", d->messages_out);
-    add_num(o, "bytes_out", d->bytes_out);
-    add_num(o, "dropped", d->dropped);
-    return o;
-}
-
-static cJSON *session_json(const struct resource *r, const struct api_session_stats *st)
-{
-    static const char *const states[] = {[RESOURCE_NEW] = "new",
-                                         [RESOURCE_UP] = "up",
-                                         [RESOURCE_ENDING] = "ending",
-                                         [RESOURCE_GONE] = "gone"};
-    char client[ADDR_TEXT_MAX];
-    cJSON *o = cJSON_CreateObject();
-    add_id(o, "id", r->id);
-    cJSON_AddStringToObject(o, "role", r->role == API_PUBLISH ? "publish" : "play");
-    cJSON_AddStringToObject(o, "stream", r->label);
-    cJSON_AddStringToObject(o, "state", states[r->state]);
-    cJSON_AddStringToObject(o, "principal", r->principal);
-    cJSON_AddStringToObject(o, "codecs", r->codecs);
-    cJSON_AddStringToObject(o, "http_client", addr_format(&r->client, false, client));
-    cJSON_AddNumberToObject(o, "worker", r->worker);
-    cJSON_AddNumberToObject(o, "age_ms", (double)((clock_now_us() - r->created_us) / US_PER_MS));
-    if (st != NULL) {
-        add_media(o, st);
-    }
-    if (st != NULL && st->has_data) {
-        cJSON_AddItemToObject(o, "data", data_json(&st->data));
-    }
-    return o;
-}
-
-/* A GET that waits for the workers. */
-struct listing {
-    struct signaling *s;
-    struct http_request *rq;
-};
-
-static int by_id(const void *a, const void *b)
-{
-    const struct api_session_stats *const *x = a;
-    const struct api_session_stats *const *y = b;
-    return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
-}
-
-static const struct api_session_stats *find_stats(const struct query_result *res, uint64_t id)
-{
-    struct api_session_stats key = {.id = id};
-    const struct api_session_stats *key_at = &key;
-    struct api_session_stats **found =
-        res->n > 0 ? bsearch(&key_at, res->sessions, res->n, sizeof(*res->sessions), by_id) : NULL;
-    return found != NULL ? *found : NULL;
-}
-
-static void on_listing(const struct query_result *res, void *ctx)
-{
-    struct listing *l = ctx;
-    cJSON *o = cJSON_CreateObject();
-    cJSON *all = cJSON_AddArrayToObject(o, "sessions");
-    if (res->n > 0) {
-        qsort(res->sessions, res->n, sizeof(*res->sessions), by_id);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(l->s->sessions.ids); i++) {
-        LIST_EACH(it, &l->s->sessions.ids[i])
-        {
-            const struct resource *r = container_of(it, struct resource, by_id);
-            if (r->state != RESOURCE_GONE) {
-                cJSON_AddItemToArray(all, session_json(r, find_stats(res, r->id)));
-            }
-        }
-    }
-    cJSON_AddBoolToObject(o, "partial", res->partial);
-    answer_json(l->rq, 200, o);
-    free(l);
-}
-
-void admin_sessions(struct http_request *rq, void *ctx)
-{
-    struct signaling *s = ctx;
-    if (http_method(rq) != HTTP_GET) {
-        problem_answer_method(rq, "GET");
-        return;
-    }
-    struct listing *l = s->plane != NULL ? malloc(sizeof(*l)) : NULL;
-    if (l != NULL) {
-        *l = (struct listing){.s = s, .rq = rq};
-    }
-    if (l == NULL ||
-        query_start(s->queries, QUERY_ALL, plane_workers(s->plane), on_listing, l) < 0) {
-        free(l);
-        problem_answer_later(rq, 503, "busy", "Too many listings are under way.", 1);
-    }
-}
-
-static bool parse_id(const char *text, uint64_t *ret)
+bool admin_parse_id(const char *text, uint64_t *ret)
 {
     uint64_t v = 0;
     if (text[0] == '\0' || strlen(text) > 19) {
@@ -303,121 +235,71 @@ static bool parse_id(const char *text, uint64_t *ret)
     return true;
 }
 
-void admin_session(struct http_request *rq, void *ctx)
+bool admin_body(struct admin_call *c, cJSON **ret)
 {
-    struct signaling *s = ctx;
-    uint64_t id;
-    if (http_method(rq) != HTTP_DELETE) {
-        problem_answer_method(rq, "DELETE");
-        return;
+    size_t len;
+    const char *body = http_body(c->rq, &len);
+    if (len > 0 && !http_is_type(c->rq, "application/json")) {
+        problem_answer(c->rq, 415, "content-type",
+                       "Send the body with Content-Type: application/json.");
+        return false;
     }
-    struct resource *r = parse_id(http_tail(rq), &id) ? resource_find_id(&s->sessions, id) : NULL;
-    if (r == NULL || r->state == RESOURCE_GONE) {
-        problem_answer(rq, 404, "no-session", "There is no session with this id.");
-        return;
+    int r = json_parse(len > 0 ? body : "{}", len > 0 ? len : 2, 4, ret);
+    if (r == 0 && cJSON_IsObject(*ret)) {
+        return true;
     }
-    log_info("admin_kick", LOG_STR("label", r->label), LOG_INT("id", r->id));
-    life_end(s, r, API_END_KICKED);
-    http_answer_static(rq, 204, NULL, "", 0);
+    if (r == 0) {
+        cJSON_Delete(*ret);
+    }
+    problem_answer(c->rq, 400, "body", "The body must be a JSON object, without members twice.");
+    return false;
 }
 
-static cJSON *stream_json(const struct stream *st)
+bool admin_flag(struct admin_call *c, const cJSON *body, const char *name, bool otherwise,
+                bool *ret)
 {
-    cJSON *o = cJSON_CreateObject();
-    add_id(o, "id", st->id);
-    cJSON_AddStringToObject(o, "room", st->room->name);
-    cJSON_AddStringToObject(o, "participant", st->participant);
-    cJSON_AddBoolToObject(o, "live", st->publisher != 0);
-    add_num(o, "viewers", conference_viewers(st));
-    if (st->publisher != 0) {
-        add_id(o, "publisher", st->publisher);
-        cJSON_AddStringToObject(o, "principal", st->principal);
-        cJSON_AddNumberToObject(o, "worker", st->worker);
-        cJSON_AddBoolToObject(o, "silent", st->silent);
-        cJSON_AddNumberToObject(o, "live_ms",
-                                (double)((clock_now_us() - st->live_since_us) / US_PER_MS));
-        cJSON_AddStringToObject(
-            o, "audio", st->source.audio ? codec_info(st->source.audio_codec.id)->name : "");
-        cJSON_AddStringToObject(
-            o, "video", st->source.video ? codec_info(st->source.video_codec.id)->name : "");
+    const cJSON *v = json_get(body, name);
+    char detail[80];
+    if (v != NULL && !cJSON_IsBool(v)) {
+        snprintf(detail, sizeof(detail), "%s must be true or false.", name);
+        problem_answer(c->rq, 400, "body", detail);
+        return false;
     }
-    return o;
+    *ret = v != NULL ? cJSON_IsTrue(v) : otherwise;
+    return true;
 }
 
-void admin_streams(struct http_request *rq, void *ctx)
+bool admin_page_read(struct admin_call *c, struct admin_page *ret)
 {
-    struct signaling *s = ctx;
-    if (http_method(rq) != HTTP_GET) {
-        problem_answer_method(rq, "GET");
-        return;
+    const char *limit = http_query(c->rq, "limit");
+    const char *after = http_query(c->rq, "after");
+    uint64_t n = UINT32_MAX; // all, as tools expect that were made before there were pages
+    if (limit != NULL && (!admin_parse_id(limit, &n) || n == 0 || n > ADMIN_LIMIT_MAX)) {
+        problem_answer(c->rq, 400, "query", "limit must be a number from 1 to 1000.");
+        return false;
     }
-    cJSON *o = cJSON_CreateObject();
-    cJSON *all = cJSON_AddArrayToObject(o, "streams");
-    for (size_t i = 0; i < ARRAY_LEN(s->rooms.buckets); i++) {
-        LIST_EACH(it, &s->rooms.buckets[i])
-        {
-            struct room *room = container_of(it, struct room, node);
-            LIST_EACH(k, &room->streams)
-            {
-                cJSON_AddItemToArray(all, stream_json(container_of(k, struct stream, node)));
-            }
-        }
-    }
-    answer_json(rq, 200, o);
+    *ret = (struct admin_page){.limit = (unsigned)n, .after = after != NULL ? after : ""};
+    return true;
 }
 
-void admin_token(struct http_request *rq, void *ctx)
+size_t admin_page_cut(struct admin_page *p, const void **all, size_t n,
+                      int (*cmp)(const void *, const void *),
+                      bool (*is_after)(const void *entry, const char *after), size_t *ret_end)
 {
-    struct signaling *s = ctx;
-    const char *jti = http_tail(rq);
-    if (http_method(rq) != HTTP_DELETE) {
-        problem_answer_method(rq, "DELETE");
-        return;
+    size_t first = 0;
+    if (n > 0) {
+        qsort(all, n, sizeof(*all), cmp);
     }
-    if (jti[0] == '\0' || strlen(jti) >= AUTH_GRANT_JTI_MAX || strpbrk(jti, "/%") != NULL) {
-        problem_answer(rq, 404, "no-token",
-                       "Name the token by its jti, of at most 64 bytes and without / and %.");
-        return;
+    while (first < n && p->after[0] != '\0' && !is_after(all[first], p->after)) {
+        first++;
     }
-    int n = moderate_revoke(s, jti);
-    if (n < 0) {
-        problem_answer_later(rq, 503, "no-memory", "The server is out of memory.", 5);
-        return;
-    }
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "sessions_ended", n);
-    answer_json(rq, 200, o);
+    *ret_end = MIN(n, first + p->limit);
+    p->more = *ret_end < n;
+    return first;
 }
 
-static void add_limit(cJSON *o, const char *name, int64_t limit, int64_t used)
+bool admin_filter(const struct admin_call *c, const char *key, const char *value)
 {
-    cJSON *one = cJSON_AddObjectToObject(o, name);
-    cJSON_AddNumberToObject(one, "limit", (double)limit);
-    if (used >= 0) {
-        cJSON_AddNumberToObject(one, "used", (double)used);
-    }
-}
-
-void admin_limits(struct http_request *rq, void *ctx)
-{
-    struct signaling *s = ctx;
-    const struct conf *c = s->conf;
-    if (http_method(rq) != HTTP_GET) {
-        problem_answer_method(rq, "GET");
-        return;
-    }
-    cJSON *o = cJSON_CreateObject();
-    add_limit(o, "max_sessions", c->limits.max_sessions, resource_live(&s->sessions));
-    add_limit(o, "max_half_open", c->limits.max_half_open, s->sessions.n_half_open);
-    add_limit(o, "max_connections", c->http.max_connections, http_connections(s->public_http));
-    add_limit(o, "max_connections_per_ip", c->http.max_connections_per_ip, -1);
-    add_limit(o, "posts_per_ip_per_s", c->http.posts_per_ip_per_s, -1);
-    add_limit(o, "ice_timeout_ms", c->limits.ice_timeout_ms, -1);
-    add_limit(o, "dtls_timeout_ms", c->limits.dtls_timeout_ms, -1);
-    add_limit(o, "media_timeout_ms", c->limits.media_timeout_ms, -1);
-    add_limit(o, "gone_timeout_ms", c->limits.gone_timeout_ms, -1);
-    add_limit(o, "end_timeout_ms", c->limits.end_timeout_ms, -1);
-    add_limit(o, "drain_timeout_ms", c->limits.drain_timeout_ms, -1);
-    add_limit(o, "max_publisher_kbps", c->media.max_publisher_kbps, -1);
-    answer_json(rq, 200, o);
+    const char *want = http_query(c->rq, key);
+    return want == NULL || strcmp(want, value) == 0;
 }

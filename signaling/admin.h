@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admin.h - /api/v1: sessions with their numbers, ending one, streams, limits. On the admin
- * listener only (SEC-17). Role MAIN. */
+/* admin.h - /api/v1 on the admin listener only (SEC-17); signaling/openapi.json describes it. Role
+ * MAIN. */
 #ifndef SIGNALING_ADMIN_H
 #define SIGNALING_ADMIN_H
 
@@ -15,16 +15,7 @@ struct http_request;
  * Returns false after answering. */
 bool admin_gate(struct http_request *rq, void *ctx);
 
-/* GET /api/v1/sessions: asks every worker; after one second the answer is what there is, with
- * "partial": true. ctx is the struct signaling. */
-void admin_sessions(struct http_request *rq, void *ctx);
-/* DELETE /api/v1/sessions/{id}: 204, 404. */
-void admin_session(struct http_request *rq, void *ctx);
-/* GET /api/v1/streams. */
-void admin_streams(struct http_request *rq, void *ctx);
-/* DELETE /api/v1/tokens/{jti}: revokes; 200 with the number of sessions that end. */
-void admin_token(struct http_request *rq, void *ctx);
-/* GET /api/v1/limits: what is allowed and how much of it is used. */
-void admin_limits(struct http_request *rq, void *ctx);
+/* Everything below /api/v1/. ctx is the struct signaling. */
+void admin_handle(struct http_request *rq, void *ctx);
 
 #endif

@@ -11,6 +11,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "signaling/entropy.h"
+#include "signaling/moderate.h"
 #include "signaling/state.h"
 #include "signaling/webhook.h"
 
@@ -74,16 +75,10 @@ static void room_of(const struct resource *r, char out[ROOMS_NAME_MAX])
     snprintf(out, ROOMS_NAME_MAX, "%.*s", (int)strcspn(r->label, "/"), r->label);
 }
 
-/* Whose session it is: a publisher's name up to '~'; a viewer's, if its token says. "": nobody's.
- */
-static void name_of(const struct resource *r, char out[ROOMS_NAME_MAX])
+/* Whose session it is; "": nobody's. It stays so when the session has left its room. */
+static const char *name_of(const struct resource *r)
 {
-    const char *slash = strchr(r->label, '/');
-    const char *name = slash != NULL ? slash + 1 : "";
-    if (r->role == API_PLAY) {
-        name = r->grant != NULL ? r->grant->participant : "";
-    }
-    snprintf(out, ROOMS_NAME_MAX, "%.*s", (int)strcspn(name, "~"), name);
+    return r->counted ? r->counted_as : moderate_name_of(r);
 }
 
 static struct list *bucket(struct event_rooms *e, const char *name)
@@ -171,14 +166,13 @@ static void add_session(cJSON *o, const struct resource *r)
 static cJSON *begin(struct signaling *s, const char *event, const struct resource *r)
 {
     char room[ROOMS_NAME_MAX];
-    char name[ROOMS_NAME_MAX];
     char id[WEBHOOK_ID_LEN + 1];
     cJSON *o = webhook_wants(s->webhooks, event) ? cJSON_CreateObject() : NULL;
     if (o == NULL) {
         return NULL;
     }
     room_of(r, room);
-    name_of(r, name);
+    const char *name = name_of(r);
     entropy_text(id, WEBHOOK_ID_LEN);
     cJSON_AddStringToObject(o, "id", id);
     cJSON_AddNumberToObject(o, "seq", (double)++s->events->seq);
@@ -221,14 +215,14 @@ static void emit_session(struct signaling *s, const char *event, const struct re
 void event_on_up(struct signaling *s, struct resource *r)
 {
     char room[ROOMS_NAME_MAX];
-    char name[ROOMS_NAME_MAX];
+    const char *name = r->counted_as;
     room_of(r, room);
-    name_of(r, name);
     struct place *p = find_place(s->events, room, true);
     if (p == NULL) {
         log_error("event_lost");
         return;
     }
+    snprintf(r->counted_as, sizeof(r->counted_as), "%s", moderate_name_of(r));
     r->counted = true;
     if (p->n++ == 0) {
         emit(s, begin(s, "room.started", r));
@@ -264,11 +258,9 @@ void event_on_silent(struct signaling *s, const struct resource *r)
 static void leave(struct signaling *s, struct resource *r)
 {
     char room[ROOMS_NAME_MAX];
-    char name[ROOMS_NAME_MAX];
+    const char *name = r->counted_as;
     room_of(r, room);
-    name_of(r, name);
     struct place *p = r->counted ? find_place(s->events, room, false) : NULL;
-    r->counted = false;
     if (p == NULL) {
         return;
     }
@@ -287,6 +279,7 @@ static void leave(struct signaling *s, struct resource *r)
         free_place(p);
         emit(s, begin(s, "room.ended", r));
     }
+    r->counted = false;
 }
 
 void event_on_ended(struct signaling *s, struct resource *r, const struct api_session_stats *last)

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "rtp/codec.h"
 #include "signaling/auth_jwks.h"
+#include "signaling/moderate.h"
 #include "signaling/permit_hook.h"
 #include "signaling/problem.h"
 #include "signaling/state.h"
@@ -59,7 +60,11 @@ static bool within_quota(struct endpoint *e, enum auth_action action)
 
 static void go_on(struct endpoint *e, enum auth_action action, permit_fn *fn)
 {
-    if (within_quota(e, action)) {
+    if (!moderate_may_enter(e)) {
+        metrics_on_refusal(&e->s->metrics, "locked");
+        problem_answer(e->rq, 403, "room-locked",
+                       "The room is locked; ask a moderator to let you in.");
+    } else if (within_quota(e, action)) {
         fn(e);
     }
 }

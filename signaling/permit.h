@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* permit.h - may this POST do that: the token, with a fresh set of keys if it names one that is not
- * there; the operator's hook; how many sessions the token has. The answer may take a moment.
- * Private to signaling/. Role MAIN. */
+ * there; the operator's hook; whether the room is locked; how many sessions the token has. The
+ * answer may take a moment. Private to signaling/. Role MAIN. */
 #ifndef SIGNALING_PERMIT_H
 #define SIGNALING_PERMIT_H
 

@@ -70,9 +70,10 @@ struct resource {
     unsigned told_viewers;
     uint64_t told_layers;
     bool silent;
-    bool counted;           /* among those in the room, event.h */
-    enum api_reason reason; /* from ENDING on */
-    int64_t created_us;     /* monotonic */
+    bool counted;                    /* among those in the room, event.h, */
+    char counted_as[ROOMS_NAME_MAX]; /* under this name; "": nobody's */
+    enum api_reason reason;          /* from ENDING on */
+    int64_t created_us;              /* monotonic */
     int64_t up_us;
     int64_t ended_us;
 };

@@ -26,7 +26,8 @@ struct room {
     struct list people;  /* struct person.node, roster.h: who is here, in the order of coming */
     struct list dirty;   /* in conferences->dirty: something has changed */
     char name[ROOMS_NAME_MAX];
-    int home; /* worker that serves the room while it has room */
+    int home;    /* worker that serves the room while it has room */
+    bool locked; /* by a moderator: takes nobody new */
     unsigned n_members;
     unsigned n_slot_members; /* those with slots */
     unsigned n_people;

@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "signaling/admin.h"
+#include "signaling/admin_call.h"
 #include "signaling/auth.h"
 #include "signaling/auth_jwks.h"
 #include "signaling/conference.h"
@@ -53,15 +54,16 @@ static const struct http_route public_routes[] = {
     {"/whip/", true, "whip", OFFER_MAX, whip_handle},
     {"/whep/", true, "whep", OFFER_MAX, whep_handle},
     {"/session/", true, "session", FRAGMENT_MAX, session_handle},
+    {"/moderate/", true, "moderate", ADMIN_BODY_MAX, moderate_handle},
     {"", true, "page", FRAGMENT_MAX, web_handle},
 };
 
 static const struct http_route admin_routes[] = {
-    {"/api/v1/sessions", false, "api_sessions", 0, admin_sessions},
-    {"/api/v1/sessions/", true, "api_session", 0, admin_session},
-    {"/api/v1/streams", false, "api_streams", 0, admin_streams},
-    {"/api/v1/tokens/", true, "api_token", 0, admin_token},
-    {"/api/v1/limits", false, "api_limits", 0, admin_limits},
+    {"/api/v1/sessions", true, "api_sessions", ADMIN_BODY_MAX, admin_handle},
+    {"/api/v1/streams", true, "api_streams", ADMIN_BODY_MAX, admin_handle},
+    {"/api/v1/rooms", true, "api_rooms", ADMIN_BODY_MAX, admin_handle},
+    {"/api/v1/tokens", true, "api_tokens", ADMIN_BODY_MAX, admin_handle},
+    {"/api/v1/", true, "api", ADMIN_BODY_MAX, admin_handle},
     {"/metrics", false, "metrics", 0, metrics_handle},
     {"/livez", false, "livez", 0, health_live},
     {"/readyz", false, "readyz", 0, health_ready},
@@ -312,6 +314,8 @@ int signaling_start(const struct signaling_params *p, struct signaling **ret, co
     s->loop = p->loop;
     s->conf = p->conf;
     s->cert = p->cert;
+    s->ask_drain = p->drain;
+    s->ask_drain_ctx = p->ctx;
     s->started_us = clock_now_us();
     s->drain_deadline_us = INT64_MAX;
     rooms_init(&s->rooms, entropy_u64());

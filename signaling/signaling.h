@@ -17,6 +17,9 @@ struct signaling_params {
     struct uv_loop_s *loop;
     const struct conf *conf; /* outlives signaling, or the reload that replaces it */
     const struct cert *cert; /* DTLS; outlives signaling */
+    /* The admin API asks to drain and end; 0: until the last session ends. NULL: it cannot. */
+    void (*drain)(int timeout_ms, void *ctx);
+    void *ctx;
 };
 
 /* Binds the listeners. Until signaling_set_plane, POSTs are 503 and /readyz says no. Returns 0 or

@@ -63,6 +63,8 @@ struct signaling {
     int64_t drain_deadline_us; /* INT64_MAX: until empty */
     bool drain_forced;
     int64_t drained_us; /* since when no session is left; 0 */
+    void (*ask_drain)(int timeout_ms, void *ctx);
+    void *ask_drain_ctx;
     void (*on_drained)(void *ctx);
     void *on_drained_ctx;
 };

@@ -10,6 +10,7 @@
 #include "signaling/endpoint.h"
 #include "signaling/http.h"
 #include "signaling/life.h"
+#include "signaling/moderate.h"
 #include "signaling/permit.h"
 #include "signaling/problem.h"
 #include "signaling/query.h"
@@ -79,6 +80,7 @@ static void install(struct endpoint *e, struct stream *st, uint64_t old)
     };
     e->r->stream = st;
     rooms_publish(&s->rooms, st, &p, clock_now_us());
+    moderate_on_publish(s, st);
     life_tell_source(s, st->id, e->r->worker, e->r->id);
     conference_on_publish(s, st);
     struct resource *gone = old != 0 ? resource_find_id(&s->sessions, old) : NULL;

@@ -2,6 +2,7 @@
 /* The admin listener: sessions, streams, limits, health, metrics. */
 #include <cjson/cJSON.h>
 
+#include "signaling/admin_call.h"
 #include "tests/http_kit.h"
 
 TestSuite(admin, .init = kit_start, .fini = kit_stop);
@@ -84,7 +85,9 @@ Test(admin, lists_sessions_with_their_numbers_and_ends_one)
         {"DELETE", "/api/v1/sessions/", 404},
         {"DELETE", "/api/v1/sessions/-1", 404},
         {"DELETE", "/api/v1/sessions/99999999999999999999999", 404},
-        {"GET", "/api/v1/sessions/1", 405},
+        {"GET", "/api/v1/sessions/77", 404},
+        {"PUT", "/api/v1/sessions/1", 405},
+        {"GET", "/api/v1/sessions/1/x", 404},
         {"POST", "/api/v1/sessions", 405},
         {"GET", "/api/v1", 404},
         {"GET", "/", 404},
@@ -236,6 +239,317 @@ Test(admin, asks_for_a_token_once_there_is_one_for_it)
                      rows[i].path, rows[i].headers);
     }
     cr_expect_eq(kit_publish("/whip/a", "Authorization: Bearer adm\r\n").status, 403);
+}
+
+/* ---- moderation, and the description ---- */
+
+static struct reply admin_do(const char *method, const char *path, const char *body)
+{
+    char ask[1024];
+    int n = snprintf(ask, sizeof(ask),
+                     "%s %s HTTP/1.1\r\nHost: localhost:9090\r\nContent-Type: "
+                     "application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                     method, path, strlen(body), body);
+    return kit_raw(signaling_admin_port(kit.s), ask, (size_t)n);
+}
+
+Test(admin, moderates_rooms_and_participants)
+{
+    kit_publish("/whip/r/alice", "");
+    uint64_t alice = kit_last(API_CMD_SESSION_ADD)->cmd.id;
+    int worker = kit_last(API_CMD_SESSION_ADD)->worker;
+    kit_publish("/whip/r/alice~screen", "");
+    kit_publish("/whip/r/bob", "");
+    kit_publish("/whip/q/bob", "");
+    kit_play("/whep/r/bob", "");
+    cJSON *o = get_json("/api/v1/rooms/r");
+    cr_expect_eq(number(o, "participants"), 2);
+    cr_expect_eq(number(o, "streams_live"), 3);
+    cr_expect_eq(number(o, "viewers"), 1);
+    cJSON_Delete(o);
+
+    /* mute: audio only, then both, then the picture again */
+    static const struct {
+        const char *verb, *body;
+        int status;
+        bool audio, video;
+    } mutes[] = {
+        {"mute", "{\"video\":false}", 200, true, false},
+        {"mute", "", 200, true, true},
+        {"unmute", "{\"audio\":false}", 200, true, false},
+        {"mute", "{\"audio\":1}", 400, true, false},
+        {"mute", "[]", 400, true, false},
+        {"mute", "{\"audio\":true,\"audio\":false}", 400, true, false},
+        {"unmute", "{}", 200, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(mutes); i++) {
+        char path[128];
+        int before = kit_count(API_CMD_MUTE);
+        snprintf(path, sizeof(path), "/api/v1/rooms/r/participants/alice/%s", mutes[i].verb);
+        struct reply r = admin_do("POST", path, mutes[i].body);
+        cr_expect_eq(r.status, mutes[i].status, "row %zu: %s", i, r.body);
+        cr_expect_eq(kit_count(API_CMD_MUTE) - before, r.status == 200 ? 2 : 0, "row %zu", i);
+        const struct kit_cmd *c = kit_cmd(API_CMD_MUTE, before);
+        if (r.status == 200) {
+            cr_expect_eq(c->cmd.id, alice);
+            cr_expect_eq(c->worker, worker);
+            cr_expect_eq(c->cmd.u.mute.audio, mutes[i].audio, "row %zu", i);
+            cr_expect_eq(c->cmd.u.mute.video, mutes[i].video, "row %zu", i);
+        }
+    }
+    /* Who comes back while it is muted, is. */
+    admin_do("POST", "/api/v1/rooms/r/participants/bob/mute", "");
+    int before = kit_count(API_CMD_MUTE);
+    kit_publish("/whip/r/bob", "");
+    cr_expect_eq(kit_count(API_CMD_MUTE), before + 1);
+    cr_expect_eq(kit_last(API_CMD_MUTE)->cmd.id, kit_last(API_CMD_SESSION_ADD)->cmd.id);
+
+    struct reply r = admin_do("DELETE", "/api/v1/rooms/r/participants/alice", "");
+    cr_expect_str_eq(r.body, "{\"sessions_ended\":2}");
+    cr_expect_eq(kit_last(API_CMD_SESSION_END)->cmd.u.end.reason, API_END_REMOVED);
+    cr_expect_eq(admin_do("DELETE", "/api/v1/rooms/r/participants/alice", "").status, 404);
+    r = admin_do("DELETE", "/api/v1/rooms/r", "");
+    cr_expect_str_eq(r.body, "{\"sessions_ended\":2}", "%s", r.body);
+    cr_expect_eq(kit_last(API_CMD_SESSION_END)->cmd.u.end.reason, API_END_ROOM);
+    cr_expect_eq(kit_admin("GET", "/api/v1/rooms/r").status, 404);
+    cr_expect_eq(kit_admin("GET", "/api/v1/rooms/q").status, 200);
+}
+
+Test(admin, pages_and_filters)
+{
+    char path[128];
+    char next[32] = "";
+    int seen = 0;
+    for (int i = 0; i < 7; i++) {
+        snprintf(path, sizeof(path), "/whip/room%d", i);
+        kit_publish(path, "");
+    }
+    kit_play("/whep/room3", "");
+    static const struct {
+        const char *path, *list;
+        int n;
+    } rows[] = {
+        {"/api/v1/sessions", "sessions", 8},
+        {"/api/v1/sessions?role=play", "sessions", 1},
+        {"/api/v1/sessions?room=room3", "sessions", 2},
+        {"/api/v1/sessions?room=room3&role=publish", "sessions", 1},
+        {"/api/v1/sessions?state=up", "sessions", 0},
+        {"/api/v1/sessions?stream=room3/main", "sessions", 1},
+        {"/api/v1/streams?live=true", "streams", 7},
+        {"/api/v1/streams?live=false", "streams", 0},
+        {"/api/v1/streams?room=room1&participant=main", "streams", 1},
+        {"/api/v1/rooms", "rooms", 7},
+        {"/api/v1/rooms?name=room*", "rooms", 7},
+        {"/api/v1/rooms?name=*3", "rooms", 1},
+        {"/api/v1/rooms?name=", "rooms", 0},
+        {"/api/v1/rooms?limit=1000&after=room4", "rooms", 2},
+        {"/api/v1/rooms/room1/participants", "participants", 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        cJSON *o = get_json(rows[i].path);
+        cr_expect_eq(cJSON_GetArraySize(cJSON_GetObjectItem(o, rows[i].list)), rows[i].n, "%s",
+                     rows[i].path);
+        cJSON_Delete(o);
+    }
+    static const char *const lists[] = {"sessions", "streams", "rooms"};
+    static const int totals[] = {8, 7, 7};
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+        int pages = 0;
+        seen = 0;
+        next[0] = '\0';
+        do {
+            snprintf(path, sizeof(path), "/api/v1/%s?limit=3%s%s", lists[l],
+                     next[0] != '\0' ? "&after=" : "", next);
+            cJSON *o = get_json(path);
+            seen += cJSON_GetArraySize(cJSON_GetObjectItem(o, lists[l]));
+            const char *more = cJSON_GetStringValue(cJSON_GetObjectItem(o, "next"));
+            snprintf(next, sizeof(next), "%s", more != NULL ? more : "");
+            cJSON_Delete(o);
+        } while (next[0] != '\0' && ++pages < 10);
+        cr_expect_eq(seen, totals[l], "%s", lists[l]);
+        cr_expect_eq(pages, 2, "%s", lists[l]);
+    }
+    static const char *const bad[] = {"limit=0", "limit=1001", "limit=x", "limit=-1", "limit="};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        snprintf(path, sizeof(path), "/api/v1/rooms?%s", bad[i]);
+        cr_expect_eq(kit_admin("GET", path).status, 400, "%s", bad[i]);
+    }
+}
+
+/* What the description says of a schema's members is so. */
+static void check_schema(const cJSON *doc, const cJSON *schema, const cJSON *value,
+                         const char *where)
+{
+    const char *ref = cJSON_GetStringValue(cJSON_GetObjectItem(schema, "$ref"));
+    if (ref != NULL) {
+        const cJSON *schemas =
+            cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "components"), "schemas");
+        schema = cJSON_GetObjectItem(schemas, strrchr(ref, '/') + 1);
+        cr_assert_not_null(schema, "%s: %s", where, ref);
+    }
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItem(schema, "type"));
+    const cJSON *props = cJSON_GetObjectItem(schema, "properties");
+    static const cJSON empty;
+    const cJSON *one;
+    if (type != NULL) {
+        bool fits = strcmp(type, "object") == 0    ? cJSON_IsObject(value)
+                    : strcmp(type, "array") == 0   ? cJSON_IsArray(value)
+                    : strcmp(type, "string") == 0  ? cJSON_IsString(value)
+                    : strcmp(type, "boolean") == 0 ? cJSON_IsBool(value)
+                                                   : cJSON_IsNumber(value);
+        cr_expect(fits, "%s is no %s", where, type);
+    }
+    cJSON_ArrayForEach(one, cJSON_GetObjectItem(schema, "required"))
+    {
+        cr_expect(cJSON_HasObjectItem(value, one->valuestring), "%s lacks %s", where,
+                  one->valuestring);
+    }
+    const cJSON *members = cJSON_IsObject(value) && props != NULL ? value : &empty;
+    cJSON_ArrayForEach(one, members)
+    {
+        const cJSON *of = cJSON_GetObjectItem(props, one->string);
+        cr_expect_not_null(of, "%s: %s is not described", where, one->string);
+        check_schema(doc, of, one, one->string);
+    }
+    const cJSON *items = cJSON_IsArray(value) ? value : &empty;
+    cJSON_ArrayForEach(one, items)
+    {
+        check_schema(doc, cJSON_GetObjectItem(schema, "items"), one, where);
+    }
+}
+
+static const char *const verbs[] = {
+    [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE"};
+static const char *const doc_verbs[] = {
+    [HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_DELETE] = "delete"};
+
+/* The path with what the kit has for its names. */
+static void fill_path(const char *pattern, const char *id, char *out, size_t cap)
+{
+    static const struct {
+        const char *name, *value;
+    } values[] = {{"{room}", "r"}, {"{participant}", "alice"}, {"{jti}", "a%2Fb"}, {"{id}", NULL}};
+    out[0] = '\0';
+    while (*pattern != '\0') {
+        size_t n = strlen(out);
+        size_t i = 0;
+        while (i < ARRAY_LEN(values) &&
+               strncmp(pattern, values[i].name, strlen(values[i].name)) != 0) {
+            i++;
+        }
+        if (i < ARRAY_LEN(values)) {
+            snprintf(out + n, cap - n, "%s", values[i].value != NULL ? values[i].value : id);
+            pattern += strlen(values[i].name);
+        } else {
+            snprintf(out + n, cap - n, "%c", *pattern++);
+        }
+    }
+}
+
+static void check_call(const cJSON *doc, const struct admin_op *op, bool there)
+{
+    char path[256];
+    char id[24];
+    char where[300];
+    char status[8];
+    const struct kit_cmd *add = kit_last(API_CMD_SESSION_ADD);
+    unsigned long long number_of =
+        strstr(op->path, "streams") != NULL ? add->cmd.u.session->stream : add->cmd.id;
+    snprintf(id, sizeof(id), "%llu", there ? number_of : 999999ULL);
+    fill_path(op->path, id, path, sizeof(path));
+    struct reply r = admin_do(verbs[op->method], path, "");
+    snprintf(where, sizeof(where), "%s %s: %d", verbs[op->method], path, r.status);
+    snprintf(status, sizeof(status), "%d", r.status);
+    const cJSON *responses = cJSON_GetObjectItem(
+        cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "paths"), op->path),
+                            doc_verbs[op->method]),
+        "responses");
+    const cJSON *answer = cJSON_GetObjectItem(responses, status);
+    cr_expect_not_null(answer, "%s is not described", where);
+    cr_expect_eq(r.status < 300,
+                 there || strchr(op->path, '{') == NULL || strstr(op->path, "jti") != NULL, "%s",
+                 where);
+    const cJSON *content = cJSON_GetObjectItem(answer, "content");
+    cr_expect_eq(content == NULL, r.body_len == 0, "%s", where);
+    if (content != NULL) {
+        const char *type = kit_header(&r, "Content-Type");
+        const cJSON *described = cJSON_GetObjectItem(content, type);
+        cr_expect_not_null(described, "%s: %s", where, type);
+        cJSON *body = cJSON_ParseWithLength(r.body, r.body_len);
+        cr_expect_not_null(body, "%s", where);
+        check_schema(doc, cJSON_GetObjectItem(described, "schema"), body, where);
+        cJSON_Delete(body);
+    }
+}
+
+Test(admin, does_what_openapi_says_and_nothing_else, .timeout = 60)
+{
+    cJSON *doc = get_json("/api/v1/openapi.json");
+    const cJSON *paths = cJSON_GetObjectItem(doc, "paths");
+    size_t n = 0;
+    size_t described = 0;
+    for (const struct admin_op *op; (op = admin_op_at(n)) != NULL; n++) {
+        const cJSON *one =
+            cJSON_GetObjectItem(cJSON_GetObjectItem(paths, op->path), doc_verbs[op->method]);
+        cr_expect_not_null(one, "%s %s is not described", verbs[op->method], op->path);
+        cr_expect(strlen(cJSON_GetStringValue(cJSON_GetObjectItem(one, "summary"))) > 3);
+        if (strstr(op->path, "drain") == NULL) {
+            kit_publish("/whip/r/alice", "");
+            check_call(doc, op, true);
+            if (strchr(op->path, '{') != NULL) {
+                admin_do("DELETE", "/api/v1/rooms/r", "");
+                check_call(doc, op, false);
+            }
+        }
+    }
+    const cJSON *path;
+    const cJSON *verb;
+    cJSON_ArrayForEach(path, paths)
+    {
+        cJSON_ArrayForEach(verb, path)
+        {
+            described++;
+        }
+    }
+    cr_expect_eq(described, n, "%zu described, %zu there", described, n);
+    cJSON_Delete(doc);
+}
+
+static int asked_ms = -1;
+
+static void note_drain(int timeout_ms, void *ctx)
+{
+    (void)ctx;
+    asked_ms = timeout_ms;
+}
+
+Test(admin, drains_when_asked_to)
+{
+    cr_expect_eq(admin_do("POST", "/api/v1/drain", "").status, 503, "nobody is there to do it");
+    kit_stop();
+    kit_prepare();
+    cr_assert_eq(uv_loop_init(&kit.loop), 0);
+    kit.cert = cert_new();
+    const char *what = "";
+    struct signaling_params p = {
+        .loop = &kit.loop, .conf = kit.conf, .cert = kit.cert, .drain = note_drain};
+    cr_assert_eq(signaling_start(&p, &kit.s, &what), 0, "%s", what);
+    cr_assert_eq(signaling_set_plane(kit.s, &kit_plane, &what), 0, "%s", what);
+    static const struct {
+        const char *body;
+        int status, ms;
+    } rows[] = {{"", 202, 30000},
+                {"{\"timeout_ms\":0}", 202, 0},
+                {"{\"timeout_ms\":1500}", 202, 1500},
+                {"{\"timeout_ms\":-1}", 400, -1},
+                {"{\"timeout_ms\":\"1\"}", 400, -1},
+                {"{\"timeout_ms\":1e9}", 400, -1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        asked_ms = -1;
+        struct reply r = admin_do("POST", "/api/v1/drain", rows[i].body);
+        cr_expect_eq(r.status, rows[i].status, "row %zu: %s", i, r.body);
+        cr_expect_eq(asked_ms, rows[i].ms, "row %zu", i);
+    }
 }
 
 /* Checks OpenMetrics' rules line by line; returns how many samples there were. */

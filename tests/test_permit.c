@@ -25,9 +25,9 @@ TestSuite(permit, .init = prepare, .fini = stop, .timeout = 60);
 /* "Authorization: Bearer ..." with these claims beside exp. */
 static const char *bearer(const char *claims)
 {
-    static char ring[4][2048];
+    static char ring[16][2048];
     static int next;
-    char *out = ring[next++ % 4];
+    char *out = ring[next++ % 16];
     char all[1024];
     snprintf(all, sizeof(all), "{%s,\"exp\":%lld}", claims,
              (long long)(clock_wall_us() / US_PER_S + 60));
@@ -193,6 +193,85 @@ Test(permit, expiry_ends_sessions_only_when_asked_to)
         cr_expect_eq(kit_count(API_CMD_SESSION_END), end);
     }
     cr_expect_eq(kit_last(API_CMD_SESSION_END)->cmd.u.end.reason, API_END_EXPIRED);
+}
+
+/* ---- moderators ---- */
+
+static struct reply moderate(const char *path, const char *token, const char *body)
+{
+    char headers[2300];
+    char full[128];
+    snprintf(headers, sizeof(headers), "Content-Type: application/json\r\n%s", token);
+    snprintf(full, sizeof(full), "/moderate/%s", path);
+    return kit_do("POST", full, headers, body);
+}
+
+Test(permit, moderators_act_in_their_rooms_only)
+{
+    kit_go();
+    const char *mod = bearer("\"room\":\"r\",\"moderate\":true");
+    const char *plain = bearer(ALL);
+    kit_publish("/whip/r/bob", bearer(ALL ",\"sub\":\"bob\",\"jti\":\"b\""));
+    static const struct {
+        const char *path, *body;
+        int status;
+    } rows[] = {
+        {"r/bob/mute", "{\"video\":false}", 204},
+        {"r/bob/unmute", "", 204},
+        {"r/bob/mute", "{", 400},
+        {"r/nobody/mute", "", 404},
+        {"r/bob/sing", "", 404},
+        {"r/sing", "", 404},
+        {"r/lock", "", 204},
+        {"r/unlock", "", 204},
+        {"q/lock", "", 403},
+        {"r/../lock", "", 404},
+        {"r", "", 404},
+        {"r/bob/mute/x", "", 404},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct reply r = moderate(rows[i].path, mod, rows[i].body);
+        cr_expect_eq(r.status, rows[i].status, "%s: %d %s", rows[i].path, r.status, r.body);
+    }
+    cr_expect_eq(kit_count(API_CMD_MUTE), 2);
+    cr_expect_eq(moderate("r/bob/mute", plain, "").status, 403);
+    cr_expect_eq(moderate("r/bob/mute", "", "").status, 401);
+    cr_expect_eq(kit_do("GET", "/moderate/r/lock", "", NULL).status, 405);
+    struct reply r = kit_do("OPTIONS", "/moderate/r/lock", "Origin: https://a.example\r\n", NULL);
+    cr_expect_str_eq(kit_header(&r, "Access-Control-Allow-Methods"), "POST, OPTIONS");
+    cr_expect_eq(moderate("r/bob/remove", mod, "{\"revoke\":true}").status, 204);
+    cr_expect_eq(kit_last(API_CMD_SESSION_END)->cmd.u.end.reason, API_END_REVOKED);
+    cr_expect_eq(kit_publish("/whip/r/bob", bearer(ALL ",\"sub\":\"bob\",\"jti\":\"b\"")).status,
+                 401);
+    cr_expect_eq(kit_publish("/whip/r/bob", bearer(ALL ",\"sub\":\"bob\",\"jti\":\"c\"")).status,
+                 201);
+    cr_expect_eq(moderate("r/end", mod, "").status, 204);
+    cr_expect_eq(kit_last(API_CMD_SESSION_END)->cmd.u.end.reason, API_END_ROOM);
+    cr_expect_eq(moderate("r/end", mod, "").status, 404);
+}
+
+Test(permit, a_locked_room_takes_nobody_new)
+{
+    kit_go();
+    const char *alice = bearer(ALL ",\"sub\":\"alice\"");
+    const char *bob = bearer(ALL ",\"sub\":\"bob\"");
+    const char *mod = bearer(ALL ",\"sub\":\"mod\",\"moderate\":true");
+    cr_assert_eq(kit_publish("/whip/r/alice", alice).status, 201);
+    cr_assert_eq(moderate("r/lock", mod, "").status, 204);
+    struct reply r = kit_publish("/whip/r/bob", bob);
+    cr_expect_eq(r.status, 403);
+    cr_expect_not_null(strstr(r.body, "room-locked"));
+    cr_expect_eq(kit_play("/whep/r/alice", bob).status, 403);
+    cr_expect_eq(kit_play("/whep/r/alice", alice).status, 201, "who is in it");
+    cr_expect_eq(kit_publish("/whip/r/alice", alice).status, 201);
+    cr_expect_eq(kit_play("/whep/r/alice", mod).status, 201);
+    cr_expect_eq(kit_publish("/whip/q/bob", bob).status, 201, "another room");
+    cr_assert_eq(moderate("r/unlock", mod, "").status, 204);
+    cr_expect_eq(kit_play("/whep/r/alice", bob).status, 201);
+    /* The lock goes with the room. */
+    cr_assert_eq(moderate("r/lock", mod, "").status, 204);
+    cr_assert_eq(moderate("r/end", mod, "").status, 204);
+    cr_expect_eq(kit_publish("/whip/r/bob", bob).status, 201);
 }
 
 /* ---- fetched keys ---- */

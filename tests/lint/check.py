@@ -40,7 +40,7 @@ LAYERS = {
 }
 EVERYWHERE = {"rtp/base.h"}
 # Made by the build from files of the same folder.
-GENERATED = {"web_assets.h"}
+GENERATED = {"web_assets.h", "admin_assets.h"}
 # The composition root and the self-check see everything.
 ROOTS = {"sfu/main.c", "sfu/doctor.c"}
 

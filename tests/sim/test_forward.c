@@ -271,6 +271,57 @@ Test(forward, a_new_ssrc_is_followed_here_and_by_replicas)
     sim_free(s);
 }
 
+/* A moderator's mute: silence here and on replicas, no key frames asked for in vain, and afterwards
+ * a clean switch, not a gap. */
+Test(forward, a_muted_publisher_is_not_passed_on)
+{
+    static const struct {
+        bool audio, video;
+        int layers;
+    } rows[] = {{true, false, 1}, {false, true, 1}, {true, true, 1}, {false, true, 3}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sim *s = sim_new(40 + i, SECOND);
+        struct sim_publisher *p = sim_publish(s, 0, 3, rows[i].layers, 65000, 4000000000U);
+        struct sim_viewer *v[] = {sim_view(s, 0, 3, true), sim_view(s, 1, 3, true)};
+        struct api_cmd c = {.kind = API_CMD_MUTE, .id = p->id};
+        sim_run(s, 3 * SECOND);
+        c.u.mute.audio = rows[i].audio;
+        c.u.mute.video = rows[i].video;
+        sim_post(s, 0, c);
+        sim_run(s, SECOND / 5);
+        uint64_t audio[2], video[2], plis = p->plis, nacks = p->nacks;
+        uint64_t dropped = s->r[0].n.drop_muted;
+        for (int k = 0; k < 2; k++) {
+            audio[k] = v[k]->audio.packets;
+            video[k] = v[k]->video.packets;
+        }
+        sim_run(s, 3 * SECOND);
+        cr_expect_leq(p->plis, plis + 1, "row %u: %lu key frames asked for in vain", i,
+                      p->plis - plis);
+        cr_expect_eq(p->nacks, nacks);
+        cr_expect_gt(s->r[0].n.drop_muted, dropped + 80, "row %u", i);
+        for (int k = 0; k < 2; k++) {
+            cr_expect_eq(v[k]->audio.packets == audio[k], rows[i].audio, "row %u viewer %d", i, k);
+            cr_expect_eq(v[k]->video.packets == video[k], rows[i].video, "row %u viewer %d", i, k);
+        }
+        c.u.mute.audio = false;
+        c.u.mute.video = false;
+        sim_post(s, 0, c);
+        for (int k = 0; k < 2; k++) {
+            audio[k] = v[k]->audio.packets;
+            video[k] = v[k]->video.packets;
+        }
+        sim_run(s, 3 * SECOND);
+        for (int k = 0; k < 2; k++) {
+            expect_clean(s, v[k], "unmuted");
+            cr_expect_gt(v[k]->audio.packets, audio[k] + 100, "row %u viewer %d", i, k);
+            cr_expect_gt(v[k]->video.packets, video[k] + 70, "row %u viewer %d", i, k);
+            cr_expect_eq(absent(&v[k]->video) + absent(&v[k]->audio), 0, "row %u viewer %d", i, k);
+        }
+        sim_free(s);
+    }
+}
+
 /* A source that gives no key frame on request, on worker 0: joiners there and on worker 1, which
  * has nothing of it yet, see its last key frame at once and the rest in fast motion. */
 Test(forward, joiners_of_a_deaf_source_catch_up_in_fast_motion, .timeout = 60)
