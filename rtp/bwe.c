@@ -18,7 +18,7 @@
 #define JUMP_US (3 * US_PER_S)
 
 /* A gradient without at least this queue is noise: GCC backs off needlessly at small jitter. */
-#define QUEUE_REAL_US (12 * US_PER_MS)
+#define QUEUE_REAL_US (25 * US_PER_MS)
 /* A queue longer than this, and standing, is overuse although its gradient is 0. */
 #define QUEUE_LIMIT_US (30 * US_PER_MS)
 #define QUEUE_STAND_US (150 * US_PER_MS)
@@ -107,6 +107,12 @@ static uint32_t clamp(const struct bwe *b, uint32_t bps)
     return MAX(b->params.min_bps, MIN(b->params.max_bps, bps));
 }
 
+/* The queue; in a surge the present delay rather than the least of the last 100 ms. */
+static int32_t queue_us(const struct bwe *b)
+{
+    return MAX(bwe_queue_us(&b->queue), bwe_surge_us(&b->surge));
+}
+
 /* The estimate within all limits; the drain apart. */
 static uint32_t capacity_bps(const struct bwe *b)
 {
@@ -123,7 +129,7 @@ static uint32_t capacity_bps(const struct bwe *b)
 static uint32_t estimate_bps(const struct bwe *b)
 {
     uint32_t bps = capacity_bps(b);
-    return clamp(b, bwe_drain_bps(&b->drain, bps, bwe_queue_us(&b->queue)));
+    return clamp(b, bwe_drain_bps(&b->drain, bps, queue_us(b)));
 }
 
 static void set(struct bwe *b, uint32_t bps, const char *why, int64_t now_us)
@@ -163,11 +169,19 @@ static void prove(struct bwe *b, uint32_t bps, int64_t now_us)
 static struct bwe_drain_in drain_in(const struct bwe *b, int64_t now_us)
 {
     return (struct bwe_drain_in){
-        .queue_us = bwe_queue_us(&b->queue),
+        .queue_us = queue_us(b),
         .rtt_us = b->rtt_us,
         .sent_bytes = b->sent.bytes,
         .now_us = now_us,
     };
+}
+
+/* What was sent for bps to arrive: loss that sending does not cause takes its share of whatever is
+ * sent, so that the link carries more than arrives. */
+static uint32_t before_loss(const struct bwe *b, uint32_t bps)
+{
+    float sent = (float)bps / (1 - b->loss.inherent);
+    return (uint32_t)MIN(sent, 4e9f);
 }
 
 static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
@@ -175,13 +189,17 @@ static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
     b->usage = BWE_OVERUSE;
     b->over_us = now_us;
     uint32_t before = b->aimd.bps;
-    uint32_t acked = bwe_acked_recent_bps(&b->acked);
+    uint32_t acked = before_loss(b, bwe_acked_recent_bps(&b->acked));
     if (b->drain.on && acked) {
         /* Little arrives because little is sent. The link's share is what would have arrived. */
         uint64_t share = (uint64_t)before * 256 / bwe_acked_stretch_q8(&b->acked);
         acked = (uint32_t)MAX(acked, MIN(share, before));
     }
-    if (bwe_aimd_overuse(&b->aimd, acked, b->rtt_us, now_us)) {
+    if (b->surge_bps) {
+        acked = before_loss(b, b->surge_bps); // 150 ms reach back to before it
+    }
+    struct bwe_aimd_in how = {.rtt_us = b->rtt_us, .queue_us = queue_us(b), .now_us = now_us};
+    if (bwe_aimd_overuse(&b->aimd, acked, &how)) {
         b->aimd.bps = clamp(b, b->aimd.bps);
         b->why = why;
         bwe_probe_cut(&b->prober, before, b->aimd.bps, now_us);
@@ -214,22 +232,22 @@ static int32_t queue_limit_us(const struct bwe *b)
 /* Puts together what delay says. */
 static void judge_delay(struct bwe *b, int64_t now_us)
 {
-    if (!b->new_group) {
+    if (!b->new_group && !b->surge_bps) {
         return;
     }
-    int32_t queue_us = bwe_queue_us(&b->queue);
+    int32_t queued_us = queue_us(b);
     bool probing = bwe_probe_lasts(&b->prober, b->rtt_us, now_us);
-    bool grows = b->grew && queue_us >= QUEUE_REAL_US;
+    bool grows = b->grew && queued_us >= QUEUE_REAL_US;
     bool stands = bwe_queue_stands(&b->queue, queue_limit_us(b), QUEUE_STAND_US);
-    bool surges = b->surged;
-    b->grew = b->surged = b->new_group = false;
+    bool surges = b->surge_bps != 0;
+    b->grew = b->new_group = false;
     if (grows) {
         bwe_probe_overuse(&b->prober, now_us);
     }
-    if (grows || queue_us > QUEUE_REAL_US * 2) {
+    if (grows || queued_us > QUEUE_REAL_US * 2) {
         bwe_loss_queue(&b->loss);
     }
-    if (probing && (grows || stands || surges) && queue_us < QUEUE_PROBE_US) {
+    if (probing && (grows || stands || surges) && queued_us < QUEUE_PROBE_US) {
         /* The probe's own doing: what it queued is drained, the estimate is not to blame. */
         struct bwe_drain_in in = drain_in(b, now_us);
         bwe_drain_start(&b->drain, &in, b->aimd.bps, b->aimd.bps);
@@ -237,6 +255,7 @@ static void judge_delay(struct bwe *b, int64_t now_us)
     }
     if (surges || grows || (stands && !b->drain.on)) {
         on_overuse(b, surges ? "surge" : grows ? "overuse" : "queue", now_us);
+        b->surge_bps = 0;
     } else {
         b->usage = b->delay.usage == BWE_UNDERUSE ? BWE_UNDERUSE : BWE_NORMAL;
     }
@@ -261,14 +280,14 @@ static void judge_loss(struct bwe *b, int64_t now_us)
 
 static struct bwe_probe_in probe_in(struct bwe *b, int64_t now_us)
 {
-    int32_t queue_us = bwe_queue_us(&b->queue);
+    int32_t queued_us = queue_us(b);
     bool deaf = b->mode == BWE_REPORT && remb_fresh(b, now_us);
     return (struct bwe_probe_in){
         .estimate_bps = capacity_bps(b),
         .cap_bps = MIN(b->params.max_bps, bwe_loss_cap_bps(&b->loss, now_us)),
         .rtt_us = b->rtt_us,
         .clear = (b->mode == BWE_TWCC && !b->held && b->usage != BWE_OVERUSE && !b->drain.on &&
-                  queue_us < QUEUE_GROW_US) ||
+                  queued_us < QUEUE_GROW_US) ||
                  deaf,
         .blind = b->mode == BWE_BLIND,
         .deaf = deaf,
@@ -282,7 +301,7 @@ static struct bwe_probe_in probe_in(struct bwe *b, int64_t now_us)
 static void judge_probe(struct bwe *b, int64_t now_us)
 {
     struct bwe_probe_in in = probe_in(b, now_us);
-    uint32_t bps = bwe_probe_result(&b->prober, &in);
+    uint32_t bps = before_loss(b, bwe_probe_result(&b->prober, &in));
     if (bps == 0) {
         return;
     }
@@ -295,12 +314,11 @@ static void judge_probe(struct bwe *b, int64_t now_us)
 static void grow(struct bwe *b, int64_t now_us)
 {
     struct bwe_aimd_in in = {
-        .acked_bps = b->acked.smooth_bps,
+        .acked_bps = before_loss(b, b->acked.smooth_bps),
         .rtt_us = b->rtt_us,
         .now_us = now_us,
         .may_grow = b->usage == BWE_NORMAL && !b->app_limited && !b->held && !b->drain.on &&
-                    bwe_queue_us(&b->queue) < QUEUE_GROW_US &&
-                    b->aimd.bps < bwe_loss_cap_bps(&b->loss, now_us),
+                    queue_us(b) < QUEUE_GROW_US && b->aimd.bps < bwe_loss_cap_bps(&b->loss, now_us),
     };
     uint32_t before = b->aimd.bps;
     if (bwe_aimd_grow(&b->aimd, &in)) {
@@ -322,6 +340,7 @@ static void on_jump(struct bwe *b)
     bwe_queue_reset(&b->queue);
     bwe_acked_reset(&b->acked);
     bwe_burst_reset(&b->burst);
+    bwe_surge_reset(&b->surge);
     b->drain.on = false;
 }
 
@@ -336,6 +355,8 @@ static void on_arrival(struct bwe *b, const struct bwe_sent_slot *slot, int64_t 
     b->arrival_us = arrival_us;
     b->arrival_sent_us = sent_us;
     bwe_acked_add(&b->acked, sent_us, arrival_us, slot->size);
+    uint32_t surge_bps = bwe_surge_add(&b->surge, sent_us, arrival_us, slot->size);
+    b->surge_bps = surge_bps;
     bwe_burst_add(&b->burst, sent_us, arrival_us, slot->size, b->aimd.bps);
     if (b->prober.state != BWE_PROBE_IDLE) {
         bwe_probe_on_arrival(&b->prober, sent_us, arrival_us, slot->size);
@@ -344,7 +365,6 @@ static void on_arrival(struct bwe *b, const struct bwe_sent_slot *slot, int64_t 
     if (bwe_groups_add(&b->groups, sent_us, arrival_us, &g)) {
         bwe_queue_add(&b->queue, g.owd_us, g.arrival_us);
         b->grew |= bwe_delay_add(&b->delay, &g) == BWE_OVERUSE;
-        b->surged |= bwe_queue_surges(&b->queue);
         b->new_group = true;
     }
 }
@@ -408,6 +428,7 @@ bool bwe_on_twcc(struct bwe *b, const struct rtcp_twcc *head, const struct rtcp_
                  int n, int64_t now_us)
 {
     int64_t arrival_us = reference_us(b, head->ref_time);
+    bwe_surge_expect(&b->surge, b->aimd.bps);
     const struct rtcp_twcc_status *newest = NULL;
     bool news = false;
     if (n > 0 && bwe_sent_find(&b->sent, st[0].seq16) &&
@@ -557,8 +578,8 @@ bool bwe_tick(struct bwe *b, int64_t now_us)
         b->remb_us = 0;
     }
     uint32_t acked = bwe_acked_recent_bps(&b->acked);
-    if (b->mode == BWE_TWCC && !b->held && bwe_queue_us(&b->queue) < QUEUE_GROW_US) {
-        prove(b, MIN(acked, b->acked.smooth_bps), now_us);
+    if (b->mode == BWE_TWCC && !b->held && queue_us(b) < QUEUE_GROW_US) {
+        prove(b, before_loss(b, MIN(acked, b->acked.smooth_bps)), now_us);
     } else {
         prove(b, 0, now_us);
     }
@@ -607,7 +628,7 @@ void bwe_facts(const struct bwe *b, struct bwe_facts *ret)
         .acked_bps = b->mode == BWE_TWCC ? b->acked.smooth_bps : 0,
         .proved_bps = proved,
         .rtt_us = b->rtt_us,
-        .queue_us = (uint32_t)bwe_queue_us(&b->queue),
+        .queue_us = (uint32_t)queue_us(b),
         .loss_q8 = b->mode == BWE_REPORT ? b->report_loss_q8 : (uint16_t)MIN(loss, 256),
         .app_limited = b->app_limited,
         .held = b->held,

@@ -2,14 +2,15 @@
 #include "rtp/bwe_aimd.h"
 #include <math.h>
 
-#define NEVER        (INT64_MIN / 2)
-#define GROW_PCT     8 /* a second, far from the capacity */
-#define GROW_MIN_BPS 25000
-#define AHEAD_BPS    10000
-#define PACE_US      (100 * US_PER_MS) /* the detector's share of the response time */
-#define GAP_MAX_US   (500 * US_PER_MS) /* growth is not caught up after a longer gap */
-#define PACKET_BITS  9600
-#define FRAMES_HZ    30
+#define NEVER         (INT64_MIN / 2)
+#define GROW_PCT      8     /* a second, far from the capacity */
+#define GROW_MIN_BPS  40000 /* for all alike, so that flows become equal */
+#define AHEAD_BPS     10000
+#define PACE_US       (100 * US_PER_MS) /* the detector's share of the response time */
+#define GAP_MAX_US    (500 * US_PER_MS) /* growth is not caught up after a longer gap */
+#define QUEUE_LONG_US (75 * US_PER_MS)
+#define PACKET_BITS   9600
+#define FRAMES_HZ     30
 /* Memory of capacity, in libwebrtc's units: kbps. */
 #define MEAN_WEIGHT 0.05f
 #define VAR_MIN     0.4f
@@ -41,14 +42,25 @@ static void remember(struct bwe_aimd *a, uint32_t acked_bps)
     a->capacity_var = MAX(VAR_MIN, MIN(VAR_MAX, a->capacity_var));
 }
 
-bool bwe_aimd_overuse(struct bwe_aimd *a, uint32_t acked_bps, uint32_t rtt_us, int64_t now_us)
+/* By how much to cut. The drain empties the queue, so the cut need not. */
+static uint32_t beta_pct(int32_t queue_us)
 {
-    bool soon = now_us - a->decreased_us < (int64_t)rtt_us + PACE_US;
+    if (queue_us >= QUEUE_LONG_US) {
+        return BWE_AIMD_BETA_PCT;
+    }
+    return BWE_AIMD_BETA_PCT + (BWE_AIMD_BETA_SHORT_PCT - BWE_AIMD_BETA_PCT) *
+                                   (uint32_t)(QUEUE_LONG_US - queue_us) / QUEUE_LONG_US;
+}
+
+bool bwe_aimd_overuse(struct bwe_aimd *a, uint32_t acked_bps, const struct bwe_aimd_in *in)
+{
+    int64_t now_us = in->now_us;
+    bool soon = now_us - a->decreased_us < (int64_t)in->rtt_us + PACE_US;
     if (soon && (acked_bps == 0 || acked_bps >= a->bps / 2)) {
         return false;
     }
     uint64_t base = acked_bps ? acked_bps : a->bps;
-    uint32_t bps = (uint32_t)(base * BWE_AIMD_BETA_PCT / 100);
+    uint32_t bps = (uint32_t)(base * beta_pct(in->queue_us) / 100);
     if (acked_bps) {
         remember(a, acked_bps);
     }

@@ -13,8 +13,10 @@
 
 #include "rtp/base.h"
 
-#define BWE_AIMD_BETA_PCT  85
-#define BWE_AIMD_AHEAD_PCT 125
+#define BWE_AIMD_BETA_PCT 85
+/* Instead, when hardly a queue is seen yet. */
+#define BWE_AIMD_BETA_SHORT_PCT 95
+#define BWE_AIMD_AHEAD_PCT      125
 
 struct bwe_aimd {
     uint32_t bps;         /* the estimate */
@@ -28,6 +30,7 @@ struct bwe_aimd {
 struct bwe_aimd_in {
     uint32_t acked_bps; /* smoothed; 0 = not known */
     uint32_t rtt_us;
+    int32_t queue_us;
     int64_t now_us;
     bool may_grow; /* feedback flows, no queue, and the application sends what it may */
 };
@@ -38,7 +41,7 @@ void bwe_aimd_init(struct bwe_aimd *a, uint32_t bps, int64_t now_us);
 /* Queues grow: cuts the estimate below acked_bps (0: not known), the rate that arrives at present.
  * Does nothing sooner than a round trip and 100 ms after the cut before, unless less than half of
  * the estimate arrives. Returns true if it cut. */
-bool bwe_aimd_overuse(struct bwe_aimd *a, uint32_t acked_bps, uint32_t rtt_us, int64_t now_us);
+bool bwe_aimd_overuse(struct bwe_aimd *a, uint32_t acked_bps, const struct bwe_aimd_in *in);
 
 /* Lets the estimate grow for the time since the last call. Returns true when it has outgrown the
  * capacity that was remembered: the link carries more than it did. */

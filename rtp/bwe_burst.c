@@ -3,7 +3,6 @@
 
 #define GAP_US    (8 * US_PER_MS) /* packets further apart are of different bursts */
 #define FAST_PCT  150             /* of the estimate: a burst sent slower tells nothing */
-#define OPEN_PCT  135             /* arrived at this rate or more: there is room */
 #define BYTES     8000            /* that make a verdict */
 #define STALE_US  (1500 * US_PER_MS)
 #define SPAN_US   250 /* the clock of the feedback */
@@ -35,7 +34,7 @@ static void finish(struct bwe_burst *b, uint32_t estimate_bps)
     if (b->sum_bytes < BYTES) {
         return;
     }
-    bool open = is_faster(b->sum_bytes, b->sum_arrived_us, estimate_bps, OPEN_PCT);
+    bool open = is_faster(b->sum_bytes, b->sum_arrived_us, estimate_bps, BWE_BURST_OPEN_PCT);
     b->verdict = open ? BWE_BURST_OPEN : BWE_BURST_CLOSED;
     b->verdict_us = b->last_arrival_us;
     b->sum_bytes = 0;

@@ -12,6 +12,9 @@
 
 #include "rtp/base.h"
 
+/* Bursts that arrive at this rate, of the estimate, show that there is room. */
+#define BWE_BURST_OPEN_PCT 135
+
 enum bwe_burst_verdict {
     BWE_BURST_MUTE,   /* nothing was sent fast enough to tell */
     BWE_BURST_CLOSED, /* bursts arrive spread: the link carries little more than the estimate */

@@ -9,10 +9,10 @@
 #define HEAVY         0.12f /* lost in most networks only when too much is sent */
 #define HEAVY_MORE    0.10f /* above the inherent */
 #define HUGE_LOSS     0.30f /* what arrives is then what the network carries */
-#define HALF_LEAST    50    /* packets on each side of a comparison */
+#define HALF_LEAST    80    /* packets on each side of a comparison */
 #define HALF_RATIO    1.15f /* by which the halves' rates must differ */
 #define HALF_MORE     0.03f /* lost in the half that sent more */
-#define SIGMAS_HALVES 3.5f
+#define SIGMAS_HALVES 4.0f
 #define SIGMAS_HEAVY  3.0f
 #define SIGMAS_CAUSED 1.5f
 #define CAP_PCT       95 /* of what arrived */
@@ -22,7 +22,9 @@
 #define TRIAL_PCT     125
 #define TRIALS_FREE   3 /* so many raises without loss lift the cap */
 #define OBEYED_PCT    85
-#define TRIAL_LEAST   120 /* packets */
+#define TRIAL_LEAST   60                /* packets */
+#define OBEY_US       (300 * US_PER_MS) /* until the source sends what a cut left it */
+#define FLOOR_PCT     70
 #define SUDDEN        1.5f
 #define SAME_MOST     1.35f /* more than so many times the loss before is not the same */
 
@@ -99,6 +101,9 @@ static bool is_correlated(const struct bwe_loss *l)
     float p = all.lost / all.n;
     float more = hi.lost / hi.n - lo.lost / lo.n;
     float sigma = sqrtf(p * (1 - p) * (1 / hi.n + 1 / lo.n));
+    if (p < l->allowed * SAME_MOST) {
+        return false; // a trial has shown that so much is inherent
+    }
     return ratio > HALF_RATIO && more > MAX(SIGMAS_HALVES * sigma, HALF_MORE);
 }
 
@@ -107,7 +112,8 @@ static bool is_heavy(const struct bwe_loss *l, const struct sums *recent)
     float p = recent->lost / recent->n;
     float sigma = sqrtf(p * (1 - p) / recent->n);
     if (l->caused) {
-        return p - SIGMAS_CAUSED * sigma > IGNORED; // this network polices: no benefit of doubt
+        return p - SIGMAS_CAUSED * sigma >
+               MAX(IGNORED, l->allowed); // this network polices: no benefit of doubt
     }
     float limit = l->allowed > 0 ? MAX(HEAVY, l->allowed + HEAVY_MORE) : HEAVY;
     return p - SIGMAS_HEAVY * sigma > limit;
@@ -149,10 +155,18 @@ static uint32_t cut(struct bwe_loss *l, const struct bwe_loss_in *in, const stru
     bool again = l->cap_bps != 0;
     float bps = p > HUGE_LOSS || again ? arrived : sent * (1 - p / 2);
     bps = bps * CAP_PCT / 100;
-    if (l->trial_bps == 0 && !l->caused) {
+    if (l->trial_bps == 0) {
+        /* Not the second that was bad enough to act upon, but what it is a sample of. */
+        struct sums all = sum(l, BWE_LOSS_BINS);
         l->trial_bps = (uint32_t)sent;
-        l->trial_loss = p;
+        l->trial_loss = sudden ? p : all.lost / all.n;
         l->trial_back_bps = in->estimate_bps;
+    }
+    if (again && p < HUGE_LOSS) {
+        /* What arrives behind a policer does not fall with what is sent: where it does, there is
+         * other loss besides, and an end to cutting. */
+        l->floor_bps = MAX(l->floor_bps, (uint32_t)(arrived * FLOOR_PCT / 100));
+        bps = MAX(bps, (float)l->floor_bps);
     }
     if (again) {
         l->wait_us = MIN(l->wait_us * 2, RETRY_MAX_US);
@@ -160,7 +174,7 @@ static uint32_t cut(struct bwe_loss *l, const struct bwe_loss_in *in, const stru
     l->cap_bps = (uint32_t)MIN(bps, (float)in->estimate_bps);
     l->retry_us = in->now_us + l->wait_us;
     l->trials_ok = 0;
-    l->cut_us = in->now_us;
+    l->cut_us = in->now_us + OBEY_US;
     bwe_loss_reset(l);
     return l->cap_bps;
 }
@@ -171,17 +185,18 @@ enum trial {
     TRIAL_VAIN, /* as much is lost as before, though less is sent */
 };
 
-static enum trial trial(struct bwe_loss *l, const struct sums *recent)
+/* since  what was observed since the last cut. Looked at again and again while the cap stands, so
+ * that an error is put right before the rate has fallen far. */
+static enum trial trial(const struct bwe_loss *l, const struct sums *since)
 {
-    float sent = recent->bits / recent->n;
+    float sent = since->bits / since->n;
     if (l->trial_bps == 0 || sent * 100 > (float)l->trial_bps * OBEYED_PCT ||
-        recent->n < TRIAL_LEAST) {
+        since->n < TRIAL_LEAST) {
         return TRIAL_OPEN;
     }
-    float p = recent->lost / recent->n;
+    float p = since->lost / since->n;
     float should = 1 - (1 - l->trial_loss) * (float)l->trial_bps / sent;
     bool same = p > (l->trial_loss + MAX(should, 0)) / 2 && p < l->trial_loss * SAME_MOST;
-    l->trial_bps = 0;
     return same && p < HUGE_LOSS ? TRIAL_VAIN : TRIAL_HELPED;
 }
 
@@ -203,21 +218,22 @@ uint32_t bwe_loss_verdict(struct bwe_loss *l, const struct bwe_loss_in *in)
     }
     struct sums recent = sum(l, RECENT_BINS);
     float p = recent.lost / recent.n;
-    enum trial result = trial(l, &recent);
+    struct sums all = sum(l, BWE_LOSS_BINS);
+    enum trial result = trial(l, &all);
     if (result == TRIAL_VAIN) {
         uint32_t back = l->trial_back_bps;
-        l->inherent = l->allowed = p;
-        l->cap_bps = 0;
+        l->inherent = l->allowed = all.lost / all.n;
+        l->cap_bps = l->trial_bps = l->floor_bps = 0;
+        l->caused = false;
         l->wait_us = RETRY_MIN_US;
         return MAX(back, in->estimate_bps);
     }
     l->caused |= result == TRIAL_HELPED;
-    struct sums all = sum(l, BWE_LOSS_BINS);
-    if (p > IGNORED && l->n_bins >= 2 &&
-        (is_heavy(l, &recent) || is_heavy(l, &all) || is_correlated(l))) {
+    bool enough = l->n_bins >= 2 && (l->cap_bps == 0 || all.n >= TRIAL_LEAST);
+    if (p > IGNORED && enough && (is_heavy(l, &recent) || is_heavy(l, &all) || is_correlated(l))) {
         return cut(l, in, &recent);
     }
-    if (!l->trial_bps) {
+    if (l->trial_bps == 0 || l->caused) {
         learn(l, &recent);
     }
     return in->estimate_bps;
@@ -232,7 +248,7 @@ uint32_t bwe_loss_cap_bps(struct bwe_loss *l, int64_t now_us)
         l->retry_us = now_us + TRIAL_US;
         l->cap_bps = (uint32_t)MIN((uint64_t)l->cap_bps * TRIAL_PCT / 100, UINT32_MAX);
         if (l->trials_ok++ == TRIALS_FREE) {
-            l->cap_bps = 0;
+            l->cap_bps = l->floor_bps = 0;
             l->trial_bps = 0;
             l->caused = false;
             l->wait_us = RETRY_MIN_US;

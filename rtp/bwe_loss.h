@@ -7,7 +7,7 @@
  * gathered into observations of 250 ms; the last BWE_LOSS_BINS are compared:
  * - below 2 % nothing is lowered;
  * - loss while a queue stands is the queue's: the delay detector acts, it is not counted here;
- * - loss that is higher when more is sent (two halves of the observations, 3.5 sigma) is caused by
+ * - loss that is higher when more is sent (two halves of the observations, 4 sigma) is caused by
  *   sending, as behind a policer or a shallow buffer;
  * - loss so high that it would be that in most networks (12 %, or 10 % above the inherent) is taken
  *   for it on trial: if the share lost stays when a good deal less is sent, it is inherent after
@@ -42,15 +42,16 @@ struct bwe_loss {
     int64_t last_us;
     bool queued; /* a queue stood meanwhile */
 
-    float inherent;    /* share lost that sending does not cause */
-    float allowed;     /* what a trial has shown not to be caused by sending; 0 = no trial */
-    float recent;      /* share lost lately, queue or not */
-    uint32_t cap_bps;  /* more than this was lost; 0 = no cap */
-    int64_t retry_us;  /* when the cap is raised on trial */
-    int64_t wait_us;   /* from a cut to that */
-    uint8_t trials_ok; /* raised so often in a row without loss */
-    int64_t cut_us;    /* observations of packets sent earlier are void */
-    bool caused;       /* a trial has shown that sending less helps; until the cap is lifted */
+    float inherent;     /* share lost that sending does not cause */
+    float allowed;      /* what a trial has shown not to be caused by sending; 0 = no trial */
+    float recent;       /* share lost lately, queue or not */
+    uint32_t cap_bps;   /* more than this was lost; 0 = no cap */
+    int64_t retry_us;   /* when the cap is raised on trial */
+    int64_t wait_us;    /* from a cut to that */
+    uint8_t trials_ok;  /* raised so often in a row without loss */
+    int64_t cut_us;     /* observations of packets sent earlier are void */
+    bool caused;        /* a trial has shown that sending less helps; until the cap is lifted */
+    uint32_t floor_bps; /* further cuts go no lower; 0 = none */
     /* the cut on trial; rate 0 = none */
     uint32_t trial_bps; /* sent before */
     float trial_loss;

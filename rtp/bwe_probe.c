@@ -11,6 +11,7 @@
 #define SPACE_LONG_US (6 * US_PER_S)
 #define SHARED_US     (10 * US_PER_S)
 #define SHARED_PCT    130
+#define OPENED_US     (500 * US_PER_MS) /* what a probe did to bursts is over */
 #define LASTS_US      (300 * US_PER_MS)
 #define LONGEST_US    (60 * US_PER_MS)
 #define GOOD_PCT      70 /* of the rate: it has arrived */
@@ -70,12 +71,14 @@ static uint32_t rate(const struct bwe_prober *p, const struct bwe_probe_in *in)
 
 /* Other signs say that a probe would fail: what bursts of media do, or else the growth that goes
  * on anyway. */
-static bool is_hopeless(const struct bwe_prober *p, const struct bwe_probe_in *in)
+static bool is_hopeless(const struct bwe_prober *p, const struct bwe_probe_in *in, uint32_t bps)
 {
+    /* Bursts tell only whether there is much more. */
+    bool closed = in->burst == BWE_BURST_CLOSED && bps > pct(in->estimate_bps, BWE_BURST_OPEN_PCT);
     if (p->soon || p->starts || in->burst == BWE_BURST_OPEN || in->deaf) {
         return false;
     }
-    return (in->burst == BWE_BURST_CLOSED || in->full) && in->now_us < p->end_us + SPACE_LONG_US;
+    return (closed || in->full) && in->now_us < p->end_us + SPACE_LONG_US;
 }
 
 /* How long to probe at bps: what it queues if the link carries the estimate only is limited, and a
@@ -96,13 +99,20 @@ bool bwe_probe_poll(struct bwe_prober *p, const struct bwe_probe_in *in, struct 
     if (p->state == BWE_PROBE_SENDING && in->now_us - p->end_us > SENDING_US) {
         bwe_probe_sent_all(p, 0, in->now_us);
     }
+    if (in->burst == BWE_BURST_CLOSED) {
+        p->closed = true;
+    } else if (in->burst == BWE_BURST_OPEN && p->closed && !in->full &&
+               in->now_us > p->end_us + OPENED_US) {
+        p->closed = false;
+        bwe_probe_soon(p, in->now_us);
+    }
     bool ready = in->clear || (in->blind && p->starts == STARTS);
     if (p->state != BWE_PROBE_IDLE || !ready || in->now_us < p->next_us ||
-        in->quiet_us < QUIET_US || is_hopeless(p, in)) {
+        in->quiet_us < QUIET_US) {
         return false;
     }
     uint32_t bps = rate(p, in);
-    if (bps == 0) {
+    if (bps == 0 || is_hopeless(p, in, bps)) {
         return false;
     }
     uint8_t id = (uint8_t)(p->probe.cluster == UINT8_MAX ? 1 : p->probe.cluster + 1);
@@ -120,6 +130,7 @@ bool bwe_probe_poll(struct bwe_prober *p, const struct bwe_probe_in *in, struct 
         .space_us = p->space_us,
         .full_bps = p->full_bps,
         .was_cut = p->was_cut,
+        .closed = p->closed,
         .starts = (uint8_t)(p->starts ? p->starts - 1 : 0),
     };
     *p = next;

@@ -59,6 +59,7 @@ struct bwe_prober {
     int64_t space_us; /* after a failure */
     bool soon;        /* the last succeeded, or there are other signs */
     uint8_t starts;   /* clusters left of those at the start */
+    bool closed;      /* bursts showed no room; when they do, that is news */
     bool was_cut;     /* once at least */
     uint32_t recover_bps;
     int64_t recover_until_us;

@@ -61,9 +61,6 @@ static void least_add(struct bwe_queue_least *l, int64_t owd_us, int64_t at_us, 
 void bwe_queue_add(struct bwe_queue *q, int64_t owd_us, int64_t arrival_us)
 {
     q->last_us = arrival_us;
-    q->recent[2] = q->any ? q->recent[1] : owd_us;
-    q->recent[1] = q->any ? q->recent[0] : owd_us;
-    q->recent[0] = owd_us;
     if (!q->any) {
         q->any = true;
         least_start(&q->base, owd_us, arrival_us);
@@ -84,13 +81,6 @@ void bwe_queue_rebase(struct bwe_queue *q)
 {
     least_start(&q->base, q->now.owd_us[0], q->now.at_us[0]);
     q->over = false;
-}
-
-bool bwe_queue_surges(const struct bwe_queue *q)
-{
-    int64_t least = MIN(q->recent[0], MIN(q->recent[1], q->recent[2]));
-    return q->any && least - q->base.owd_us[0] >= BWE_QUEUE_SURGE_US &&
-           q->recent[0] - q->recent[2] >= BWE_QUEUE_RISE_US;
 }
 
 bool bwe_queue_stands(struct bwe_queue *q, int32_t limit_us, int64_t for_us)

@@ -9,11 +9,9 @@
 
 #include "rtp/base.h"
 
-#define BWE_QUEUE_BASE_US  (10 * US_PER_S)
-#define BWE_QUEUE_NOW_US   (100 * US_PER_MS)
-#define BWE_QUEUE_SURGE_US (60 * US_PER_MS)
-#define BWE_QUEUE_RISE_US  (20 * US_PER_MS)
-#define BWE_QUEUE_BEST     3
+#define BWE_QUEUE_BASE_US (10 * US_PER_S)
+#define BWE_QUEUE_NOW_US  (100 * US_PER_MS)
+#define BWE_QUEUE_BEST    3
 
 /* The least of a sliding window, kept as its best three samples in falling age (K. Nichols). */
 struct bwe_queue_least {
@@ -24,8 +22,7 @@ struct bwe_queue_least {
 struct bwe_queue {
     struct bwe_queue_least base;
     struct bwe_queue_least now;
-    int64_t last_us;                /* newest arrival */
-    int64_t recent[BWE_QUEUE_BEST]; /* one-way delay of the last groups, the newest first */
+    int64_t last_us; /* newest arrival */
     bool any;
     int64_t over_since_us; /* arrival time; since when the queue has been over the limit; valid if
                               over */
@@ -44,10 +41,6 @@ int32_t bwe_queue_us(const struct bwe_queue *q);
 
 /* The path itself has become longer: what is the least at present is the base from now on. */
 void bwe_queue_rebase(struct bwe_queue *q);
-
-/* Were the last three groups all BWE_QUEUE_SURGE_US late or more, and the newest later still? Then
- * the link has become much narrower; the trend shows it 150 ms later. */
-bool bwe_queue_surges(const struct bwe_queue *q);
 
 /* Has the queue been longer than limit_us for for_us of arrival time, and not shrunk by a third
  * since? To be asked after every bwe_queue_add. */

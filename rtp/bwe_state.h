@@ -15,6 +15,7 @@
 #include "rtp/bwe_probe.h"
 #include "rtp/bwe_queue.h"
 #include "rtp/bwe_sent.h"
+#include "rtp/bwe_surge.h"
 
 #define BWE_PROVED_S 5
 
@@ -30,6 +31,8 @@ struct bwe {
     struct bwe_acked acked;
     struct bwe_burst burst;
     struct bwe_aimd aimd;
+    struct bwe_surge surge;
+    uint32_t surge_bps; /* of the last packet; 0 = no surge */
     struct bwe_drain drain;
     struct bwe_loss loss;
 
@@ -40,10 +43,9 @@ struct bwe {
     int64_t arrival_us;      /* of the packet that arrived last */
     int64_t arrival_sent_us; /* and when that was sent */
     bool new_group;          /* since the last verdict */
-    bool surged;
-    bool grew;          /* one of them showed overuse */
-    uint64_t told_next; /* number behind the highest one told of */
-    uint32_t rtt_us;    /* smoothed; 0 = not known */
+    bool grew;               /* one of them showed overuse */
+    uint64_t told_next;      /* number behind the highest one told of */
+    uint32_t rtt_us;         /* smoothed; 0 = not known */
 
     /* watchdog */
     int64_t heard_us;   /* the last message that told anything new, or the first packet's time */
