@@ -113,7 +113,8 @@ void quality_jitter(struct quality_run *q)
     struct wire *up = scene_wire(s, &bad);
     struct scene_publisher *p = scene_publish(s, 7, &cam, 1, up, NULL);
     scene_run(s, MS(500));
-    struct scene_viewer *v = scene_view(s, &(struct scene_view_params){.stream = 7, .down = w});
+    struct scene_viewer *v =
+        scene_view(s, &(struct scene_view_params){.stream = 7, .down = w, .lossy_source = true});
     scene_run(s, S(60));
     double least = 1e12, sum = 0;
     int n = 0;
