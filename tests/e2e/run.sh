@@ -24,7 +24,7 @@ installed() {
 }
 installed || npm ci --no-audit --no-fund || exit 1
 
-files=(quick.test.mjs data.test.mjs rooms.test.mjs resilience.test.mjs)
+files=(quick.test.mjs data.test.mjs rooms.test.mjs meet.test.mjs resilience.test.mjs)
 if [ "$size" = long ]; then
     files+=(matrix.test.mjs webclients.test.mjs quality.test.mjs)
     (cd webclients && { [ -e node_modules/.package-lock.json ] || npm ci --no-audit --no-fund; }) || exit 1
