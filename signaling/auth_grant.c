@@ -188,8 +188,9 @@ static void name_principal(const struct jwt *t, struct auth_grant *g)
     if (text[0] == '\0') {
         return; // auth_check names it by its digest
     }
-    if (strlen(prefix) + strlen(text) < sizeof(g->principal)) {
-        snprintf(g->principal, sizeof(g->principal), "%s%s", prefix, text);
+    size_t room = sizeof(g->principal) - strlen(prefix) - 1;
+    if (strlen(text) <= room) {
+        snprintf(g->principal, sizeof(g->principal), "%s%.*s", prefix, (int)room, text);
         return;
     }
     uint8_t hash[SHA256_DIGEST_LENGTH];
