@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // app.js - the page: one stage, two modes. State lives in body[data-mode] and body[data-state]; the style sheet does the rest.
-import { askForDescriptor, Session } from './client.js';
+import { askForDescriptor, Session, takeFragment } from './client.js';
 import { Meter } from './meter.js';
 
 const $ = (id) => document.getElementById(id);
@@ -286,7 +286,9 @@ $('share').addEventListener('click', async () => {
 $('name').addEventListener('input', endpoint);
 addEventListener('pagehide', () => session?.stop());
 
-const [want, ...rest] = decodeURIComponent(location.hash.slice(1)).split('/');
+const { name: fragment, given } = takeFragment();
+const [want, ...rest] = fragment.split('/');
+$('token').value = given.get('token') || '';
 if (rest.length) $('name').value = rest.join('/');
 mode(want === 'watch' ? 'watch' : 'publish');
 if (!window.isSecureContext && body.dataset.mode === 'publish') veil(...captureFault({}));

@@ -186,6 +186,13 @@ export class Session extends EventTarget {
   }
 }
 
+/** What a link carries behind its '#': a name, and after '?' a token and the like. Secrets leave the address bar, and the history with it, at once. */
+export function takeFragment() {
+  const [name, query] = location.hash.slice(1).split('?');
+  if (query) history.replaceState(null, '', `#${name}`);
+  return { name: decodeURIComponent(name), given: new URLSearchParams(query) };
+}
+
 /** Asks for the dependency descriptor, without which a browser cannot be sent the spatial layers of AV1. Not every browser lets a page ask. */
 export function askForDescriptor(transceiver) {
   const all = transceiver.getHeaderExtensionsToNegotiate?.();

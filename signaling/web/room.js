@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // room.js - a conference over plain WHIP and WHEP: this page publishes under /whip/ROOM/NAME and plays /whep/ROOM, whose sections are slots that the
 // server fills. Who is where comes by server-sent events, what is wanted goes by POST (README, "Rooms"); chat travels by a data channel.
-import { askForDescriptor, Session } from './client.js';
+import { askForDescriptor, Session, takeFragment } from './client.js';
 import { grid, speaker } from './layout.js';
 
 const $ = (id) => document.getElementById(id);
@@ -527,12 +527,9 @@ $('room').addEventListener('input', endpoint);
 new ResizeObserver(draw).observe($('tiles'));
 addEventListener('pagehide', () => [publishing, sharing, playing].forEach((s) => s?.stop()));
 
-// A link may carry the room and a token; the token leaves the address at once.
-const [room, query] = location.hash.slice(1).split('?');
-const given = new URLSearchParams(query);
-$('room').value = decodeURIComponent(room) || 'lounge';
+const { name: room, given } = takeFragment();
+$('room').value = room || 'lounge';
 $('token').value = given.get('token') || '';
-if (query) history.replaceState(null, '', `#${room}`);
 try { $('name').value = given.get('name') || localStorage.getItem('sluice-name') || ''; } catch { /* as above */ }
 endpoint();
 capture();
