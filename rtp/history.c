@@ -250,6 +250,11 @@ const struct hist_slot *history_arrived(const struct history *h, uint64_t n)
     return s->seq != HIST_NO_SEQ && (s->flags & HIST_PRESENT) && s->arrival == n ? s : NULL;
 }
 
+const struct hist_slot *history_newest(const struct history *h)
+{
+    return h->top_seq == HIST_NO_SEQ ? NULL : slot_of(h, h->top_seq);
+}
+
 /* The last slot of that rank, stored, or NULL. */
 static const struct hist_slot *last_of_rank(const struct history *h, unsigned dt, uint16_t rank)
 {

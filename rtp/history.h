@@ -99,6 +99,8 @@ void history_reset(struct history *h);
 
 /* The slot that arrived as number n, or NULL if it has been overwritten. */
 const struct hist_slot *history_arrived(const struct history *h, uint64_t n);
+/* The stored packet with the highest sequence number, or NULL. */
+const struct hist_slot *history_newest(const struct history *h);
 /* The stored packet of target dt whose rank is rank, or NULL. O(log slots). */
 const struct hist_slot *history_find(const struct history *h, unsigned dt, uint16_t rank);
 /* True if that rank was kept for a packet that came late and turned out to be none of target dt's:

@@ -196,7 +196,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         r->n.drop_bad_codec++;
         return;
     }
-    if (desc.head_len && !(desc.flags & DESC_HAS_PIC_ID)) {
+    if (e->track->kind == MEDIA_VIDEO && !(desc.flags & DESC_HAS_PIC_ID)) {
         desc.pic_id = encoding_frame_id(e, hdr->ts);
     }
     encoding_note_map(e);

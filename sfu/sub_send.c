@@ -62,21 +62,23 @@ static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
     return gap;
 }
 
-/* How many pictures slot is older than the newest of a replay. */
-static unsigned pictures_before(uint16_t newest_pic, const struct hist_slot *slot)
+/* How many pictures slot is older than the newest of a replay; -1: it is newer. */
+static int pictures_before(uint16_t newest_pic, const struct hist_slot *slot)
 {
-    unsigned n = (uint16_t)(newest_pic - slot->desc.pic_id) & 0x7fff;
-    return n < 0x4000 ? n : 0;
+    int n = (uint16_t)(newest_pic - slot->desc.pic_id) & 0x7fff;
+    return n < 0x4000 ? n : -1;
 }
+
+/* Packets of old pictures may come late; so much later their ids begin anew. */
+#define REPLAY_STRAGGLERS 2048
 
 /* The timestamp of slot as the viewer sees it. */
 static uint32_t time_of(const struct sub *s, const struct sub_segment *g,
                         const struct hist_slot *slot)
 {
-    if (slot->arrival >= g->replay_end) {
-        return slot->ts + g->ts_off;
-    }
-    return g->replay_ts - pictures_before(g->replay_pic, slot) * (s->track->clock_hz / 1000);
+    bool old = g->replay_end && slot->arrival < g->replay_end + REPLAY_STRAGGLERS;
+    int n = old ? pictures_before(g->replay_pic, slot) : -1;
+    return n < 0 ? slot->ts + g->ts_off : g->replay_ts - (uint32_t)n * (s->track->clock_hz / 1000);
 }
 
 /* Pictures before slot that a viewer of target dt has not got, where ids must not show it. */
@@ -93,10 +95,10 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     uint32_t ts_out = s->last_ts_out;
     /* The newest packet is in time, and what is older is shown in fast motion up to it, so that the
      * viewer does not stay behind by as much as the source's interval between key frames. */
-    const struct hist_slot *newest = history_arrived(&e->hist, e->hist.arrivals - 1);
+    const struct hist_slot *newest = history_newest(&e->hist);
     bool replay = newest && newest->arrival_us - slot->arrival_us > REPLAY_MIN_US;
     const struct hist_slot *anchor = replay ? newest : slot;
-    unsigned old = replay ? pictures_before(newest->desc.pic_id, slot) : 0;
+    int old = replay ? MAX(pictures_before(newest->desc.pic_id, slot), 0) : 0;
     /* Every target may be entered at an entry point. */
     bool aimed = e->index == s->aim.enc && slot->map_gen == e->map.gen;
     unsigned dt = aimed && s->aim.dt < e->map.n_dt ? s->aim.dt : 0;
@@ -564,14 +566,14 @@ static void go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t
         return;
     }
     const struct history *h = &s->enc->hist;
-    const struct hist_slot *newest = history_arrived(h, h->arrivals - 1);
+    const struct hist_slot *newest = history_newest(h);
     if (newest && slot->ts != s->last_src_ts) {
         change_target(s, slot, s->seg[s->seg_top].dt);
         struct sub_segment *g = &s->seg[s->seg_top];
         g->replay_end = h->arrivals;
         g->replay_pic = newest->desc.pic_id;
-        g->replay_ts = s->last_ts_out +
-                       (pictures_before(g->replay_pic, slot) + 1) * (s->track->clock_hz / 1000);
+        int old = MAX(pictures_before(g->replay_pic, slot), 0);
+        g->replay_ts = s->last_ts_out + (uint32_t)(old + 1) * (s->track->clock_hz / 1000);
         g->ts_off = g->replay_ts - newest->ts;
     }
 }
