@@ -132,8 +132,8 @@ static const char *const corpus_headers[] = {
     "{\"alg\":\"HS256\",\"kid\":\"hs;ls\"}",
     "{\"alg\":\"HS256\",\"kid\":\"hs\\u0000\"}",
     "{\"alg\":\"HS256\",\"kid\":\"hs\\n\"}",
-    "{\"alg\":\"HS256\",\"kid\":"
-    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+    ("{\"alg\":\"HS256\",\"kid\":"
+     "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"),
     "{\"alg\":\"HS256\",\"x\":[[[[[[[[[[[[]]]]]]]]]]]]}",
     "{\"alg\":\"HS256\",\"x\":\"\xff\"}",
     "{\"alg\":\"HS256\",\"x\":\"\xc0\xaf\"}",
@@ -201,8 +201,9 @@ static const char *const corpus_payloads[] = {
     "{\"iss\":\"iss\",\"aud\":[\"aud\",1],\"room\":\"*\",\"publish\":true,\"exp\":%d}+60",
     "{\"iss\":\"iss\",\"aud\":{\"aud\":1},\"room\":\"*\",\"publish\":true,\"exp\":%d}+60",
     "{\"iss\":\"iss\",\"aud\":null,\"room\":\"*\",\"publish\":true,\"exp\":%d}+60",
-    "{\"iss\":\"iss\",\"aud\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\","
-    "\"12\",\"13\",\"14\",\"15\",\"16\",\"aud\"],\"room\":\"*\",\"publish\":true,\"exp\":%d}+60",
+    ("{\"iss\":\"iss\",\"aud\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\","
+     "\"11\","
+     "\"12\",\"13\",\"14\",\"15\",\"16\",\"aud\"],\"room\":\"*\",\"publish\":true,\"exp\":%d}+60"),
     /* ours */
     "{ISS,\"publish\":true,\"exp\":%d}+60",
     "{ISS,\"room\":\"\",\"publish\":true,\"exp\":%d}+60",

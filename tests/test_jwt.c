@@ -68,8 +68,8 @@ Test(jwt, takes_each_algorithm_with_and_without_kid)
     static const char *const headers[] = {
         "{\"alg\":\"HS256\",\"jku\":\"https://evil.example/k\",\"x5u\":\"file:///etc/passwd\"}",
         "{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"},\"x5c\":[\"x\"]}",
-        "{\"typ\":\"jwt\",\"alg\":\"HS256\",\"kid\":\"hs\",\"x\":[1,2.5e-3,true,null,"
-        "\"\\ud83d\\ude00\"]}",
+        ("{\"typ\":\"jwt\",\"alg\":\"HS256\",\"kid\":\"hs\",\"x\":[1,2.5e-3,true,null,"
+         "\"\\ud83d\\ude00\"]}"),
         " { \"alg\" : \"HS256\" , \"typ\" : \"at+jwt\" } ",
     };
     for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
