@@ -44,7 +44,7 @@ static void wake_subs(struct router *r, int64_t now_us)
             struct sub *s = container_of(it, struct sub, node);
             struct sub **before = &seen[t->watchers++ % AHEAD];
             __builtin_prefetch(s->ahead);
-            __builtin_prefetch((const char *)s->ahead + CACHE_LINE);
+            __builtin_prefetch((const void *)((uintptr_t)s->ahead + CACHE_LINE)); // may be NULL
             __builtin_prefetch(s->peer_ahead);
             if (*before && (*before)->ahead != s) {
                 (*before)->ahead = s;
