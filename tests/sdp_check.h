@@ -322,6 +322,22 @@ static inline void check_accepted(const struct check_doc *o, const struct check_
     check_extensions(o, a, s, log);
 }
 
+/* RFC 8841: transport as elsewhere, no RTP; the port of SCTP and the largest message. */
+static inline void check_data_section(const struct check_doc *o, const struct check_doc *a, int s,
+                                      struct check_log *log)
+{
+    static const char *const once[] = {"a=ice-ufrag:", "a=ice-pwd:",   "a=fingerprint:",
+                                       "a=setup:",     "a=sctp-port:", "a=max-message-size:"};
+    CHECK(log, strcmp(check_field(a, s, 1), "9") == 0, "section %d: port not 9", s);
+    for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+        CHECK(log, check_count(a, s, once[i]) == 1, "section %d: %s", s, once[i]);
+    }
+    CHECK(log, check_get(o, s, "a=sctp-port:"), "section %d: sctp-port was not offered", s);
+    CHECK(log, strcmp(check_pts(a, s), check_pts(o, s)) == 0, "section %d: format", s);
+    CHECK(log, check_count(a, s, "a=rtcp") == 0 && check_count(a, s, "a=rtpmap:") == 0,
+          "section %d: RTP attributes", s);
+}
+
 static inline void check_publish_section(const struct check_doc *o, const struct check_doc *a,
                                          int s, struct check_log *log)
 {
@@ -439,6 +455,10 @@ static inline void check_answer(const char *offer, const char *answer, bool publ
         }
         CHECK(log, strcmp(check_field(&o, s, 1), "0") != 0 || check_has(&o, s, "a=bundle-only"),
               "section %d: revived", s);
+        if (strcmp(check_field(&a, s, 0), "application") == 0) {
+            check_data_section(&o, &a, s, log);
+            continue;
+        }
         check_accepted(&o, &a, s, publish, log);
         if (publish) {
             check_publish_section(&o, &a, s, log);

@@ -289,7 +289,7 @@ void check_delete(struct suite *s)
     "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n"          \
     "a=sctp-port:5000\r\na=max-message-size:262144\r\n"
 
-void check_data_section(struct suite *s)
+void check_application(struct suite *s)
 {
     bool play = check_is_play(s);
 

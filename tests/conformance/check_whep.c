@@ -332,7 +332,7 @@ const struct check checks_whep[] = {
     {"WHEP-18", POLICY, "RFC 9429 5.3.1", "a publisher without audio can be watched",
      publisher_without_audio},
     {"WHEP-19", POLICY, "clients in the field", "m=application in the offer; the rest plays",
-     check_data_section, PLAY_ROW},
+     check_application, PLAY_ROW},
     {"WHEP-20", POLICY, "RFC 9110 15.5.21", "no common codec: 422 naming the codec", foreign_codec},
     {"WHEP-20", POLICY, "RFC 3264 6.1", "the published codec is answered first",
      current_codec_first},

@@ -384,7 +384,7 @@ const struct check checks_whip_post[] = {
     {"WHIP-48", MUST, "RFC 9725 4.4.2", "two tracks of a kind are refused", tracks},
     {"WHIP-48", MUST, "RFC 9725 4.4.2", "two media streams are refused", two_streams},
     {"WHIP-49", MUST, "RFC 9725 4.4.3", "m=application does not fail the request; media plays",
-     check_data_section},
+     check_application},
     {"WHIP-50", SHOULD, "RFC 9725 4.4.3", "a section without a common codec fails the request",
      check_refused,
      &(struct refusal){.edits = {{"VP8/90000", "NOVIDEO/90000", true}}, .status = 422}},

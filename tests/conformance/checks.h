@@ -41,7 +41,7 @@ void check_trickle(struct suite *s);
 void check_trickle_stale(struct suite *s);
 void check_restart(struct suite *s);
 void check_delete(struct suite *s);
-void check_data_section(struct suite *s);
+void check_application(struct suite *s);
 
 extern const char check_play_arg[];
 static inline bool check_is_play(const struct suite *s)

@@ -111,7 +111,7 @@ char *suite_keep(struct suite *s, const char *fmt, ...)
     return out;
 }
 
-static void clean_up(struct suite *s)
+void suite_clean_up(struct suite *s)
 {
     party_free_all(s);
     for (struct reply *r = s->replies, *next; r; r = next) {
@@ -217,7 +217,7 @@ static void run_check(struct suite *s, const struct check *c, struct outcome *ou
     s->verdict = (struct outcome){.result = PASS};
     if (c->run) {
         c->run(s);
-        clean_up(s);
+        suite_clean_up(s);
     } else {
         s->verdict.result = BLIND;
         snprintf(s->verdict.got, sizeof(s->verdict.got), "%s", c->blind);

@@ -91,6 +91,8 @@ void suite_fini(struct suite *s);
 const struct check *suite_at(unsigned i);
 /* Runs what the filter selects, prints TAP. Returns the number of MUSTs that failed. */
 unsigned suite_run(struct suite *s);
+/* Ends the sessions and frees the memory of the running check: suite_run does so by itself. */
+void suite_clean_up(struct suite *s);
 /* How many have this level and result. */
 unsigned suite_count(const struct suite *s, enum level l, enum result r);
 
