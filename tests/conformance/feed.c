@@ -64,16 +64,26 @@ void feed_audio(struct feed *f, uint16_t seq, uint32_t number)
     feed_send(f, &(struct peer_rtp){.seq = seq, .ts = (uint32_t)seq * AUDIO_STEP}, number);
 }
 
-void feed_vp8(struct feed *f, uint16_t seq, uint32_t ts, bool key, uint32_t number)
+void feed_vp8_payload(uint8_t out[64], uint8_t picture_id, bool key, uint32_t number)
 {
     /* descriptor: start of partition 0, 7 bit picture id; then a frame header, then the number */
-    uint8_t p[64] = {0x90, 0x80, (uint8_t)(seq & 0x7f), key ? 0x10 : 0x11, 0x02, 0x00};
+    const uint8_t head[] = {0x90, 0x80, (uint8_t)(picture_id & 0x7f), key ? 0x10 : 0x11,
+                            0x02, 0x00};
 
+    memset(out, 0, 64);
+    memcpy(out, head, sizeof(head));
     if (key) {
-        memcpy(p + 6, "\x9d\x01\x2a\x40\x01\xf0\x00", 7); /* start code, 320x240 */
+        memcpy(out + 6, "\x9d\x01\x2a\x40\x01\xf0\x00", 7); /* start code, 320x240 */
     }
-    peer_put32(p + 16, MAGIC);
-    peer_put32(p + 20, number);
+    peer_put32(out + 16, MAGIC);
+    peer_put32(out + 20, number);
+}
+
+void feed_vp8(struct feed *f, uint16_t seq, uint32_t ts, bool key, uint32_t number)
+{
+    uint8_t p[64];
+
+    feed_vp8_payload(p, (uint8_t)seq, key, number);
     feed_send(f,
               &(struct peer_rtp){.pt = f->video_pt,
                                  .ssrc = f->video_ssrc,

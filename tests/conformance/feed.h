@@ -26,6 +26,8 @@ void feed_audio(struct feed *f, uint16_t seq, uint32_t number);
 void feed_send(struct feed *f, const struct peer_rtp *r, uint32_t number);
 /* A whole VP8 frame in one packet. */
 void feed_vp8(struct feed *f, uint16_t seq, uint32_t ts, bool key, uint32_t number);
+/* The payload of such a frame, 64 bytes. */
+void feed_vp8_payload(uint8_t out[64], uint8_t picture_id, bool key, uint32_t number);
 /* Opens the way: a viewer needs some packets before it is sent anything. Numbers from 1, seqs from
  * first on. Returns whether the last one came through. */
 bool feed_prime(struct feed *f, uint16_t first, unsigned n);
