@@ -162,6 +162,34 @@ static struct party *at_the_top(struct suite *s, const struct peer_params *m,
                : NULL;
 }
 
+/* By the draft's extension: a layer that was asked for, then the choice given back. */
+static void layer_selected(struct suite *s)
+{
+    struct peer_params m;
+    struct party *pub;
+    const char *link;
+
+    three_layers(s, &m);
+    struct party *v = at_the_top(s, &m, &pub);
+    const char *url = v ? check_extension(v, "urn:ietf:params:whep:ext:core:layer", &link) : NULL;
+    if (!v) {
+        return;
+    }
+    SKIP_IF(s, !url, "no Link to select layers");
+    const char *mid = check_get(&v->answer, doc_section(&v->answer, "video", 0), "a=mid:");
+    const struct reply *r = ASK(s, .method = "POST", .url = url, .type = "application/json",
+                                .body = suite_keep(s, "{\"mediaId\":\"%s\",\"rid\":\"q\"}", mid));
+    EXPECT_STATUS(s, r, 200);
+    EXPECT(s, until_layer(v, 0), "the layer that was asked for", "layer %d", layer_of(v));
+    r = ASK(s, .method = "POST", .url = url, .type = "application/json",
+            .body = suite_keep(s, "{\"mediaId\":\"%s\"}", mid));
+    EXPECT_STATUS(s, r, 200);
+    EXPECT(s, until_layer(v, 2), "the largest again when nothing is asked for", "layer %d",
+           layer_of(v));
+    EXPECT(s, !party_faults(v)[0], "each switch on a key frame, numbers continuous", "%s",
+           party_faults(v));
+}
+
 static void bound_by_rid(struct suite *s)
 {
     struct peer_params m;
@@ -354,6 +382,8 @@ const struct check checks_sim[] = {
     {"SIM-13", MUST, "RFC 8853 6.2", "switches on key frames only", layer_stops},
     {"SIM-14", POLICY, "clients in the field", "Firefox: simulcast with VP8", NULL, NULL,
      "a fault of a client; see tests/e2e"},
+    {"WHEP-30", MUST, "draft-ietf-wish-whep events 4",
+     "a layer is switched to by request, and back", layer_selected},
     {"SIM-15", MUST, "RFC 8852 4, RFC 9143 14", "the extensions that name layers are answered",
      rid_extensions},
     {0},

@@ -10,7 +10,7 @@
 #define JSON  "application/json"
 
 /* The URL of a Link with this relation, absolute; NULL if the 201 has none. */
-static const char *extension(struct party *v, const char *rel, const char **ret_link)
+const char *check_extension(struct party *v, const char *rel, const char **ret_link)
 {
     struct suite *s = v->suite;
 
@@ -40,7 +40,7 @@ static struct party *with_extension(struct suite *s, const char *rel, const char
     if (!v) {
         return NULL;
     }
-    *ret_url = extension(v, rel, ret_link);
+    *ret_url = check_extension(v, rel, ret_link);
     if (!*ret_url) {
         suite_skip(s, "no Link with rel=\"%s\"", rel);
         return NULL;
@@ -102,6 +102,118 @@ static void stream_type(struct suite *s)
            "text/event-stream without a token", "%s %s", reply_brief(r), r->head);
 }
 
+/* Whether text begins with a JSON value; *ret_end is behind it. */
+static bool is_json(const char *p, const char **ret_end, int depth);
+
+static const char *skip_blanks(const char *p)
+{
+    return p + strspn(p, " \t\r\n");
+}
+
+static bool is_json_string(const char *p, const char **ret_end)
+{
+    if (*p++ != '"') {
+        return false;
+    }
+    for (; *p && *p != '"'; p++) {
+        if ((unsigned char)*p < ' ' || (*p == '\\' && !*++p)) {
+            return false;
+        }
+    }
+    *ret_end = p + 1;
+    return *p == '"';
+}
+
+/* The members of an object or the elements of an array, p behind the bracket. */
+static bool is_json_list(const char *p, char close, const char **ret_end, int depth)
+{
+    p = skip_blanks(p);
+    if (*p == close) {
+        *ret_end = p + 1;
+        return true;
+    }
+    for (;; p = skip_blanks(p + 1)) {
+        if (close == '}') {
+            if (!is_json_string(p, &p)) {
+                return false;
+            }
+            p = skip_blanks(p);
+            if (*p++ != ':') {
+                return false;
+            }
+        }
+        if (!is_json(p, &p, depth + 1)) {
+            return false;
+        }
+        p = skip_blanks(p);
+        if (*p != ',') {
+            *ret_end = p + 1;
+            return *p == close;
+        }
+    }
+}
+
+static bool is_json(const char *p, const char **ret_end, int depth)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    char *end;
+
+    p = skip_blanks(p);
+    if (depth > 16) {
+        return false;
+    }
+    if (*p == '{' || *p == '[') {
+        return is_json_list(p + 1, *p == '{' ? '}' : ']', ret_end, depth);
+    }
+    if (*p == '"') {
+        return is_json_string(p, ret_end);
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!strncmp(p, words[i], strlen(words[i]))) {
+            *ret_end = p + strlen(words[i]);
+            return true;
+        }
+    }
+    if (*p != '-' && (*p < '0' || *p > '9')) {
+        return false; /* what strtod takes besides is not JSON */
+    }
+    (void)strtod(p, &end);
+    *ret_end = end;
+    return end > p;
+}
+
+static void layers_event(struct suite *s)
+{
+    const char *url, *link, *end;
+    struct peer_params m;
+    const struct reply *r;
+
+    suite_params(s, false, &m);
+    m.n_layers = 3;
+    m.video_kbps = 900;
+    struct party *v = LIVE(s, .params = &m) ? VIEW(s) : NULL;
+    url = v ? check_extension(v, SSE, &link) : NULL;
+    SKIP_IF(s, v && (!url || !strstr(link, "layers")), "no Link that announces \"layers\"");
+    if (!v) {
+        return;
+    }
+    const char *stream = subscribe(s, url, "[\"layers\"]", &r);
+    EXPECT_STATUS(s, r, 201);
+    unsigned patience = s->o.patience_ms;
+    s->o.patience_ms = 3000;
+    r = ASK(s, .method = "GET", .url = stream, .headers = "Accept: text/event-stream\r\n");
+    s->o.patience_ms = patience;
+    const char *event = strstr(r->body, "event: layers");
+    event = event ? event : strstr(r->body, "event:layers");
+    const char *data = event ? strstr(event, "data:") : NULL;
+    EXPECT(s, data, "an event \"layers\" within 3 s", "%.200s", r->body);
+    const char *text = suite_keep(s, "%.*s", (int)strcspn(data + 5, "\r\n"), data + 5);
+    EXPECT(s, is_json(text, &end, 0) && !*skip_blanks(end), "one line of strict JSON", "%.300s",
+           text);
+    EXPECT(s, !strstr(text, "heigth"), "\"height\", not the draft's slip of the pen", "%.300s",
+           text);
+}
+
 static void stream_ends(struct suite *s)
 {
     const char *url, *link;
@@ -125,7 +237,7 @@ static void layer_announced(struct suite *s)
 
     if (v) {
         const char *events = NULL;
-        (void)extension(v, SSE, &events);
+        (void)check_extension(v, SSE, &events);
         EXPECT(s, events && strstr(events, "layers"), "server-sent events with \"layers\" too",
                "%s", events ? events : "no such Link");
     }
@@ -176,8 +288,8 @@ const struct check checks_whep_events[] = {
     {"WHEP-30", MUST, "draft-ietf-wish-whep events 4", "unknown layers are refused, known taken",
      layer_requests},
     {"WHEP-31", POLICY, "clients in the field", "DELETE of the layer URL: automatic", layer_reset},
-    {"WHEP-32", POLICY, "draft-ietf-wish-whep events 3.3", "the layers event is strict JSON", NULL,
-     NULL, "seen by the server's own tests of its events"},
+    {"WHEP-32", POLICY, "draft-ietf-wish-whep events 3.3",
+     "the layers event is one line of strict JSON", layers_event},
     {"WHEP-33", MAY, "draft-ietf-wish-whep events 3.4", "reconnect and viewercount", NULL, NULL,
      "the server sends them when it likes"},
     {0},

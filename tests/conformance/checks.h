@@ -57,6 +57,9 @@ bool check_stage(struct suite *s);
 const char *check_edit_section(struct suite *s, const char *text, const char *section,
                                const char *find, const char *put);
 
+/* The URL of a Link of the 201 with this relation, absolute; NULL if there is none. */
+const char *check_extension(struct party *v, const char *rel, const char **ret_link);
+
 #define PLAY_ROW check_play_arg
 
 #endif
