@@ -367,6 +367,27 @@ static inline void check_publish_section(const struct check_doc *o, const struct
     CHECK(log, check_count(a, s, "a=rid:") == n_layers, "section %d: rid lines", s);
 }
 
+/* Slots: more than one section of a kind is accepted, and each is a stream of its own. */
+static inline bool check_has_slots(const struct check_doc *a)
+{
+    int n_audio = 0, n_video = 0;
+    for (int s = 1; s <= a->n_sections; s++) {
+        bool accepted = strcmp(check_field(a, s, 1), "0") != 0;
+        n_audio += accepted && strcmp(check_field(a, s, 0), "audio") == 0;
+        n_video += accepted && strcmp(check_field(a, s, 0), "video") == 0;
+    }
+    return n_audio > 1 || n_video > 1;
+}
+
+/* The stream id is the same in all sections (WHEP-16), and in slots another in each. */
+static inline void check_stream(const struct check_doc *a, int s, const char *msid,
+                                const char *before, struct check_log *log)
+{
+    size_t n = strcspn(msid, " ");
+    bool same = strcspn(before, " ") == n && strncmp(msid, before, n) == 0;
+    CHECK(log, same != check_has_slots(a) && strcmp(msid, before), "section %d: stream id", s);
+}
+
 static inline void check_play_section(const struct check_doc *a, int s, const char **stream,
                                       struct check_log *log)
 {
@@ -374,10 +395,7 @@ static inline void check_play_section(const struct check_doc *a, int s, const ch
     CHECK(log, msid && check_count(a, s, "a=msid:") == 1 && strchr(msid, ' '), "section %d: msid",
           s);
     if (msid && *stream) {
-        CHECK(log,
-              strcspn(msid, " ") == strcspn(*stream, " ") &&
-                  strncmp(msid, *stream, strcspn(msid, " ")) == 0 && strcmp(msid, *stream),
-              "section %d: stream id", s);
+        check_stream(a, s, msid, *stream, log);
     }
     *stream = msid ? msid : *stream;
     CHECK(log, check_count(a, s, "a=ssrc:") >= 1, "section %d: no ssrc", s);

@@ -13,10 +13,23 @@
 const char check_play_arg[] = "play";
 
 const struct check *const suite_tables[] = {
-    checks_whip_post,   checks_whip_session, checks_whip_patch, checks_whep,
-    checks_whep_events, checks_sdp_shape,    checks_sdp_codec,  checks_ice,
-    checks_dtls,        checks_srtp,         checks_rtp,        checks_rtp_codec,
-    checks_rtcp,        checks_sim,          checks_svc,        NULL,
+    checks_whip_post,
+    checks_whip_session,
+    checks_whip_patch,
+    checks_whep,
+    checks_whep_events,
+    checks_sdp_shape,
+    checks_sdp_codec,
+    checks_ice,
+    checks_dtls,
+    checks_srtp,
+    checks_rtp,
+    checks_rtp_codec,
+    checks_rtcp,
+    checks_sim,
+    checks_svc,
+    checks_dc,
+    NULL,
 };
 
 static void params_of(struct suite *s, bool play, unsigned n_audio, unsigned n_video,

@@ -42,6 +42,16 @@ static void on_plain(void *ctx, struct peer *peer, bool rtcp, const uint8_t *buf
     memcpy(x->buf, buf, x->len);
 }
 
+static void on_message(void *ctx, struct peer *peer, const struct peer_message *m)
+{
+    struct party *p = ctx;
+
+    (void)peer;
+    p->n_messages++;
+    p->last_ppid = m->ppid;
+    p->last_bytes = m->len;
+}
+
 const struct plain *party_plain(const struct party *p, unsigned i)
 {
     unsigned oldest = p->n_plain > PLAIN_MAX ? p->n_plain - PLAIN_MAX : 0;
@@ -103,6 +113,7 @@ struct party *party_new(struct suite *s, const struct plan *plan)
     m.seed = m.stream_id = ++s->n_parties; /* each publisher's content is its own */
     m.events.on_wire = on_wire;
     m.events.on_plain = on_plain;
+    m.events.on_message = on_message;
     m.events.ctx = p;
     p->suite = s;
     p->play = plan->play;

@@ -229,6 +229,9 @@ struct party {
     struct plain *plain;   /* ring of the last PLAIN_MAX */
     unsigned n_plain;      /* ever */
     struct probe *probes;
+    unsigned n_messages; /* on data channels */
+    uint32_t last_ppid;
+    size_t last_bytes;
 };
 
 void suite_params(struct suite *s, bool play, struct peer_params *ret);

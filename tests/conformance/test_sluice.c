@@ -18,7 +18,8 @@ static const char *const strict[] = {
     "limits.gone_timeout_ms=4000", /* a silent viewer is found out within the run's patience */
     "auth.tokens=[{\"token\":\"publish-and-play\",\"name\":\"all\",\"pattern\":\"*\",\"publish\":"
     "true,"
-    "\"play\":true},{\"token\":\"play-only\",\"name\":\"viewers\",\"pattern\":\"*\",\"play\":true}"
+    "\"play\":true,\"data\":true},{\"token\":\"play-only\",\"name\":\"viewers\",\"pattern\":\"*\","
+    "\"play\":true}"
     "]",
     "ice_servers.servers=[{\"url\":\"stun:stun.example.net:3478\"},"
     "{\"url\":\"turn:turn.example.net:3478?transport=udp\",\"secret\":\"secret-of-the-relay\"}]",
