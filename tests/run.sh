@@ -225,11 +225,13 @@ stage format stage_format
 stage lint stage_lint
 if [ "$mode" != only ] || [ "$only" = unit ]; then
     stage build-debug build_debug &&
-        stage unit meson_test build-debug --no-suite stress --no-suite server --no-suite conformance
+        stage unit meson_test build-debug --no-suite stress --no-suite server --no-suite conformance \
+            --no-suite conformance-long
 fi
 if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(asan|server|conformance)$ ]]; then
     if stage build-asan build_asan; then
-        stage asan under_asan --no-suite stress --no-suite server --no-suite conformance
+        stage asan under_asan --no-suite stress --no-suite server --no-suite conformance \
+            --no-suite conformance-long
         # One at a time: these start the server and watch its clock.
         stage server under_asan --suite server --num-processes 1
         stage conformance under_asan --suite conformance --num-processes 2 # they mostly wait
@@ -247,6 +249,10 @@ if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(e2e|bench)$ ]]; t
             stage bench bench/run.sh build-release
         fi
     fi
+fi
+if [ "$mode" = long ] || [ "$only" = conformance-long ]; then
+    stage build-debug build_debug &&
+        stage conformance-long meson_test build-debug --suite conformance-long --num-processes 1
 fi
 if [ "$only" = tidy ]; then
     stage build-asan build_asan && stage tidy stage_tidy && cat "$logs/tidy.log"
