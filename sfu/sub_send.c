@@ -637,7 +637,7 @@ static size_t compose_padding(struct sub *s, int64_t now_us, uint8_t *out)
         .ts = s->last_ts_out,
         .ssrc = s->ml->rtx_ssrcs[0],
     };
-    int ext_len = write_ext(s, NULL, NULL, 0, now_us, out + RTP_HEADER_LEN);
+    int ext_len = write_ext(s, NULL, out, 0, now_us, out + RTP_HEADER_LEN);
     if (!h.pt || ext_len < 0) {
         return 0;
     }
