@@ -16,7 +16,7 @@ if (!['send', 'receive'].includes(role)) {
 }
 
 const folder = makeFolder('firefox');
-const browser = await puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, userDataDir: folder.path, timeout: 120000,
+const browser = await puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, userDataDir: folder.path, timeout: 90000,
   extraPrefsFirefox: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true } });
 try {
   const page = await browser.newPage();
