@@ -14,7 +14,7 @@
 #define CAP_KBPS   2000
 #define STORMERS   8
 #define STORM_MS   5000
-#define PLIS_MS    2000
+#define PLIS_MS    6000 /* one in 4 s is always allowed, however dear key frames are */
 #define DROPPED(w) "sluice_dropped_packets_total{reason=\"" w "\"}"
 #define PLI_PER_S  4
 #define RTP_HEAD   12
