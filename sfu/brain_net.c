@@ -223,8 +223,11 @@ void brain_settle(struct peer *p, int64_t now_us)
         b->refilled_us = now_us;
     }
     if (!b->active) {
-        b->pace_Bps = (uint32_t)((uint64_t)b->replay_bps * REPLAY_BLIND_PERCENT / 100 / 8);
-        set_marks(p);
+        uint32_t pace_Bps = (uint32_t)((uint64_t)b->replay_bps * REPLAY_BLIND_PERCENT / 100 / 8);
+        if (pace_Bps != b->pace_Bps) { /* most viewers need neither pace nor marks */
+            b->pace_Bps = pace_Bps;
+            set_marks(p);
+        }
         return;
     }
     uint32_t want = b->needs.next_bps;
