@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "signaling/admin_call.h"
+#include "signaling/asset.h"
 #include "signaling/json.h"
 #include "signaling/life.h"
 #include "signaling/moderate.h"
@@ -16,16 +17,7 @@
 
 #define DRAIN_MAX_MS 86400000
 
-#define ASSET(i, name, path)                                                                       \
-    extern const char admin_asset_##i[];                                                           \
-    extern const char admin_asset_end_##i[];                                                       \
-    __asm__(".pushsection .rodata\n"                                                               \
-            ".hidden admin_asset_" #i "\n.hidden admin_asset_end_" #i "\n"                         \
-            ".global admin_asset_" #i "\nadmin_asset_" #i ":\n"                                    \
-            ".incbin \"" path "\"\n"                                                               \
-            ".global admin_asset_end_" #i "\nadmin_asset_end_" #i ":\n"                            \
-            ".byte 0\n"                                                                            \
-            ".popsection\n");
+#define ASSET(i, name, path) ASSET_BYTES(admin, i, path)
 #include "admin_assets.h"
 #undef ASSET
 

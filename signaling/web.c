@@ -5,21 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "signaling/asset.h"
 #include "signaling/etag.h"
 #include "signaling/http.h"
 #include "signaling/problem.h"
 
 /* web_assets.h is the list ASSET(number, "name", "absolute path"), written by web/assets.sh. */
-#define ASSET(i, name, path)                                                                       \
-    extern const char web_asset_##i[];                                                             \
-    extern const char web_asset_end_##i[];                                                         \
-    __asm__(".pushsection .rodata\n"                                                               \
-            ".hidden web_asset_" #i "\n.hidden web_asset_end_" #i "\n"                             \
-            ".global web_asset_" #i "\nweb_asset_" #i ":\n"                                        \
-            ".incbin \"" path "\"\n"                                                               \
-            ".global web_asset_end_" #i "\nweb_asset_end_" #i ":\n"                                \
-            ".byte 0\n"                                                                            \
-            ".popsection\n");
+#define ASSET(i, name, path) ASSET_BYTES(web, i, path)
 #include "web_assets.h"
 #undef ASSET
 
