@@ -232,8 +232,7 @@ if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(asan|server|confo
     if stage build-asan build_asan; then
         stage asan under_asan --no-suite stress --no-suite server --no-suite conformance \
             --no-suite conformance-long
-        # One at a time: these start the server and watch its clock.
-        stage server under_asan --suite server --num-processes 1
+        stage server under_asan --suite server --num-processes 2
         stage conformance under_asan --suite conformance --num-processes 2 # they mostly wait
     fi
 fi

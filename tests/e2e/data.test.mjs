@@ -5,30 +5,10 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test as plain } from 'node:test';
-import { client, here, makeNamespace, startChromium, startServer, until } from './lib.mjs';
+import { client, here, openStage, until } from './lib.mjs';
 
 const script = readFileSync(join(here, 'datapeer.js'), 'utf8');
-let server, browser, ns;
-before(async () => {
-  ns = makeNamespace();
-  server = await startServer({ host: '0.0.0.0' });
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  ns?.remove();
-});
-
-/** A test after which no page is left. */
-const test = (name, run) => plain(name, async (t) => {
-  try {
-    await run(t);
-  } finally {
-    await browser.closePages();
-  }
-});
+const { server, browser, ns, test } = await openStage({ outside: true });
 
 /** A page with one peer that has joined and opened channels: {label: options}. */
 async function joined(path, channels, media = 'none', relay = undefined) {

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { after, test as plain } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -193,6 +194,32 @@ export async function watchFrom(browser, server, options, prepare) {
   if (prepare) await page.evaluate(...prepare);
   await page.evaluate((o) => window.watchMarked(o), options);
   return page;
+}
+
+/**
+ * What a file of tests plays on: a server, a Chromium, and (outside: true) a namespace for clients that refuse loopback, which is null where none can be made. All end after the file's last test.
+ * test: a test after which no page is left. publish, watch: a page that does so (publishFrom, watchFrom). A file that starts the server anew puts the new one into stage.server.
+ */
+export async function openStage({ outside = false } = {}) {
+  const stage = { ns: outside ? makeNamespace() : null, server: null, browser: null };
+  after(async () => {
+    await stage.browser?.close();
+    await stage.server?.stop();
+    stage.ns?.remove();
+  });
+  stage.server = await startServer(outside ? { host: '0.0.0.0' } : {});
+  stage.browser = await startChromium();
+  stage.test = (name, run) => plain(name, async (t) => {
+    try {
+      await run(t);
+    } finally {
+      await stage.browser.closePages();
+    }
+  });
+  stage.publish = (options, prepare) => publishFrom(stage.browser, stage.server, options, prepare);
+  stage.watch = (options, prepare) => watchFrom(stage.browser, stage.server, options, prepare);
+  stage.outside = () => `http://${stage.ns.address}:${stage.server.ports.http}`;
+  return stage;
 }
 
 export const client = (name) => join(here, 'clients', name);

@@ -3,33 +3,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { after, before, test as plain } from 'node:test';
-import { assertSeen, client, makeFolder, makeNamespace, publishFrom, python, runClient, sleep, startChromium, startServer, watchFrom } from './lib.mjs';
+import { assertSeen, client, makeFolder, openStage, python, runClient, sleep } from './lib.mjs';
 
-let server, browser, ns;
-before(async () => {
-  ns = makeNamespace();
-  server = await startServer({ host: '0.0.0.0' });
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  ns?.remove();
-});
+const { server, ns, test, publish, watch, outside } = await openStage({ outside: true });
 
-/** A test after which no page is left. */
-const test = (name, run) => plain(name, async (t) => {
-  try {
-    await run(t);
-  } finally {
-    await browser.closePages();
-  }
-});
-
-const publish = (options, prepare) => publishFrom(browser, server, options, prepare);
-const watch = (options, prepare) => watchFrom(browser, server, options, prepare);
-const outside = () => `http://${ns.address}:${server.ports.http}`;
 const seenBy = (page, after_ = 0) => page.evaluate((a) => window.watchedSoFar(a), after_);
 const session = async (stream, role) => (await server.sessions()).find((s) => s.role === role && s.stream.startsWith(`${stream}/`));
 

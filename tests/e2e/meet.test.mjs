@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // meet.test.mjs - the conference page as people use it: three join, see and hear each other, chat, raise a hand, share a screen, leave.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { sleep, startChromium, startServer, until } from './lib.mjs';
+import { openStage, sleep, until } from './lib.mjs';
 
-let server, browser;
-before(async () => {
-  server = await startServer();
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { server, browser, test } = await openStage();
 
 async function join(name) {
   const page = await browser.context.newPage();

@@ -2,35 +2,18 @@
 // quality.test.mjs - real browsers behind links that change: the best layer comes back at once, nothing freezes. Frame times are those of the decoder, since freezeCount misses long
 // stalls. QUALITY_RUNS: how often each is run, 10 if not said. Needs a machine of its own: lateP95 says by how many ms the emulated link itself was late.
 import assert from 'node:assert/strict';
-import { after, before, test as plain } from 'node:test';
-import { publishFrom, sleep, startChromium, startServer, watchFrom } from './lib.mjs';
+import { openStage, sleep } from './lib.mjs';
 import { startLink } from './link.mjs';
 
 const RUNS = Number(process.env.QUALITY_RUNS || 10), RATES = [150_000, 450_000, 1_500_000], SIZE = [960, 540];
 
-let server, browser;
-before(async () => {
-  server = await startServer();
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const test = (name, run) => plain(name, async (t) => {
-  try {
-    await run(t);
-  } finally {
-    await browser.closePages();
-  }
-});
+const { server, test, publish, watch } = await openStage();
 
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 
 /** A viewer that notes when each frame was decoded and how high it was, in the background too. */
 async function watchBehind(link, options) {
-  const page = await watchFrom(browser, server, options, link.way);
+  const page = await watch(options, link.way);
   await page.waitForFunction(() => window.watched.session.pc?.getReceivers().some((r) => r.track.kind === 'video' && !r.track.muted), null, { timeout: 15000 });
   await page.evaluate(() => {
     const { track } = window.watched.session.pc.getReceivers().find((r) => r.track.kind === 'video');
@@ -68,7 +51,7 @@ function share(frames, height, from, to) {
 /** 2.5, 0.6, 2.5 Mbps, 30 s each. */
 async function narrowAndWiden(t, publisher) {
   const results = [];
-  await publishFrom(browser, server, { stream: 'quality', rates: RATES, size: SIZE, busy: true, ...publisher });
+  await publish({ stream: 'quality', rates: RATES, size: SIZE, busy: true, ...publisher });
   await sleep(8000); // the publisher's own estimate grows to all of its layers
   for (let run = 0; run < RUNS; run++) {
     const link = await startLink(server.ports.media, { trace: [[0, 2_500_000], [30, 600_000], [60, 2_500_000]], queue: 300, delay: 50 });
@@ -103,7 +86,7 @@ test('2.5, 0.6, 2.5 Mbps: AV1 SVC comes back and never stalls', (t) => narrowAnd
 
 test('5 % loss on 2 Mbps: the top layer stays', async (t) => {
   const shares = [], stood = [];
-  await publishFrom(browser, server, { stream: 'lossy', rates: RATES, size: SIZE, busy: true, codec: 'VP8', simulcast: true });
+  await publish({ stream: 'lossy', rates: RATES, size: SIZE, busy: true, codec: 'VP8', simulcast: true });
   await sleep(8000);
   for (let run = 0; run < RUNS; run++) {
     const link = await startLink(server.ports.media, { trace: [[0, 2_000_000]], queue: 300, delay: 25, loss: 0.05, seed: run + 1 });
@@ -125,7 +108,7 @@ test('5 % loss on 2 Mbps: the top layer stays', async (t) => {
 });
 
 test('three viewers on three links: each has its layer, none disturbs another', async (t) => {
-  await publishFrom(browser, server, { stream: 'three', rates: RATES, size: SIZE, busy: true, codec: 'VP8', simulcast: true });
+  await publish({ stream: 'three', rates: RATES, size: SIZE, busy: true, codec: 'VP8', simulcast: true });
   await sleep(8000);
   for (let run = 0; run < Math.min(RUNS, 3); run++) {
     const links = [], pages = [];

@@ -1,32 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // quick.test.mjs - one end-to-end test per kind of client: real encoders, real decoders, and the viewer's pixels and sound as proof.
 import assert from 'node:assert/strict';
-import { after, before, test as plain } from 'node:test';
-import { assertSeen, client, makeNamespace, publishFrom, python, runClient, sleep, startChromium, startServer, until, watchFrom } from './lib.mjs';
+import { assertSeen, client, openStage, python, runClient, sleep, until } from './lib.mjs';
 
-let server, browser, ns;
-before(async () => {
-  ns = makeNamespace();
-  server = await startServer({ host: '0.0.0.0' });
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  ns?.remove();
-});
-
-/** A test after which no page is left. */
-const test = (name, run) => plain(name, async (t) => {
-  try {
-    await run(t);
-  } finally {
-    await browser.closePages();
-  }
-});
-
-const publish = (options) => publishFrom(browser, server, options), watch = (options) => watchFrom(browser, server, options);
-const outside = () => `http://${ns.address}:${server.ports.http}`;
+const { server, browser, ns, test, publish, watch, outside } = await openStage({ outside: true });
 
 test('Chromium VP8 and Opus to Chromium: every frame in order, the tone, and the delay', async (t) => {
   const publisher = await publish({ stream: 'vp8', codec: 'VP8' });

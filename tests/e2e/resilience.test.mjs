@@ -5,32 +5,14 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test as plain } from 'node:test';
-import { assertSeen, makeFolder, publishFrom, sleep, startChromium, startServer, until, watchFrom } from './lib.mjs';
+import { assertSeen, makeFolder, openStage, publishFrom, sleep, startChromium, startServer, until } from './lib.mjs';
 
-let server, browser;
-before(async () => {
-  server = await startServer();
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const stage = await openStage(), { browser, test } = stage;
 
-/** A test after which no page is left. */
-const test = (name, run) => plain(name, async (t) => {
-  try {
-    await run(t);
-  } finally {
-    await browser.closePages();
-  }
-});
-
-const publish = (where, options) => publishFrom(where, server, options);
+const publish = (where, options) => publishFrom(where, stage.server, options);
 
 async function watch(options, prepare) {
-  const page = await watchFrom(browser, server, options, prepare);
+  const page = await stage.watch(options, prepare);
   await page.waitForFunction(() => window.watched.seen.length > 10, null, { timeout: 15000 });
   return page;
 }
@@ -41,11 +23,11 @@ const since = (page, at) => page.evaluate((a) => window.watchedSoFar(a), at);
 test('server killed and started again: both pages come back by themselves', async (t) => {
   const publisher = await publish(browser, { stream: 'crash', codec: 'VP8' });
   const viewer = await watch({ stream: 'crash' });
-  const { ports } = server;
-  await server.stop('SIGKILL');
+  const { ports } = stage.server;
+  await stage.server.stop('SIGKILL');
   const killed = await mark(viewer);
   await sleep(1000);
-  server = await startServer({ ports });
+  stage.server = await startServer({ ports });
   const up = await mark(viewer);
   await viewer.waitForFunction((at) => window.watched.seen.some((f) => f.good && f.at > at + 300), up, { timeout: 20000 });
   const back = await viewer.evaluate((at) => window.watched.seen.find((f) => f.good && f.at > at + 300).at, up);
@@ -111,7 +93,7 @@ async function startRelay() {
       socket.on('message', (back) => relay.deaf || near.send(back, from.port, from.address));
       far.set(from.port, socket);
     }
-    socket.send(data, server.ports.media, '127.0.0.1');
+    socket.send(data, stage.server.ports.media, '127.0.0.1');
   });
   return relay;
 }
@@ -121,7 +103,7 @@ test("viewer's address changes while it plays: it plays on", async (t) => {
   try {
     await publish(browser, { stream: 'roam', codec: 'VP8' });
     const viewer = await watch({ stream: 'roam' }, relay.way);
-    const address = async () => (await server.sessions()).find((s) => s.role === 'play' && s.stream.startsWith('roam')).remote;
+    const address = async () => (await stage.server.sessions()).find((s) => s.role === 'play' && s.stream.startsWith('roam')).remote;
     await sleep(4000); // a browser begins on several pairs; after 3 s the server holds on to none but the chosen one
     const before = await address();
     relay.renew();
@@ -169,13 +151,13 @@ test('the page says what to do: no permission, no secure address, no token', asy
     const shy = await startChromium([], { without: ['--use-fake-ui-for-media-stream'] });
     try {
       await shy.context.clearPermissions();
-      await shy.context.grantPermissions([], { origin: server.origin });
-      const page = await shy.page(server.origin);
-      await page.goto(`${server.origin}/`);
+      await shy.context.grantPermissions([], { origin: stage.server.origin });
+      const page = await shy.page(stage.server.origin);
+      await page.goto(`${stage.server.origin}/`);
       await press(page);
       assert.match(await title(page), /blocked/);
       assert.match(await words(page), /Allow them/);
-      assert.ok(!(await server.sessions()).some((x) => x.stream.startsWith('demo')), 'no session was made');
+      assert.ok(!(await stage.server.sessions()).some((x) => x.stream.startsWith('demo')), 'no session was made');
     } finally {
       await shy.close();
     }
@@ -183,7 +165,7 @@ test('the page says what to do: no permission, no secure address, no token', asy
   await t.test('insecure address', async () => {
     const far = await startChromium(['--host-resolver-rules=MAP sluice.test 127.0.0.1']);
     try {
-      const page = await far.context.newPage(), origin = `http://sluice.test:${server.ports.http}`;
+      const page = await far.context.newPage(), origin = `http://sluice.test:${stage.server.ports.http}`;
       await page.goto(`${origin}/`);
       assert.match(await title(page), /secure address/);
       await press(page);

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // rooms.test.mjs - a conference in real browsers with nothing but WHIP, WHEP and server-sent events: everyone sees the painted number of everyone else, and is told who is where.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { sleep, startChromium, startServer, until } from './lib.mjs';
+import { openStage, sleep, until } from './lib.mjs';
 
-let server, browser;
-before(async () => {
-  server = await startServer();
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { server, browser, test } = await openStage();
 
 /** Runs in a page: a participant that paints its number, and sees slots. */
 function participant() {

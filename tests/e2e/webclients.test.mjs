@@ -6,40 +6,28 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { after, before, test as plain } from 'node:test';
-import { assertSeen, freePort, here, makeFolder, marker, publishFrom, runClient, sleep, startChromium, startServer, until, watchFrom } from './lib.mjs';
+import { after } from 'node:test';
+import { assertSeen, freePort, here, makeFolder, marker, openStage, runClient, sleep, until } from './lib.mjs';
 
 const TOKEN = 'let-them-in';
-let server, browser, site, bundle, folder;
-before(async () => {
-  folder = makeFolder('webclients');
-  const out = join(folder.path, 'players.js');
+const { server, browser, test, publish, watch } = await openStage();
+const site = await openSite();
+after(() => site.close());
+
+/** Another site, with the libraries in its page. */
+async function openSite() {
+  const folder = makeFolder('webclients'), out = join(folder.path, 'players.js');
   execFileSync(join(here, 'webclients/node_modules/.bin/esbuild'), [join(here, 'webclients/players.js'), '--bundle', '--format=iife', '--global-name=players', `--outfile=${out}`, '--log-level=error']);
-  bundle = readFileSync(out);
-  const port = await freePort();
-  site = createServer((request, response) => {
+  const bundle = readFileSync(out), port = await freePort();
+  folder.remove();
+  const answering = createServer((request, response) => {
     const script = request.url === '/players.js';
     response.writeHead(200, { 'Content-Type': script ? 'text/javascript' : 'text/html' });
     response.end(script ? bundle : '<!doctype html><title>another site</title><video autoplay playsinline></video><script src="/players.js"></script>');
   }).listen(port, '127.0.0.1');
-  site.origin = `http://127.0.0.1:${port}`;
-  server = await startServer();
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  site?.close();
-  folder?.remove();
-});
-
-const test = (name, run) => plain(name, async (t) => {
-  try {
-    await run(t);
-  } finally {
-    await browser.closePages();
-  }
-});
+  answering.origin = `http://127.0.0.1:${port}`;
+  return answering;
+}
 
 /** A page of the other site, which records what it says over HTTP. */
 async function foreignPage() {
@@ -56,7 +44,7 @@ const gone = (stream, role) => until(async () => !(await server.sessions()).some
 const refused = (page) => page.said.filter((s) => / [45]\d\d$/.test(s));
 
 async function assertWatched(t, stream) {
-  const viewer = await watchFrom(browser, server, { stream });
+  const viewer = await watch({ stream });
   await sleep(4000);
   assertSeen(t, await seenBy(viewer), { frames: 60, delay: 800, hz: 1000 });
 }
@@ -87,7 +75,7 @@ test('medooze: publishes with trickle, restarts ICE, says DELETE', async (t) => 
 
 test('medooze: plays with trickle, restarts ICE, says DELETE', async (t) => {
   const page = await foreignPage(), stream = 'for-medooze';
-  await publishFrom(browser, server, { stream, codec: 'VP8' });
+  await publish({ stream, codec: 'VP8' });
   await page.evaluate(async (url) => {
     const el = document.querySelector('video');
     const pc = window.pc = new RTCPeerConnection();
@@ -129,7 +117,7 @@ test('Eyevinn: publishes with trickle, says DELETE', async (t) => {
 
 test('Eyevinn: plays', async (t) => {
   const page = await foreignPage(), stream = 'for-eyevinn';
-  await publishFrom(browser, server, { stream, codec: 'VP8' });
+  await publish({ stream, codec: 'VP8' });
   await page.evaluate(async (url) => {
     const el = document.querySelector('video');
     window.player = new window.players.EyevinnPlayer({ video: el, type: 'whep', iceServers: [], detectTimeout: false });
@@ -143,7 +131,7 @@ test('Eyevinn: plays', async (t) => {
 
 for (const library of ['wrtc', 'werift']) {
   test(`${library} in Node plays`, async (t) => {
-    await publishFrom(browser, server, { stream: `for-${library}`, codec: 'VP8' });
+    await publish({ stream: `for-${library}`, codec: 'VP8' });
     const seen = await runClient(['node', join(here, 'webclients/peer.mjs'), library, 'play', `${server.origin}/whep/for-${library}`, '5']);
     t.diagnostic(JSON.stringify(seen));
     assert.equal(seen.deleted, 200);

@@ -429,12 +429,17 @@ static void test_nacks_and_cap(void)
 static void test_pli_storm(void)
 {
     struct peer *evil[STORMERS];
+    struct peer_params m;
 
+    server_params(PEER_PUBLISH, &m);
+    m.keyframe_ms = 0; /* when asked: key frames that come by themselves are waited for */
+    struct peer *pub = server_peer(&server, "stormed", &m);
+    check(server_wait_playing(&server, &pub, 1) == 0, "their publisher is up");
     for (int i = 0; i < STORMERS; i++) {
-        evil[i] = server_viewer(&server, "good");
+        evil[i] = server_viewer(&server, "stormed");
     }
     check(server_wait_playing(&server, evil, STORMERS) == 0, "%d viewers play", STORMERS);
-    uint64_t before = peer_stats(good_pub)->plis_received + peer_stats(good_pub)->firs_received;
+    uint64_t before = peer_stats(pub)->plis_received + peer_stats(pub)->firs_received;
     int64_t start_ms = server_now_ms(), end_ms = start_ms + PLIS_MS;
     unsigned asked = 0;
     while (server_now_ms() < end_ms) {
@@ -443,7 +448,7 @@ static void test_pli_storm(void)
         }
         server_run(&server, 20);
     }
-    uint64_t got = peer_stats(good_pub)->plis_received + peer_stats(good_pub)->firs_received;
+    uint64_t got = peer_stats(pub)->plis_received + peer_stats(pub)->firs_received;
     uint64_t most = (uint64_t)(server_now_ms() - start_ms) * PLI_PER_S / 1000 + 1;
     got -= before;
     check(got >= 1 && got <= most, "of %u requests the publisher sees %llu (at most %llu)", asked,
@@ -453,6 +458,7 @@ static void test_pli_storm(void)
               "stormer %d gets whole media", i);
     }
     server_free_peers(&server, evil, STORMERS);
+    server_free_peers(&server, &pub, 1);
 }
 
 int main(int argc, char **argv)
