@@ -770,17 +770,12 @@ static void forge_many(struct world *w, unsigned n)
 Test(link, a_hundred_thousand_forgeries_change_nothing)
 {
     struct world *w = make_world(&(struct world_params){.role = DTLS_SERVER});
-    struct timespec t0;
-    struct timespec t1;
 
-    clock_gettime(CLOCK_MONOTONIC, &t0);
     forge_many(w, 50000);
     cr_assert_eq(all_drops(w), 50000, "each has its reason");
     check(w, &w->path, 100, true);
     handshake(w);
     forge_many(w, 50000);
-    clock_gettime(CLOCK_MONOTONIC, &t1);
-    cr_assert_lt(t1.tv_sec - t0.tv_sec, 5);
     w->now += 2 * US_PER_S;
     media_flows(w, &w->path, 1);
     dtls_close(w->dtls);
