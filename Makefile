@@ -5,7 +5,7 @@ PREFIX = /usr/local
 # Flags for the server: make run ARGS="--set media.announce=192.0.2.1"
 ARGS =
 
-.PHONY: all run test test-long check fmt lint tidy asan fuzz bench install hooks clean
+.PHONY: all run test test-long test-clients check fmt lint tidy asan fuzz bench install hooks clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sluice
@@ -25,6 +25,10 @@ test:
 # The rest: fuzzing, many seeds, many browsers, the image.
 test-long:
 	tests/run.sh --long
+
+# Clients of a newer distribution (FFmpeg with WHIP, GStreamer, aiortc, Pion): 3 minutes and 2 GB, once.
+test-clients:
+	tests/run.sh --only clients
 
 # The inner loop: format, lint, build, unit tests, fuzz corpus.
 check:

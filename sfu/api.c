@@ -69,6 +69,10 @@ void api_event_fini(struct api_event *e)
         e->u.levels.levels = NULL;
         e->u.levels.n = 0;
         break;
+    case API_EV_CODEC:
+        free(e->u.codec);
+        e->u.codec = NULL;
+        break;
     case API_EV_DATA:
         free(e->u.data);
         e->u.data = NULL;

@@ -50,7 +50,8 @@ struct api_mline {
     struct ext_map ext; /* ids of this section */
     bool rsize;         /* reduced-size RTCP negotiated */
     uint8_t n_codecs;
-    struct api_codec codecs[API_CODECS_MAX]; /* publish: one primary (and RED beside Opus); play:
+    struct api_codec codecs[API_CODECS_MAX]; /* publish: one (and RED beside Opus), or all that a
+                                                publisher may choose from; play:
                                                 all that the viewer can take, preferred first */
     /* publish: announced by the peer, 0 = not; play: ours */
     uint8_t n_ssrcs;
@@ -203,6 +204,8 @@ enum api_ev_kind {
                       were so the last time are left out */
     API_EV_TRACKS, /* publisher: a kind has begun or ceased to flow; at first all count as flowing
                     */
+    API_EV_CODEC,  /* publisher with several codecs: its video has this one, at first or from now on
+                    */
     API_EV_DATA,   /* something happened on a session's control channel (API_CONTROL_LABEL) */
 };
 
@@ -314,6 +317,7 @@ struct api_event {
         struct {
             bool audio, video;
         } tracks;
+        struct api_codec *codec; /* owned by the message */
         struct {
             char remote[ADDR_TEXT_MAX];
             enum srtp_profile profile;

@@ -86,11 +86,35 @@ static unsigned flows(const struct peer *p, int64_t now_us)
     return mask;
 }
 
+/* Which of several codecs the publisher of p sends, once it does. */
+static void tell_codec(struct router *r, struct peer *p)
+{
+    for (unsigned i = 0; i < p->ingest->n_sources; i++) {
+        const struct source *src = &p->ingest->sources[i];
+        if (src->ml->kind != MEDIA_VIDEO || src->ml->n_codecs < 2 || !src->packets ||
+            !src->enc->open || src->enc->codec == p->video_codec) {
+            continue;
+        }
+        for (unsigned k = 0; k < src->ml->n_codecs; k++) {
+            struct api_event ev = {.kind = API_EV_CODEC, .worker = r->p.worker, .id = p->id};
+            ev.u.codec =
+                src->ml->codecs[k].id == src->enc->codec ? malloc(sizeof(*ev.u.codec)) : NULL;
+            if (ev.u.codec) {
+                *ev.u.codec = src->ml->codecs[k];
+                p->video_codec = src->enc->codec;
+                r->p.ports.event(&ev, r->p.ports.ctx);
+                return;
+            }
+        }
+    }
+}
+
 static void tell_tracks(struct router *r, int64_t now_us)
 {
     LIST_EACH(it, &r->publishers)
     {
         struct peer *p = container_of(it, struct peer, kin);
+        tell_codec(r, p);
         unsigned now = p->live ? flows(p, now_us) : p->flows;
         if (now != p->flows) {
             p->flows = now;

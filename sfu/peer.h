@@ -37,8 +37,9 @@ struct peer {
     bool owes_report; /* viewer: SR and SDES; publisher: feedback */
     bool owes_link;   /* STUN answers, DTLS flights */
     bool up;
-    bool live;      /* publisher: media has come */
-    unsigned flows; /* publisher: bit k: media of kind k flows, as MAIN was told */
+    bool live;                 /* publisher: media has come */
+    unsigned flows;            /* publisher: bit k: media of kind k flows, as MAIN was told */
+    enum codec_id video_codec; /* publisher with several: as MAIN was told */
     bool silent;
     bool ending;
     bool timed_out;                   /* ending for want of media */

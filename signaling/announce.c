@@ -148,3 +148,26 @@ int announce_build(const struct conf *c, uint16_t media_port, struct announce *r
     *ret = a;
     return 0;
 }
+
+/* Smaller comes first. */
+static int distance(const struct addr *a, const struct addr *local, const struct addr *client)
+{
+    if (local != NULL && memcmp(a->ip, local->ip, sizeof(a->ip)) == 0) {
+        return 0;
+    }
+    return addr_is_v4(a) == addr_is_v4(client) ? 1 : 2;
+}
+
+struct announce announce_for(const struct announce *a, const struct addr *local,
+                             const struct addr *client)
+{
+    struct announce near = {0};
+    for (int want = 0; want <= 2; want++) {
+        for (int i = 0; i < a->n; i++) {
+            if (distance(&a->addrs[i], local, client) == want) {
+                near.addrs[near.n++] = a->addrs[i];
+            }
+        }
+    }
+    return near;
+}

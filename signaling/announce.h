@@ -13,7 +13,7 @@ struct conf;
 
 struct announce {
     int n;
-    struct addr addrs[ANNOUNCE_MAX]; /* in the order to be written; port is the media port */
+    struct addr addrs[ANNOUNCE_MAX]; /* port is the media port */
 };
 
 /* Builds the list. Order without configuration: public IPv4, private IPv4, IPv6, and 127.0.0.1 last
@@ -32,5 +32,11 @@ struct announce_if {
 /* Picks and orders: leaves out loopback, link-local and the bridges of container engines. Pure.
  * Returns how many of ret (room for ANNOUNCE_MAX) are set. */
 int announce_order(const struct announce_if *list, int n, struct addr *ret);
+
+/* The order for one client: first the address that its request came to, which it reaches; then
+ * those of its own family; each in the order of a. Clients try candidates in that order, FFmpeg the
+ * first and no other. local: NULL where the request came by a proxy. Pure. */
+struct announce announce_for(const struct announce *a, const struct addr *local,
+                             const struct addr *client);
 
 #endif

@@ -166,17 +166,27 @@ bool endpoint_gate(struct endpoint *e)
     return false;
 }
 
-void endpoint_fill_params(const struct signaling *s, struct negotiate_params *p)
+static void fill_candidates(const struct signaling *s, const struct http_request *rq,
+                            struct negotiate_params *p)
 {
-    const struct conf *c = s->conf;
-    p->fingerprint = cert_fingerprint(s->cert);
-    for (int tcp = 0; tcp <= (c->media.tcp ? 1 : 0); tcp++) {
-        for (int i = 0; i < s->announce.n; i++) {
-            p->candidates[p->n_candidates].addr = s->announce.addrs[i];
+    struct addr local;
+    bool direct = !http_is_proxied(rq) && http_local(rq, &local) == 0;
+    struct announce near = announce_for(&s->announce, direct ? &local : NULL, http_client(rq));
+    for (int tcp = 0; tcp <= (s->conf->media.tcp ? 1 : 0); tcp++) {
+        for (int i = 0; i < near.n; i++) {
+            p->candidates[p->n_candidates].addr = near.addrs[i];
             p->candidates[p->n_candidates++].tcp = tcp == 1;
         }
     }
     static_assert(2 * ANNOUNCE_MAX <= NEGOTIATE_CANDIDATES_MAX, "UDP and TCP of each");
+}
+
+void endpoint_fill_params(const struct signaling *s, const struct http_request *rq,
+                          struct negotiate_params *p)
+{
+    const struct conf *c = s->conf;
+    p->fingerprint = cert_fingerprint(s->cert);
+    fill_candidates(s, rq, p);
     int room = (int)ARRAY_LEN(p->video_codecs);
     for (int i = 0; i < c->media.video_codecs.n && p->n_video_codecs < room; i++) {
         const char *name = c->media.video_codecs.s[i];
@@ -260,8 +270,8 @@ static int remember(struct resource *r, const struct negotiate_result *out)
     return resource_set_mids(r, out->answer);
 }
 
-/* Before the answer: what is not to be agreed on with this client. */
-static void avoid_codecs(const struct quirks *q, struct negotiate_params *p)
+/* Before the answer: what is to be agreed on with this client. */
+static void limit_codecs(const struct quirks *q, struct negotiate_params *p)
 {
     int n = 0;
     for (int i = 0; i < p->n_video_codecs; i++) {
@@ -270,6 +280,7 @@ static void avoid_codecs(const struct quirks *q, struct negotiate_params *p)
         }
     }
     p->n_video_codecs = n;
+    p->own_codec = q->bits & QUIRK_OWN_CODEC;
 }
 
 /* After it: what the plane works around. */
@@ -323,8 +334,8 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct end
     struct negotiate_params p = {0};
     struct quirks q;
     quirks_find(http_header(e->rq, "User-Agent"), body, len, role, &q);
-    endpoint_fill_params(e->s, &p);
-    avoid_codecs(&q, &p);
+    endpoint_fill_params(e->s, e->rq, &p);
+    limit_codecs(&q, &p);
     fill_session(e, t, &p);
     if (role == API_PUBLISH) {
         permit_denied(&e->grant, t->st->participant, p.denied);

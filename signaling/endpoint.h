@@ -60,7 +60,9 @@ void endpoint_answer_auth(struct signaling *s, struct http_request *rq,
                           const struct auth_verdict *v);
 /* False after answering 429: the client posts too fast. */
 bool endpoint_within_rate(struct signaling *s, struct http_request *rq);
-/* Fills what every answer of this process has in common: fingerprint, candidates, codecs. */
-void endpoint_fill_params(const struct signaling *s, struct negotiate_params *p);
+/* Fills what is not the session's own: fingerprint, candidates in the order for this client,
+ * codecs. */
+void endpoint_fill_params(const struct signaling *s, const struct http_request *rq,
+                          struct negotiate_params *p);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
@@ -555,6 +556,16 @@ const struct addr *http_client(const struct http_request *rq)
 bool http_is_proxied(const struct http_request *rq)
 {
     return rq->proxied;
+}
+
+int http_local(const struct http_request *rq, struct addr *ret)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof(at);
+    if (getsockname(rq->conn->fd, (struct sockaddr *)&at, &len) < 0) {
+        return -errno;
+    }
+    return addr_from_sockaddr(ret, (struct sockaddr *)&at);
 }
 
 bool http_is_tls(const struct http_request *rq)

@@ -103,6 +103,8 @@ const struct addr *http_client(const struct http_request *rq);
 /* True when the connection itself comes from a trusted proxy. */
 bool http_is_proxied(const struct http_request *rq);
 bool http_is_tls(const struct http_request *rq);
+/* The address of ours that the connection came to. Returns 0 or -errno. */
+int http_local(const struct http_request *rq, struct addr *ret) MUST_CHECK;
 /* Monotonic: when the request line was read. */
 int64_t http_begun_us(const struct http_request *rq);
 

@@ -165,6 +165,17 @@ static void on_silent(struct signaling *s, struct resource *r)
     log_info("session_silent", LOG_STR("label", r->label), LOG_INT("id", r->id));
 }
 
+static void on_codec(struct signaling *s, struct resource *r, const struct api_codec *codec)
+{
+    if (r->stream == NULL || r->stream->publisher != r->id) {
+        return;
+    }
+    r->stream->source.video_codec = *codec;
+    conference_on_media(s, r->stream);
+    log_info("session_codec", LOG_STR("label", r->label), LOG_INT("id", r->id),
+             LOG_STR("codec", codec_info(codec->id)->name));
+}
+
 static void on_ended(struct signaling *s, struct resource *r, const struct api_event *ev)
 {
     int64_t now_us = clock_now_us();
@@ -212,6 +223,9 @@ void life_on_event(struct signaling *s, const struct api_event *ev)
         if (r->stream != NULL && r->stream->publisher == r->id) {
             conference_on_tracks(s, r->stream, ev);
         }
+        break;
+    case API_EV_CODEC:
+        on_codec(s, r, ev->u.codec);
         break;
     case API_EV_STATS:
     case API_EV_LEVELS:

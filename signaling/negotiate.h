@@ -34,6 +34,7 @@ struct negotiate_params {
     uint64_t sdp_session_id; /* random, 63 bit: the o= line */
     /* policy */
     int n_video_codecs;
+    bool own_codec;                /* publish: the client chooses among the codecs of the answer */
     enum codec_id video_codecs[8]; /* allowed, server's preference first */
     bool prefer_offer_order;
     bool video_orientation;

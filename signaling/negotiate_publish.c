@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* negotiate_publish.c - WHIP: one codec a section, all simulcast layers, the peer's SSRCs. */
+/* negotiate_publish.c - WHIP: as a rule one codec a section, all simulcast layers, the peer's
+ * SSRCs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,12 +69,15 @@ static int refuse_codec(const struct negotiate_plan *plan, const struct sdp_medi
                             negotiate_kind_name(m), names);
 }
 
-static int choose_codec(const struct negotiate_plan *plan, const struct sdp_media *m,
-                        struct api_mline *line)
+/* One codec, so that every client knows what to send; or the best payload type of each, in the
+ * order of preference, for a client that has made up its mind. */
+static int choose_codecs(const struct negotiate_plan *plan, const struct sdp_media *m,
+                         struct api_mline *line)
 {
     enum codec_id order[CODEC_COUNT];
     unsigned n = negotiate_codec_order(plan, m, order);
-    for (unsigned i = 0; i < n; i++) {
+    bool all = plan->p->own_codec && m->kind == SDP_VIDEO;
+    for (unsigned i = 0; i < n && (all || line->n_codecs == 0); i++) {
         const struct sdp_format *f = negotiate_codec_best(m, order[i], plan->p->prefer_offer_order);
         if (!f) {
             continue;
@@ -87,9 +91,8 @@ static int choose_codec(const struct negotiate_plan *plan, const struct sdp_medi
         if (red) {
             negotiate_codec_add(line, m, red);
         }
-        return 0;
     }
-    return refuse_codec(plan, m);
+    return line->n_codecs > 0 ? 0 : refuse_codec(plan, m);
 }
 
 /* Layers need the extension that names them (SIM-15); without it they are one stream. */
@@ -159,7 +162,7 @@ static int fill_lines(const struct negotiate_plan *plan)
     for (unsigned i = 0; i < s->n_mlines; i++) {
         struct api_mline *line = &s->mlines[i];
         const struct sdp_media *m = plan->offer->media[line->index];
-        int err = choose_codec(plan, m, line);
+        int err = choose_codecs(plan, m, line);
         if (err) {
             return err;
         }

@@ -30,6 +30,13 @@ static const struct quirk_row rows[] = {
      .bits = QUIRK_NO_PLI,
      .what = "cannot ask its encoder for a key frame",
      .source = "libavformat/whip.c of FFmpeg 8; seen with 9.0.2"},
+    {.name = "pion-own-codec",
+     .agent = "Go-http-client/",
+     .origin = QUIRK_PION,
+     .roles = PUBLISH,
+     .bits = QUIRK_OWN_CODEC,
+     .what = "offers every codec it knows, and fails if the answer lacks the one that it has",
+     .source = "RTPSender of Pion 4; seen with 4.2.1"},
     {.name = "safari-vp9-svc",
      .agent = "Version/",
      .from = 18004,
@@ -68,6 +75,7 @@ static const struct {
 } origins[] = {
     {"FFmpegPublishSession", "ffmpeg"},
     {"rtc", "libdatachannel"},
+    {QUIRK_PION, "pion"},
 };
 
 const struct quirk_row *quirks_rows(size_t *ret_n)
@@ -96,10 +104,41 @@ static const char *find_agent(const char *user_agent, const char *agent)
     return at ? at + strlen(agent) : NULL;
 }
 
+/* The number of digits at at, at most n. */
+static size_t digits(const char *at, size_t n)
+{
+    size_t i = 0;
+    while (i < n && at[i] >= '0' && at[i] <= '9') {
+        i++;
+    }
+    return i;
+}
+
+/* "o=- 7769714896120964051 1795291618 IN IP4 0.0.0.0": the version is the time in Unix seconds,
+ * where others count from 0, 1 or 2, or have NTP's (aiortc, 3 and more billions). */
+static bool is_pion(const char *line, size_t n)
+{
+    static const char begin[] = "o=- ", end[] = " IN IP4 0.0.0.0";
+    size_t at = sizeof(begin) - 1;
+    if (n < at || memcmp(line, begin, at) != 0) {
+        return false;
+    }
+    size_t id = digits(line + at, n - at);
+    at += id;
+    if (id == 0 || at == n || line[at++] != ' ') {
+        return false;
+    }
+    return digits(line + at, n - at) == 10 && (line[at] == '1' || line[at] == '2') &&
+           n - at >= 10 + sizeof(end) - 1 && memcmp(line + at + 10, end, sizeof(end) - 1) == 0;
+}
+
 /* True if line n bytes long, "o=NAME ..." or "s=NAME", names origin. */
 static bool names_origin(const char *line, size_t n, const char *origin)
 {
     size_t len = strlen(origin);
+    if (strcmp(origin, QUIRK_PION) == 0) {
+        return is_pion(line, n);
+    }
     if (n < len + 2 || line[1] != '=' || memcmp(line + 2, origin, len) != 0) {
         return false;
     }

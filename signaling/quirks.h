@@ -16,12 +16,17 @@ enum quirk {
     QUIRK_NO_NACK = API_QUIRK_NO_NACK,         /* its retransmissions are corrupt: ask for none */
     QUIRK_ONE_SPATIAL = API_QUIRK_ONE_SPATIAL, /* AV1: send it the lowest spatial layer alone */
     QUIRK_NO_VP9 = 1 << 8,                     /* do not agree on VP9 */
+    QUIRK_OWN_CODEC = 1 << 9,                  /* agree on all codecs: it sends the one it has */
 };
+
+/* An o= line as Pion and what was made after it (webrtc-rs) write it. */
+#define QUIRK_PION "- random unix-seconds"
 
 struct quirk_row {
     const char *name;    /* for the log: "obs-no-pli" */
     const char *agent;   /* what stands before the version in User-Agent, or NULL */
-    const char *origin;  /* the user name of the o= line, or the session name of s=, or NULL */
+    const char *origin;  /* the user name of the o= line, or the session name of s=, QUIRK_PION, or
+                            NULL */
     unsigned from, upto; /* versions, major * 1000 + minor, both included; 0 = open */
     unsigned roles;      /* bit API_PUBLISH, bit API_PLAY */
     unsigned bits;       /* enum quirk */

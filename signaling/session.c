@@ -52,7 +52,7 @@ static void answer_restart(struct signaling *s, struct http_request *rq, struct 
 {
     char tag[RESOURCE_ETAG_LEN + 3];
     struct negotiate_params p = {.creds = r->creds};
-    endpoint_fill_params(s, &p);
+    endpoint_fill_params(s, rq, &p);
     char *text = negotiate_restart_fragment(&p, r->tag_mid, r->tag_kind, r->tag_data);
     snprintf(tag, sizeof(tag), "\"%s\"", r->etag);
     http_set_header(rq, "ETag", tag);

@@ -239,8 +239,11 @@ fi
 if [ "$mode" = test ] || [ "$mode" = long ] || [ "$only" = tsan ]; then
     stage tsan stage_tsan
 fi
-if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(e2e|bench)$ ]]; then
+if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(e2e|clients|bench)$ ]]; then
     if stage build-release build_release; then
+        if [ "$only" = clients ]; then
+            stage clients tests/clients/run.sh build-release/sluice
+        fi
         if [ -x tests/e2e/run.sh ]; then
             stage e2e env SLUICE="$PWD/build-release/sluice" tests/e2e/run.sh
         fi

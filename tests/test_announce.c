@@ -72,3 +72,33 @@ Test(announce, adds_loopback_last_in_development_and_follows_the_bound_address)
     cr_expect_str_eq(addr_format(&a.addrs[0], true, text), "192.0.2.44:2");
     free(c);
 }
+
+Test(announce, begins_with_what_the_client_reaches)
+{
+    static const struct {
+        const char *local, *client, *want[4];
+    } rows[] = {
+        {"10.1.2.3", "10.1.2.9", {"10.1.2.3", "203.0.113.9", "2001:db8::5", "fd00::5"}},
+        {"fd00::5", "fd00::9", {"fd00::5", "2001:db8::5", "203.0.113.9", "10.1.2.3"}},
+        /* An address that is not announced, and none: the family of the client is what is known. */
+        {"127.0.0.1", "127.0.0.1", {"203.0.113.9", "10.1.2.3", "2001:db8::5", "fd00::5"}},
+        {NULL, "2001:db8::77", {"2001:db8::5", "fd00::5", "203.0.113.9", "10.1.2.3"}},
+    };
+    struct announce all = {.n = 4};
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(addr_parse_ip(rows[2].want[i], 8189, &all.addrs[i]), 0);
+    }
+    for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+        struct addr local, client;
+        cr_assert_eq(addr_parse_ip(rows[r].client, 40000, &client), 0);
+        cr_assert(!rows[r].local || addr_parse_ip(rows[r].local, 8080, &local) == 0);
+        struct announce got = announce_for(&all, rows[r].local ? &local : NULL, &client);
+        cr_assert_eq(got.n, 4);
+        for (int i = 0; i < 4; i++) {
+            char text[ADDR_TEXT_MAX];
+            cr_expect_str_eq(addr_format(&got.addrs[i], false, text), rows[r].want[i], "row %zu",
+                             r);
+            cr_expect_eq(got.addrs[i].port, 8189);
+        }
+    }
+}

@@ -478,18 +478,22 @@ Test(negotiate, answers_whole_offers_as_the_table_says)
 /* ---- publish ---- */
 
 /* WHIP codec choice: by the server's list or the client's, mode 1 before mode 0. */
-Test(negotiate, publisher_gets_one_codec)
+Test(negotiate, publisher_gets_one_codec_or_those_that_it_may_choose_from)
 {
     static const struct {
         enum codec_id allowed[4];
         bool by_offer;
         const char *m_line;
+        bool own;
     } choices[] = {
         {{CODEC_VP8, CODEC_H264}, false, "SAVPF 96 97\r\n"},
         {{CODEC_H264, CODEC_VP8}, false, "SAVPF 108 109\r\n"},
         {{CODEC_VP9}, true, "SAVPF 98 99\r\n"},
         {{CODEC_VP9, CODEC_H264}, true, "SAVPF 108 109\r\n"},
         {{CODEC_AV1, CODEC_VP9}, false, "SAVPF 98 99\r\n"},
+        /* Pion: the track was made for one of them. */
+        {{CODEC_H264, CODEC_VP8}, false, "SAVPF 108 109 96 97\r\n", true},
+        {{CODEC_VP9}, false, "SAVPF 98 99\r\n", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
         struct negotiate_params p = params();
@@ -498,6 +502,7 @@ Test(negotiate, publisher_gets_one_codec)
         memcpy(p.video_codecs, choices[i].allowed, sizeof(choices[i].allowed));
         p.n_video_codecs = choices[i].allowed[1] ? 2 : 1;
         p.prefer_offer_order = choices[i].by_offer;
+        p.own_codec = choices[i].own;
         cr_assert_eq(answer(pub, true, &p, NULL, &r, &why), 0, "%s", why.detail);
         cr_expect(strstr(r.answer, choices[i].m_line), "row %zu:\n%s", i, r.answer);
         done(&r);

@@ -98,6 +98,21 @@ static bool comes_to_play(uint64_t stream)
     return plays() == stream;
 }
 
+Test(whep, a_publisher_with_several_codecs_has_the_one_that_it_sends)
+{
+    struct api_event ev = {.kind = API_EV_CODEC, .u.codec = calloc(1, sizeof(*ev.u.codec))};
+    kit_publish("/whip/live", "User-Agent: Go-http-client/1.1\r\n");
+    ev.id = kit_last(API_CMD_SESSION_ADD)->cmd.id;
+    ev.u.codec->id = CODEC_H264;
+    cr_expect_eq(kit_play("/whep/live", "").status, 201,
+                 "as the answer prefers, until it is known");
+    kit_emit(ev);
+    kit_turn();
+    struct reply r = kit_play("/whep/live", "");
+    cr_expect_eq(r.status, 422);
+    cr_expect_not_null(strstr(r.body, "H264"), "%s", r.body);
+}
+
 Test(whep, the_room_plays_the_only_one_main_or_the_latest)
 {
     kit_publish("/whip/r/a", "");
