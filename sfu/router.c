@@ -536,18 +536,29 @@ bool router_shake(struct router *r, int64_t now_us)
     return ring_peek(r->later, &len);
 }
 
+/* The session that a check is for. A client that has its answer must find its session, however fast
+ * its first check is: one that nobody is known for may be newer than the last look at messages. */
+static struct peer *peer_of_check(struct router *r, const uint8_t *buf, size_t len, int64_t now_us)
+{
+    const char *ufrag;
+    size_t n;
+    if (owner_peek_ufrag(buf, len, &ufrag, &n)) {
+        return NULL;
+    }
+    struct peer *p = router_peer_by_ufrag(r, ufrag, n);
+    if (!p && r->p.ports.catch_up) {
+        r->p.ports.catch_up(now_us, r->p.ports.ctx);
+        p = router_peer_by_ufrag(r, ufrag, n);
+    }
+    return p;
+}
+
 void router_on_raw(struct router *r, const struct path *from, uint8_t *buf, size_t len,
                    int64_t now_us)
 {
-    struct peer *p = NULL;
-    const char *ufrag;
-    size_t n;
     enum demux_kind kind = demux_classify(buf, len);
-    if (kind != DEMUX_STUN) {
-        p = router_peer_by_addr(r, &from->remote);
-    } else if (owner_peek_ufrag(buf, len, &ufrag, &n) == 0) {
-        p = router_peer_by_ufrag(r, ufrag, n);
-    }
+    struct peer *p = kind == DEMUX_STUN ? peer_of_check(r, buf, len, now_us)
+                                        : router_peer_by_addr(r, &from->remote);
     if (p && !p->up && kind == DEMUX_DTLS && put_off(r, from, buf, len)) {
         return;
     }

@@ -28,6 +28,8 @@ struct conf;
 struct router_ports {
     void (*event)(struct api_event *ev, void *ctx);
     void (*command)(int worker, struct api_cmd *cmd, void *ctx);
+    /* Handles the messages that MAIN has posted and the router has not seen yet; may be NULL. */
+    void (*catch_up)(int64_t now_us, void *ctx);
     /* Data channels; all NULL when they are off. A session that negotiated them is up; an SCTP
      * packet came from its peer; it has ended. */
     void (*data_open)(const struct api_session *s, void *ctx);

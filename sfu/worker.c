@@ -48,6 +48,13 @@ static void port_command(int worker, struct api_cmd *cmd, void *ctx)
     }
 }
 
+static void take_commands(struct worker *w, int64_t now_us);
+
+static void port_catch_up(int64_t now_us, void *ctx)
+{
+    take_commands(ctx, now_us);
+}
+
 static void port_data_open(const struct api_session *s, void *ctx)
 {
     struct worker *w = ctx;
@@ -302,8 +309,6 @@ static void on_cmd(struct worker *w, struct api_cmd *cmd, int64_t now_us)
     }
 }
 
-/* Messages come before datagrams: a client that has its answer must find its session, however fast
- * its first check is. */
 static void take_commands(struct worker *w, int64_t now_us)
 {
     struct api_cmd cmd;
@@ -319,15 +324,13 @@ static void take_commands(struct worker *w, int64_t now_us)
     }
 }
 
-/* Reads what the socket has, a few batches at most. */
+/* Reads what the socket has, a few batches at most; one that is not full was the last. */
 static void receive(struct worker *w, int64_t now_us)
 {
-    for (int batch = 0; batch < RX_BATCHES; batch++) {
-        int n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
-        if (n <= 0) {
-            break;
-        }
-        w->router.n.rx_datagrams += (uint64_t)n;
+    int n = UDP_RX_BATCH;
+    for (int batch = 0; batch < RX_BATCHES && n >= UDP_RX_BATCH; batch++) {
+        n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
+        w->router.n.rx_datagrams += (uint64_t)MAX(n, 0);
         for (int i = 0; i < n; i++) {
             worker_on_datagram(w, &w->rx[i].from, w->rx[i].buf, w->rx[i].len, now_us);
         }
@@ -448,7 +451,10 @@ static int init_router(struct worker *w)
         .worker = w->index,
         .n_workers = w->all->n,
         .conf = w->all->conf,
-        .ports = {.event = port_event, .command = port_command, .ctx = w},
+        .ports = {.event = port_event,
+                  .command = port_command,
+                  .catch_up = port_catch_up,
+                  .ctx = w},
         .to_worker = w->to,
     };
     if (w->all->data) {
