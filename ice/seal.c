@@ -11,7 +11,8 @@
 
 #define SEAL_STREAMS_MAX    256
 #define RTP_HDR_MIN         12
-#define KEYS_HOT_BYTES      1024 /* AES-GCM: round keys and powers of the hash key, of RTP */
+#define KEYS_HOT_BYTES      1088 /* AES-GCM of RTP: salt, round keys and powers of the hash key */
+#define CACHE_LINE          64
 #define OPEN_RTCP_SSRCS_MIN 8
 #define RTCP_INDEX_MAX      0x7fffffffu
 
@@ -209,28 +210,69 @@ static void stream_mark(struct seal_stream *st, uint64_t index)
     window_mark(&st->top, st->bits, SEAL_WINDOW, index);
 }
 
+static void fetch(const void *from, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += CACHE_LINE) {
+        __builtin_prefetch((const char *)from + at);
+    }
+}
+
 void seal_prefetch(const struct seal *s)
 {
-    for (size_t at = 0; s && at < KEYS_HOT_BYTES; at += 64) {
-        __builtin_prefetch((const char *)s->keys + at);
+    if (s) {
+        fetch(s->keys, KEYS_HOT_BYTES);
     }
+}
+
+void seal_stream_prefetch(const struct seal_stream *st)
+{
+    if (st) {
+        fetch(st, sizeof(*st));
+    }
+}
+
+/* Takes the packet's index. Returns 0, or -errno if it must not be sealed. */
+static int admit(const struct seal *s, struct seal_stream *st, const struct seal_pkt *p, size_t cap)
+{
+    assert(p->hdr_len >= RTP_HDR_MIN && seal_get32(p->buf + 8) == st->ssrc);
+    assert(p->index >> 48 == 0 && (uint8_t)(p->index >> 8) == p->buf[2] &&
+           (uint8_t)p->index == p->buf[3]);
+    if (p->hdr_len + p->head_len + p->body_len + s->rtp_trailer > cap) {
+        return -ENOSPC;
+    }
+    if (stream_look(st, p->index) != SEEN_NEW) {
+        return -EALREADY;
+    }
+    /* Marked even if the backend fails then: part of the key stream may have been shown. */
+    stream_mark(st, p->index);
+    return 0;
 }
 
 int seal_rtp(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
              size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len)
 {
-    assert(hdr_len >= RTP_HDR_MIN && seal_get32(out + 8) == st->ssrc);
-    assert(index >> 48 == 0 && (uint8_t)(index >> 8) == out[2] && (uint8_t)index == out[3]);
-    if (hdr_len + head_len + body_len + s->rtp_trailer > cap) {
-        return -ENOSPC;
-    }
-    if (stream_look(st, index) != SEEN_NEW) {
-        return -EALREADY;
-    }
-    /* Marked even if the backend fails below: part of the key stream may have been shown. */
-    stream_mark(st, index);
     const struct seal_pkt p = {SEAL_RTP, st->ssrc, index, out, hdr_len, head_len, body, body_len};
-    return s->ops->seal(s->keys, &p);
+    int err = admit(s, st, &p, cap);
+    return err ? err : s->ops->seal(s->keys, &p);
+}
+
+int seal_rtp_later(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
+                   size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len)
+{
+    const struct seal_pkt p = {SEAL_RTP, st->ssrc, index, out, hdr_len, head_len, body, body_len};
+    int err = admit(s, st, &p, cap);
+    if (err) {
+        return err;
+    }
+    return s->ops->seal_later ? s->ops->seal_later(s->keys, &p) : s->ops->seal(s->keys, &p);
+}
+
+void seal_flush(void)
+{
+    const struct seal_ops *ops = seal_select_ops();
+    if (ops->flush) {
+        ops->flush();
+    }
 }
 
 int seal_rtp_again(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,

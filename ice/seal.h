@@ -76,9 +76,10 @@ void seal_free(struct seal *s); /* accepts NULL; zeroises */
  * 256 SSRCs. */
 struct seal_stream *seal_stream(struct seal *s, uint32_t ssrc);
 
-/* Fetches the keys of RTP into the cache: useful a few hundred nanoseconds before seal_rtp. s may
- * be NULL. */
+/* Fetch what seal_rtp touches into the cache, the keys and an SSRC's window: useful a few hundred
+ * nanoseconds before it. s and st may be NULL. */
 void seal_prefetch(const struct seal *s);
+void seal_stream_prefetch(const struct seal_stream *st);
 
 /* Seals one RTP packet.
  *   index    48-bit packet index (ROC << 16 | SEQ); its low 16 bits are in the header
@@ -90,6 +91,15 @@ void seal_prefetch(const struct seal *s);
  * written); -ENOSPC (nothing is written, the index stays free); -EIO if the library failed. */
 int seal_rtp(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
              size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len) MUST_CHECK;
+
+/* The same, but the packet may not be sent before seal_flush: where a backend finishes several at
+ * once faster than one by one (AES-CM with ipsec-mb), the tag is missing until then. out and s stay
+ * where they are until then. */
+int seal_rtp_later(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
+                   size_t hdr_len, size_t head_len, const uint8_t *body,
+                   size_t body_len) MUST_CHECK;
+/* Finishes all that this thread has sealed with seal_rtp_later. */
+void seal_flush(void);
 
 /* The same packet once more, for NACK without RTX. Only for AES-CM profiles (else -EPERM), only for
  * an index sealed before (else -ENOENT); the caller guarantees identical bytes, so that the output

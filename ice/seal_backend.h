@@ -55,6 +55,10 @@ struct seal_ops {
     void (*keys_free)(void *keys); /* zeroises */
     /* Returns the sealed length or -EIO. */
     int (*seal)(void *keys, const struct seal_pkt *p);
+    /* The same for RTP, but the tag may be missing until flush, which finishes what this thread has
+     * sealed: several at once. Both NULL where that gains nothing. */
+    int (*seal_later)(void *keys, const struct seal_pkt *p);
+    void (*flush)(void);
     /* Returns the plaintext length (header included) or -EBADMSG. Leaves garbage in the body when
      * the tag does not fit, but changes no state of keys. */
     int (*open)(void *keys, const struct seal_pkt *p);

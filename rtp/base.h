@@ -13,6 +13,10 @@
 /* printf-like function: format string is argument f, first variadic argument is a. */
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
+/* A local variable that is written before it is read, on a path where the zeroes that the build
+ * puts into all others (-ftrivial-auto-var-init) would cost. */
+#define UNINITIALIZED __attribute__((uninitialized))
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 /* sys/param.h has the same two. */
 #undef MIN

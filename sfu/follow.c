@@ -35,6 +35,7 @@ static void change(struct sub *s, struct stream *to, int64_t now_us)
     struct router *r = s->peer->router;
     struct stream *old = s->follow.stream;
     list_remove(&s->follow.leaving);
+    s->leaving = false;
     if (old == to) {
         return;
     }
@@ -57,7 +58,8 @@ static void update(struct sub *s, int64_t now_us)
     struct router *r = s->peer->router;
     struct stream *to = resolve(r, s->follow.named);
     if (s->live && !s->last_was_end && to != s->follow.stream) {
-        if (list_empty(&s->follow.leaving)) {
+        if (!s->leaving) {
+            s->leaving = true;
             s->follow.leave_by_us = now_us + LEAVE_US;
             list_append(&r->leaving, &s->follow.leaving);
         }

@@ -9,6 +9,7 @@
 #include "rtp/ext.h"
 #include "rtp/header.h"
 #include "rtp/seq.h"
+#include "sfu/ahead.h"
 #include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/levels.h"
@@ -21,11 +22,8 @@
 /* One visit to a viewer sends at most this many packets, so that a key frame to many does not make
  * the last one wait for all. */
 #define VISIT_PACKETS 16
-/* Viewers are prefetched: so many places ahead on the walk over a track's, and so much of each. */
-#define AHEAD          6
-#define CACHE_LINE     64
-#define SUB_HOT_LINES  6
-#define PEER_HOT_LINES 3
+/* On the walk over a track's viewers the one so many places ahead is fetched. */
+#define AHEAD 6
 
 /* Everyone on this worker who plays a track that got packets in this turn has something to send.
  * Once per turn and track, however many packets came. */
@@ -43,8 +41,7 @@ static void wake_subs(struct router *r, int64_t now_us)
         {
             struct sub *s = container_of(it, struct sub, node);
             struct sub **before = &seen[t->watchers++ % AHEAD];
-            __builtin_prefetch(s->ahead);
-            __builtin_prefetch((const void *)((uintptr_t)s->ahead + CACHE_LINE)); // may be NULL
+            ahead_fetch(s->ahead, 2UL * AHEAD_LINE); // may be NULL
             __builtin_prefetch(s->peer_ahead);
             if (*before && (*before)->ahead != s) {
                 (*before)->ahead = s;
@@ -298,44 +295,23 @@ void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, i
     take(r, src, codec, &hdr, pkt, &set, seq, now_us);
 }
 
-/* Fetches what the peer after the next will touch, and the keys of the next: with hundreds of
- * viewers nothing of a viewer has stayed in the cache since its last packet. */
-static void prefetch(const struct router *r)
-{
-    const struct list *one = r->pending.next, *two = one->next;
-    if (one == &r->pending || two == &r->pending) {
-        return;
-    }
-    const struct peer *p = container_of(two, struct peer, pending);
-    for (unsigned i = 0; i < PEER_HOT_LINES; i++) {
-        __builtin_prefetch((const char *)p + (size_t)i * CACHE_LINE);
-    }
-    for (unsigned i = 0; i < p->n_subs * SUB_HOT_LINES; i++) {
-        __builtin_prefetch((const char *)&p->subs[i / SUB_HOT_LINES] +
-                           (size_t)(i % SUB_HOT_LINES) * CACHE_LINE);
-    }
-    __builtin_prefetch(p->seal);
-    p = container_of(one, struct peer, pending);
-    for (unsigned i = 0; i < p->n_subs; i++) {
-        __builtin_prefetch(p->subs[i].ss);
-        __builtin_prefetch(p->subs[i].ml);
-    }
-    seal_prefetch(p->seal);
-}
-
 bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us)
 {
     wake_subs(r, now_us);
-    while (!list_empty(&r->pending)) {
+    bool full = false;
+    struct ahead ahead;
+    ahead_begin(&ahead, &r->pending);
+    while (!full && !list_empty(&r->pending)) {
         struct peer *p = container_of(r->pending.next, struct peer, pending);
+        ahead_next(&ahead, AHEAD_STEPS);
         list_remove(&p->pending);
-        prefetch(r);
-        if (!peer_fill(p, b, now_us)) {
+        full = !peer_fill(p, b, now_us);
+        if (full) {
             list_append(&r->pending, &p->pending);
-            return true;
         }
     }
-    return false;
+    seal_flush();
+    return full;
 }
 
 /* p is visited again: at once if it is owed more, or when it may have more. */

@@ -78,6 +78,7 @@ struct sub {
                           to be prefetched, never followed, since it may be gone */
     bool live;         /* packets flow; false: waiting for an entry point */
     bool started;      /* something has been sent, ever */
+    bool leaving;      /* follow.leaving is in its list */
     uint8_t nack_n;    /* waiting in nack_queue */
     /* targets of enc: packets of another begin where the stream allows it */
     uint8_t dt_goal; /* wanted now */
@@ -170,7 +171,7 @@ void sub_enter_target(struct sub *s, unsigned dt);
 /* True while a sub that is to leave its stream has sent a frame to its end, and sends no more. */
 static inline bool sub_is_held(const struct sub *s)
 {
-    return !list_empty(&s->follow.leaving) && s->last_was_end;
+    return s->leaving && s->last_was_end;
 }
 /* True while it waits for, or gets, what is stored of a source without key frames on request: that
  * is much, and paced. */

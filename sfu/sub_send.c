@@ -242,7 +242,7 @@ static int write_ext(const struct sub *s, const struct sub_segment *seg, const u
         return 0;
     }
     struct ext_set set = {0};
-    uint8_t number[2], stamp[3], dd[DD_LEN_MAX];
+    uint8_t number[2], stamp[3], dd[DD_LEN_MAX] UNINITIALIZED;
     for (const uint8_t *p = ext, *end = ext + ext_len; p < end; p += 2 + p[1]) {
         set.e[p[0]].data = p + 2;
         set.e[p[0]].len = p[1];
@@ -400,8 +400,8 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
     if (!compose(s, &o, false, now_us, out)) {
         return true;
     }
-    int len = seal_rtp(s->peer->seal, s->ss, o.number, out, TX_PACKET_MAX, o.hdr_len, o.head_len,
-                       o.body, o.body_len);
+    int len = seal_rtp_later(s->peer->seal, s->ss, o.number, out, TX_PACKET_MAX, o.hdr_len,
+                             o.head_len, o.body, o.body_len);
     if (len > 0) {
         tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
         note_sent(s, &o);

@@ -410,6 +410,45 @@ Test(seal, agrees_with_libsrtp2_byte_for_byte, .timeout = 60)
     }
 }
 
+/* Packet n of the test below: head of its own, body from elsewhere. */
+static int seal_nth(struct seal *s, unsigned n, bool later, uint8_t *out)
+{
+    static uint8_t body[BUF_MAX];
+    size_t head = n % 20, size = n * 977 % 1200;
+    struct seal_stream *st = seal_stream(s, SSRC_A);
+    memset(body, (int)n, sizeof(body));
+    make_rtp(out, 70000 + n, SSRC_A, head);
+    return later ? seal_rtp_later(s, st, 70000 + n, out, BUF_MAX, 12, head, body, size)
+                 : seal_rtp(s, st, 70000 + n, out, BUF_MAX, 12, head, body, size);
+}
+
+/* More packets than any backend takes at once, of two sessions in turn. */
+Test(seal, what_was_sealed_for_later_is_the_same_after_the_flush)
+{
+    enum { PACKETS = 100 };
+    static uint8_t got[PACKETS][BUF_MAX], want[BUF_MAX];
+    int len[PACKETS];
+    for (size_t i = 0; i < ARRAY_LEN(profiles) * ARRAY_LEN(backends); i++) {
+        cr_assert_eq(seal_backend_select(backends[i / ARRAY_LEN(profiles)]), 0);
+        struct srtp_keys k[2] = {make_keys(profiles[i % ARRAY_LEN(profiles)])};
+        k[1] = k[0];
+        k[1].key[0] ^= 1;
+        struct seal *s[4] = {seal_new(&k[0]), seal_new(&k[1]), seal_new(&k[0]), seal_new(&k[1])};
+        for (unsigned n = 0; n < PACKETS; n++) {
+            len[n] = seal_nth(s[n % 2], n, true, got[n]);
+        }
+        seal_flush();
+        for (unsigned n = 0; n < PACKETS; n++) {
+            cr_assert_eq(len[n], seal_nth(s[2 + n % 2], n, false, want));
+            cr_assert(memcmp(got[n], want, (size_t)len[n]) == 0, "%s, %s, packet %u",
+                      seal_backend_name(), srtp_profile_name(k[0].profile), n);
+        }
+        for (unsigned j = 0; j < ARRAY_LEN(s); j++) {
+            seal_free(s[j]);
+        }
+    }
+}
+
 /* ---- tampering ---- */
 
 static void flip_and_cut(struct open *o, const uint8_t *sealed, size_t len,

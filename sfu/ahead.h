@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ahead.h - fetches what the next viewers' packets will touch while those of this one are sealed.
+ * With hundreds of viewers nothing of one has stayed near since its last packet, and forty lines of
+ * the cache that are waited for one by one cost more than sealing. A viewer is fetched in steps,
+ * two visits apart, because what one step fetches holds the pointers that the next one follows.
+ * Changes nothing. On the packet path; role MEDIA. */
+#ifndef SFU_AHEAD_H
+#define SFU_AHEAD_H
+
+#include "rtp/list.h"
+#include "sfu/brain.h"
+#include "sfu/peer.h"
+#include "sfu/sub.h"
+
+#define AHEAD_STEPS  3
+#define AHEAD_STRIDE 2 /* visits from one step to the next */
+#define AHEAD_LINE   64
+
+/* How far each step has come on a list of struct peer.pending. Good while no peer is freed. */
+struct ahead {
+    const struct list *end;
+    const struct list *at[AHEAD_STEPS];
+};
+
+static inline void ahead_fetch(const void *from, size_t bytes)
+{
+    uintptr_t end = (uintptr_t)from + bytes;
+    for (uintptr_t at = (uintptr_t)from & ~(uintptr_t)(AHEAD_LINE - 1); at < end;
+         at += AHEAD_LINE) {
+        __builtin_prefetch((const void *)at);
+    }
+}
+
+/* What sending to p touches of it and of what it points to; step counts from 0. */
+static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
+{
+    if (step == 0) {
+        ahead_fetch(p, offsetof(struct peer, data_stats));
+        return;
+    }
+    for (unsigned i = 0; i < p->n_subs; i++) {
+        const struct sub *s = &p->subs[i];
+        if (step == 1) {
+            ahead_fetch(s, offsetof(struct sub, seg));
+            continue;
+        }
+        ahead_fetch(&s->seg[s->seg_top], sizeof(s->seg[0]));
+        ahead_fetch(&s->ml->ext, sizeof(s->ml->ext));
+        ahead_fetch(s->ml->ssrcs, sizeof(s->ml->ssrcs[0]));
+        seal_stream_prefetch(s->ss);
+    }
+    if (step == 1) {
+        ahead_fetch(p->seal, AHEAD_LINE);
+        ahead_fetch(p->brain, offsetof(struct brain, probe));
+    } else {
+        seal_prefetch(p->seal);
+        if (p->brain) {
+            __builtin_prefetch(p->brain->bwe);
+        }
+    }
+}
+
+/* Each step goes one peer on: called once a visit, before it. */
+static inline void ahead_next(struct ahead *a, unsigned steps)
+{
+    for (unsigned i = 0; i < steps; i++) {
+        if (a->at[i] != a->end) {
+            ahead_fetch_peer(container_of(a->at[i], struct peer, pending), i);
+            a->at[i] = a->at[i]->next;
+        }
+    }
+}
+
+/* Visits to the peers of the list are about to begin. */
+static inline void ahead_begin(struct ahead *a, const struct list *pending)
+{
+    a->end = pending;
+    for (unsigned i = 0; i < AHEAD_STEPS; i++) {
+        a->at[i] = pending->next;
+    }
+    for (unsigned k = 0; k < AHEAD_STEPS * AHEAD_STRIDE; k++) {
+        ahead_next(a, k / AHEAD_STRIDE + 1);
+    }
+}
+
+#endif
