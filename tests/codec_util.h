@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec_util.h - for the tests of rtp/codec*.c: describes packets from heap blocks of their exact
+/* codec_util.h - for the tests of rtp/codec*.c: describes packets out of heap blocks of their exact
  * size, so that ASan sees a read past the end, and tells the result in a line of text. */
 #ifndef TESTS_CODEC_UTIL_H
 #define TESTS_CODEC_UTIL_H
@@ -11,8 +11,13 @@
 #include <string.h>
 
 #include "rtp/codec.h"
+#include "tests/exact.h"
 
-/* One packet of a capture. */
+/* The bytes of a literal and how many they are: two members of a row. */
+#define B(s) s, sizeof(s) - 1
+
+/* One packet as its receiver sees it: dd is the dependency descriptor, of no length if there is
+ * none. */
 struct cap_pkt {
     uint16_t seq16;
     uint32_t ts;
@@ -23,19 +28,11 @@ struct cap_pkt {
     uint16_t len;
 };
 
-static inline uint8_t *heap_copy(const void *data, size_t len)
-{
-    uint8_t *copy = malloc(len ? len : 1);
-    cr_assert_not_null(copy);
-    memcpy(copy, data, len);
-    return copy;
-}
-
 static inline int describe_pkt(enum codec_id id, struct describe *d, const struct cap_pkt *p,
                                struct pkt_desc *ret)
 {
-    uint8_t *payload = heap_copy(p->payload, p->len);
-    uint8_t *dd = heap_copy(p->dd ? p->dd : "", p->dd_len);
+    uint8_t *payload = exact_copy(p->payload, p->len);
+    uint8_t *dd = exact_copy(p->dd_len ? p->dd : "", p->dd_len);
     struct describe_in in = {.payload = payload,
                              .len = p->len,
                              .ts = p->ts,
@@ -93,43 +90,111 @@ static inline const char *desc_text(const struct describe *d, const struct pkt_d
     return text;
 }
 
-/* Describes a capture packet by packet and compares with the expected lines. */
-static inline void check_capture(enum codec_id id, const struct cap_pkt *pkts, size_t n,
-                                 const char *const *expect)
+/* A packet of a codec that looks at each by itself. */
+struct codec_row {
+    const char *what;
+    const char *bytes;
+    size_t len;
+    int rc;
+    const char *text; /* desc_text, when rc is 0 */
+};
+
+/* A packet of a codec that remembers those before it. */
+struct codec_step {
+    const char *what;
+    const char *bytes;
+    size_t len;
+    uint16_t seq16;
+    uint32_t ts;
+    bool marker;
+    int rc;
+    const char *text; /* desc_text, when rc is 0 */
+};
+
+static inline void check_step(enum codec_id id, struct describe *d, const struct codec_step *s)
+{
+    struct cap_pkt p = {.seq16 = s->seq16,
+                        .ts = s->ts,
+                        .marker = s->marker,
+                        .payload = s->bytes,
+                        .len = (uint16_t)s->len};
+    struct pkt_desc desc;
+    cr_expect_eq(describe_pkt(id, d, &p, &desc), s->rc, "%s", s->what);
+    if (s->rc == 0) {
+        cr_expect_str_eq(desc_text(d, &desc), s->text, "%s: %s", s->what, desc_text(d, &desc));
+    }
+}
+
+/* The steps one after another, as packets of one stream. */
+static inline void check_steps(enum codec_id id, const struct codec_step *steps, size_t n)
 {
     struct describe d;
     cr_assert_eq(describe_init(&d, id), 0);
     for (size_t i = 0; i < n; i++) {
-        struct pkt_desc desc;
-        cr_assert_eq(describe_pkt(id, &d, &pkts[i], &desc), 0, "packet %zu", i);
-        cr_expect_str_eq(desc_text(&d, &desc), expect[i], "packet %zu: got %s, want %s", i,
-                         desc_text(&d, &desc), expect[i]);
+        check_step(id, &d, &steps[i]);
     }
     describe_fini(&d);
 }
 
-/* Every shorter version of the packets, each after those before it, parses or is refused. */
-static inline void check_truncated(enum codec_id id, const struct cap_pkt *pkts, size_t n)
+/* Each row as the first packet of a stream of its own. */
+static inline void check_rows(enum codec_id id, const struct codec_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct codec_row *r = &rows[i];
+        struct codec_step alone = {.what = r->what,
+                                   .bytes = r->bytes,
+                                   .len = r->len,
+                                   .seq16 = 7,
+                                   .ts = 1000,
+                                   .rc = r->rc,
+                                   .text = r->text};
+        check_steps(id, &alone, 1);
+    }
+}
+
+/* bytes[0..len), the first packet of a stream, tells a picture of this size. */
+static inline void check_size(enum codec_id id, const void *bytes, size_t len, unsigned width,
+                              unsigned height, const char *what)
 {
     struct describe d;
+    struct pkt_desc desc;
+    struct cap_pkt p = {.payload = bytes, .len = (uint16_t)len};
     cr_assert_eq(describe_init(&d, id), 0);
-    for (size_t i = 0; i < n; i++) {
-        struct pkt_desc desc;
-        for (uint16_t len = 0; len <= pkts[i].len; len++) {
-            struct cap_pkt cut = pkts[i];
-            cut.len = len;
-            int rc = describe_pkt(id, &d, &cut, &desc);
-            cr_assert(rc == 0 || rc == -EBADMSG, "packet %zu cut to %u: %d", i, len, rc);
-            cr_assert(rc != 0 || desc.head_len <= len);
-        }
-        for (uint8_t len = 0; len < pkts[i].dd_len; len++) {
-            struct cap_pkt cut = pkts[i];
-            cut.dd_len = len;
-            cr_assert_eq(describe_pkt(id, &d, &cut, &desc), 0);
-        }
-        cr_assert_eq(describe_pkt(id, &d, &pkts[i], &desc), 0);
-    }
+    cr_assert_eq(describe_pkt(id, &d, &p, &desc), 0, "%s", what);
+    cr_expect_eq(desc.width, width, "%s: %u", what, desc.width);
+    cr_expect_eq(desc.height, height, "%s: %u", what, desc.height);
     describe_fini(&d);
+}
+
+/* A payload descriptor, and what it is with other ids. */
+struct codec_rewrite {
+    const char *what;
+    const char *bytes;
+    size_t len;
+    uint8_t head_len; /* how much of bytes is replaced */
+    const char *want;
+    size_t want_len;
+};
+
+static inline void check_rewrites(enum codec_id id, const struct codec_ids *ids,
+                                  const struct codec_rewrite *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct codec_rewrite *r = &rows[i];
+        struct describe d;
+        struct pkt_desc desc;
+        struct cap_pkt p = {.payload = r->bytes, .len = (uint16_t)r->len};
+        uint8_t out[CODEC_HEAD_MAX];
+        cr_assert_eq(describe_init(&d, id), 0);
+        cr_assert_eq(describe_pkt(id, &d, &p, &desc), 0, "%s", r->what);
+        uint8_t *head = exact_copy(r->bytes, desc.head_len);
+        uint8_t len = codec_info(id)->rewrite(head, &desc, ids, out);
+        free(head);
+        cr_expect_eq(desc.head_len, r->head_len, "%s", r->what);
+        cr_assert_eq(len, r->want_len, "%s", r->what);
+        cr_expect_eq(memcmp(out, r->want, r->want_len), 0, "%s", r->what);
+        describe_fini(&d);
+    }
 }
 
 #endif

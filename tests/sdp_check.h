@@ -4,12 +4,13 @@
 #ifndef TESTS_SDP_CHECK_H
 #define TESTS_SDP_CHECK_H
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "tests/fixture.h"
 
 #define CHECK_LINES_MAX    4096
 #define CHECK_SECTIONS_MAX 70
@@ -21,52 +22,6 @@ struct check_doc {
     char *lines[CHECK_LINES_MAX];
     int at[CHECK_SECTIONS_MAX + 1]; /* first line of each section, and one past the end */
 };
-
-/* Reads tests/data/NAME whole; aborts if it is not there. Heap text, terminated. */
-static inline char *check_load(const char *name, size_t *ret_len)
-{
-    char path[2048];
-    snprintf(path, sizeof(path), "%.*sdata/%s", (int)(strrchr(__FILE__, '/') + 1 - __FILE__),
-             __FILE__, name);
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        perror(path);
-        abort();
-    }
-    char *text = calloc(1, 256 * 1024);
-    size_t n = fread(text, 1, 256 * 1024 - 1, f);
-    fclose(f);
-    if (ret_len) {
-        *ret_len = n;
-    }
-    return realloc(text, n + 1);
-}
-
-/* Calls fn for each file of tests/data/DIR whose name ends in suffix. Returns their number. */
-static inline int check_each(const char *dir, const char *suffix,
-                             void (*fn)(const char *name, const char *text, size_t len))
-{
-    char path[1024];
-    snprintf(path, sizeof(path), "%.*sdata/%s", (int)(strrchr(__FILE__, '/') + 1 - __FILE__),
-             __FILE__, dir);
-    DIR *d = opendir(path);
-    int n = 0;
-    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-        size_t len = strlen(e->d_name);
-        if (len <= strlen(suffix) || strcmp(e->d_name + len - strlen(suffix), suffix) != 0) {
-            continue;
-        }
-        snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-        char *text = check_load(path, &len);
-        fn(e->d_name, text, len);
-        free(text);
-        n++;
-    }
-    if (d) {
-        closedir(d);
-    }
-    return n;
-}
 
 /* base with the first occurrence of find replaced (all of them if all). Heap text; aborts when find
  * is not in base, so that a row cannot test nothing. */

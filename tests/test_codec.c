@@ -34,7 +34,7 @@ Test(codec, is_found_by_rtpmap)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         /* Not terminated: the name is followed by the slash of the rtpmap. */
         size_t len = strlen(rows[i].name);
-        char *name = (char *)heap_copy(rows[i].name, len);
+        char *name = (char *)exact_copy(rows[i].name, len);
         cr_expect_eq(codec_find(name, len, rows[i].clock_hz, rows[i].channels), rows[i].want, "%s",
                      rows[i].name);
         free(name);

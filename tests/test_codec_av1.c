@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/data/capture_av1.h"
+#include "tests/codec_capture.h"
 
-struct step {
-    const char *what;
-    const char *bytes;
-    size_t len;
-    uint16_t seq16;
-    uint32_t ts;
-    bool marker;
-    int rc;
-    const char *text; /* desc_text, when rc is 0 */
-};
-#define B(s) s, sizeof(s) - 1
-
-static void walk(enum codec_id id, const struct step *steps, size_t n)
-{
-    struct describe d;
-    cr_assert_eq(describe_init(&d, id), 0);
-    for (size_t i = 0; i < n; i++) {
-        const struct step *s = &steps[i];
-        struct cap_pkt p = {.seq16 = s->seq16,
-                            .ts = s->ts,
-                            .marker = s->marker,
-                            .payload = s->bytes,
-                            .len = (uint16_t)s->len};
-        struct pkt_desc desc;
-        cr_expect_eq(describe_pkt(id, &d, &p, &desc), s->rc, "%s", s->what);
-        if (s->rc == 0) {
-            cr_expect_str_eq(desc_text(&d, &desc), s->text, "%s: %s", s->what,
-                             desc_text(&d, &desc));
-        }
-    }
-    describe_fini(&d);
-}
+static const char *const captures[] = {"av1-chromium-L1T3", "av1-chromium-L3T3",
+                                       "av1-chromium-L2T2_KEY"};
 
 Test(codec_av1, reads_the_aggregation_header)
 {
-    static const struct step steps[] = {
+    static const struct codec_step steps[] = {
         {"frame of the middle of a sequence", B("\x10\x30"), 1, 10, true, 0,
          "--()- 0.0 dt=1 sw=0 tsw=0"},
         {"new sequence, unreadable", B("\x18\x08"), 2, 20, false, 0, "KE(-- 0.0 dt=1 sw=1 tsw=1"},
@@ -50,60 +20,23 @@ Test(codec_av1, reads_the_aggregation_header)
          B("\x08\x01\x10\x0b\x08\x00\x00\x00\x24\xc4\xff\xdf\x00\x68\x02"), 6, 50, false, 0,
          "KE(-- 0.0 dt=1 sw=1 tsw=1 640x480"},
     };
-    walk(CODEC_AV1, steps, ARRAY_LEN(steps));
+    check_steps(CODEC_AV1, steps, ARRAY_LEN(steps));
 }
 
 Test(codec_av1, describes_real_senders)
 {
-    static const char *const chrome_av1_l1t3[] = {
-        "KE()- 0.0 dt=7 sw=7 tsw=7 320x180", "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.1 dt=3 sw=1 tsw=1",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=7 sw=7 tsw=7",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.1 dt=3 sw=1 tsw=1",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=7 sw=7 tsw=7",
-    };
-    static_assert(ARRAY_LEN(chrome_av1_l1t3) == ARRAY_LEN(cap_chrome_av1_l1t3), "a line a packet");
-    static const char *const chrome_av1_l3t3[] = {
-        "KE()- 0.0 dt=7f sw=7f tsw=7f 640x360", "K-()- 1.0 dt=f sw=f tsw=f",
-        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
-        "--()- 0.1 dt=37 sw=0 tsw=13",          "--()- 1.1 dt=7 sw=0 tsw=0",
-        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
-        "--()- 0.0 dt=7f sw=0 tsw=7f",          "--()- 1.0 dt=f sw=0 tsw=0",
-        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
-        "--()- 0.1 dt=37 sw=0 tsw=13",          "--()- 1.1 dt=7 sw=0 tsw=0",
-        "--()- 0.2 dt=13 sw=0 tsw=0",           "--()D 1.2 dt=3 sw=0 tsw=0",
-        "--()- 0.0 dt=7f sw=0 tsw=7f",          "--()- 1.0 dt=f sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(chrome_av1_l3t3) == ARRAY_LEN(cap_chrome_av1_l3t3), "a line a packet");
-    static const char *const chrome_av1_l2t2_key[] = {
-        "KE()- 0.0 dt=1f sw=1f tsw=1f 640x360",
-        "K-()- 1.0 dt=7 sw=6 tsw=6",
-        "--()D 0.1 dt=9 sw=0 tsw=0",
-        "--(-D 1.1 dt=3 sw=0 tsw=0",
-        "---)D 1.1 dt=3 sw=0 tsw=0",
-        "--()- 0.0 dt=19 sw=0 tsw=1e",
-        "--()- 1.0 dt=7 sw=0 tsw=0",
-        "--()D 0.1 dt=9 sw=0 tsw=0",
-        "--()D 1.1 dt=3 sw=0 tsw=0",
-        "--()- 0.0 dt=19 sw=0 tsw=1e",
-        "--()- 1.0 dt=7 sw=0 tsw=0",
-        "--()D 0.1 dt=9 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(chrome_av1_l2t2_key) == ARRAY_LEN(cap_chrome_av1_l2t2_key),
-                  "a line a packet");
-    check_capture(CODEC_AV1, cap_chrome_av1_l1t3, ARRAY_LEN(cap_chrome_av1_l1t3), chrome_av1_l1t3);
-    check_capture(CODEC_AV1, cap_chrome_av1_l3t3, ARRAY_LEN(cap_chrome_av1_l3t3), chrome_av1_l3t3);
-    check_capture(CODEC_AV1, cap_chrome_av1_l2t2_key, ARRAY_LEN(cap_chrome_av1_l2t2_key),
-                  chrome_av1_l2t2_key);
+    check_captures(CODEC_AV1, captures, ARRAY_LEN(captures), capture_describe);
 }
 
 /* OBS sends AV1 without the dependency descriptor. */
 Test(codec_av1, keyframes_are_found_without_dependency_descriptor)
 {
     struct describe d;
+    struct capture c;
+    capture_open(&c, "av1-chromium-L3T3");
     cr_assert_eq(describe_init(&d, CODEC_AV1), 0);
-    for (size_t i = 0; i < ARRAY_LEN(cap_chrome_av1_l3t3); i++) {
-        struct cap_pkt bare = cap_chrome_av1_l3t3[i];
+    for (size_t i = 0; i < c.n; i++) {
+        struct cap_pkt bare = c.pkts[i];
         struct pkt_desc desc;
         bare.dd_len = 0;
         cr_assert_eq(describe_pkt(CODEC_AV1, &d, &bare, &desc), 0);
@@ -116,6 +49,7 @@ Test(codec_av1, keyframes_are_found_without_dependency_descriptor)
     }
     cr_expect_eq(d.n_dt, 1);
     describe_fini(&d);
+    capture_close(&c);
 }
 
 /* A 1920x1080 sequence header in its longest and its shortest form (AV1 5.5.1). */
@@ -157,30 +91,23 @@ Test(codec_av1, reads_the_size_behind_optional_parts)
         put_bits(&w, 11, 4);
         put_bits(&w, 1919, 11);
         put_bits(&w, 1079, 12);
-        struct describe d;
-        struct pkt_desc desc;
-        struct cap_pkt p = {.payload = (const char *)w.bytes, .len = (uint16_t)((w.bits + 7) / 8)};
-        cr_assert_eq(describe_init(&d, CODEC_AV1), 0);
-        cr_assert_eq(describe_pkt(CODEC_AV1, &d, &p, &desc), 0);
-        cr_expect_eq(desc.width, 1920, "%u", desc.width);
-        cr_expect_eq(desc.height, 1080, "%u", desc.height);
-        describe_fini(&d);
+        check_size(CODEC_AV1, w.bytes, (w.bits + 7) / 8, 1920, 1080, reduced ? "reduced" : "full");
     }
 }
 
 Test(codec_av1, never_reads_past_a_cut_packet)
 {
-    check_truncated(CODEC_AV1, cap_chrome_av1_l1t3, ARRAY_LEN(cap_chrome_av1_l1t3));
-    check_truncated(CODEC_AV1, cap_chrome_av1_l3t3, ARRAY_LEN(cap_chrome_av1_l3t3));
-    check_truncated(CODEC_AV1, cap_chrome_av1_l2t2_key, ARRAY_LEN(cap_chrome_av1_l2t2_key));
+    check_captures(CODEC_AV1, captures, ARRAY_LEN(captures), capture_truncate);
 }
 
 Test(codec_av1, targets_follow_the_structure_and_the_active_mask)
 {
     struct describe d;
     struct pkt_desc desc;
+    struct capture c;
+    capture_open(&c, "av1-chromium-L3T3");
     cr_assert_eq(describe_init(&d, CODEC_AV1), 0);
-    cr_assert_eq(describe_pkt(CODEC_AV1, &d, &cap_chrome_av1_l3t3[0], &desc), 0);
+    cr_assert_eq(describe_pkt(CODEC_AV1, &d, &c.pkts[0], &desc), 0);
     cr_expect(d.from_dd);
     cr_expect_eq(d.n_sid, 2);
     cr_expect_eq(d.n_tid, 3);
@@ -194,4 +121,5 @@ Test(codec_av1, targets_follow_the_structure_and_the_active_mask)
     }
     cr_expect_eq(codec_find_target(&d, 2, 0), 0);
     describe_fini(&d);
+    capture_close(&c);
 }

@@ -1,38 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/data/capture_h26x.h"
+#include "tests/codec_capture.h"
 
-struct step {
-    const char *what;
-    const char *bytes;
-    size_t len;
-    uint16_t seq16;
-    uint32_t ts;
-    bool marker;
-    int rc;
-    const char *text; /* desc_text, when rc is 0 */
-};
-#define B(s) s, sizeof(s) - 1
-
-static void walk(enum codec_id id, const struct step *steps, size_t n)
-{
-    struct describe d;
-    cr_assert_eq(describe_init(&d, id), 0);
-    for (size_t i = 0; i < n; i++) {
-        const struct step *s = &steps[i];
-        struct cap_pkt p = {.seq16 = s->seq16,
-                            .ts = s->ts,
-                            .marker = s->marker,
-                            .payload = s->bytes,
-                            .len = (uint16_t)s->len};
-        struct pkt_desc desc;
-        cr_expect_eq(describe_pkt(id, &d, &p, &desc), s->rc, "%s", s->what);
-        if (s->rc == 0) {
-            cr_expect_str_eq(desc_text(&d, &desc), s->text, "%s: %s", s->what,
-                             desc_text(&d, &desc));
-        }
-    }
-    describe_fini(&d);
-}
+static const char *const captures[] = {"h264-ffmpeg", "h264-ffmpeg-b", "h264-gstreamer",
+                                       "h264-chromium"};
 
 #define KEY   "K---- 0.0 dt=1 sw=0 tsw=0"
 #define ENTRY "KE--- 0.0 dt=1 sw=1 tsw=1"
@@ -40,7 +10,7 @@ static void walk(enum codec_id id, const struct step *steps, size_t n)
 
 Test(codec_h264, finds_the_place_to_start)
 {
-    static const struct step steps[] = {
+    static const struct codec_step steps[] = {
         {"delta frame, single NAL unit", B("\x41\x9a"), 1, 10, true, 0,
          "--()- 0.0 dt=1 sw=0 tsw=0"},
         {"IDR without parameter sets: its start", B("\x65\x88"), 2, 20, false, 0, FIRST},
@@ -74,58 +44,17 @@ Test(codec_h264, finds_the_place_to_start)
         {"stream restarted far behind", B("\x41\x9a"), 30000, 5, false, 0,
          "--(-- 0.0 dt=1 sw=0 tsw=0"},
     };
-    walk(CODEC_H264, steps, ARRAY_LEN(steps));
+    check_steps(CODEC_H264, steps, ARRAY_LEN(steps));
 }
 
 Test(codec_h264, describes_real_senders)
 {
-    static const char *const ffmpeg_h264[] = {
-        "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K--)- 0.0 dt=1 sw=0 tsw=0",         "--()- 0.0 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=1 sw=0 tsw=0",         "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180",
-    };
-    static_assert(ARRAY_LEN(ffmpeg_h264) == ARRAY_LEN(cap_ffmpeg_h264), "a line a packet");
-    static const char *const ffmpeg_h264_b[] = {
-        "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K--)- 0.0 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=1 sw=0 tsw=0",         "--()D 0.0 dt=1 sw=0 tsw=0",
-        "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(ffmpeg_h264_b) == ARRAY_LEN(cap_ffmpeg_h264_b), "a line a packet");
-    static const char *const gst_h264[] = {
-        "--(-- 0.0 dt=1 sw=0 tsw=0",         "KE--- 0.0 dt=1 sw=1 tsw=1 320x180",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0 320x180",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(gst_h264) == ARRAY_LEN(cap_gst_h264), "a line a packet");
-    static const char *const chrome_h264[] = {
-        "KE()- 0.0 dt=3 sw=3 tsw=3 320x180", "--()D 0.1 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=3 sw=3 tsw=3",         "--()D 0.1 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=3 sw=3 tsw=3",         "--()D 0.1 dt=1 sw=0 tsw=0",
-        "KE()- 0.0 dt=3 sw=3 tsw=3 320x180", "--()D 0.1 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=3 sw=3 tsw=3",         "--()D 0.1 dt=1 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(chrome_h264) == ARRAY_LEN(cap_chrome_h264), "a line a packet");
-    check_capture(CODEC_H264, cap_ffmpeg_h264, ARRAY_LEN(cap_ffmpeg_h264), ffmpeg_h264);
-    check_capture(CODEC_H264, cap_ffmpeg_h264_b, ARRAY_LEN(cap_ffmpeg_h264_b), ffmpeg_h264_b);
-    check_capture(CODEC_H264, cap_gst_h264, ARRAY_LEN(cap_gst_h264), gst_h264);
-    check_capture(CODEC_H264, cap_chrome_h264, ARRAY_LEN(cap_chrome_h264), chrome_h264);
+    check_captures(CODEC_H264, captures, ARRAY_LEN(captures), capture_describe);
 }
 
 Test(codec_h264, never_reads_past_a_cut_packet)
 {
-    check_truncated(CODEC_H264, cap_ffmpeg_h264, ARRAY_LEN(cap_ffmpeg_h264));
-    check_truncated(CODEC_H264, cap_ffmpeg_h264_b, ARRAY_LEN(cap_ffmpeg_h264_b));
-    check_truncated(CODEC_H264, cap_gst_h264, ARRAY_LEN(cap_gst_h264));
-    check_truncated(CODEC_H264, cap_chrome_h264, ARRAY_LEN(cap_chrome_h264));
+    check_captures(CODEC_H264, captures, ARRAY_LEN(captures), capture_truncate);
 }
 
 Test(codec_h264, reads_the_size_from_sps)
@@ -183,14 +112,8 @@ Test(codec_h264, reads_the_size_from_sps)
         {"an SPS of zeros", B("\x67\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), 0, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct describe d;
-        struct pkt_desc desc;
-        struct cap_pkt p = {.payload = rows[i].bytes, .len = (uint16_t)rows[i].len};
-        cr_assert_eq(describe_init(&d, CODEC_H264), 0);
-        cr_assert_eq(describe_pkt(CODEC_H264, &d, &p, &desc), 0, "%s", rows[i].what);
-        cr_expect_eq(desc.width, rows[i].width, "%s: %u", rows[i].what, desc.width);
-        cr_expect_eq(desc.height, rows[i].height, "%s: %u", rows[i].what, desc.height);
-        describe_fini(&d);
+        check_size(CODEC_H264, rows[i].bytes, rows[i].len, rows[i].width, rows[i].height,
+                   rows[i].what);
     }
 }
 
@@ -237,14 +160,8 @@ Test(codec_h264, reads_the_size_behind_scaling_lists)
         put_ue(&w, 21);
         put_ue(&w, 17);
         put_bits(&w, 0xd, 4); /* frames only, direct 8x8, no cropping, stop bit */
-        struct describe d;
-        struct pkt_desc desc;
-        struct cap_pkt p = {.payload = (const char *)w.bytes, .len = (uint16_t)((w.bits + 7) / 8)};
-        cr_assert_eq(describe_init(&d, CODEC_H264), 0);
-        cr_assert_eq(describe_pkt(CODEC_H264, &d, &p, &desc), 0);
-        cr_expect_eq(desc.width, 352, "%u", desc.width);
-        cr_expect_eq(desc.height, 288, "%u", desc.height);
-        describe_fini(&d);
+        check_size(CODEC_H264, w.bytes, (w.bits + 7) / 8, 352, 288,
+                   chroma == 3 ? "4:4:4" : "4:2:0");
     }
 }
 

@@ -1,45 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/data/capture_h26x.h"
+#include "tests/codec_capture.h"
 
-struct step {
-    const char *what;
-    const char *bytes;
-    size_t len;
-    uint16_t seq16;
-    uint32_t ts;
-    bool marker;
-    int rc;
-    const char *text; /* desc_text, when rc is 0 */
-};
-#define B(s) s, sizeof(s) - 1
-
-static void walk(enum codec_id id, const struct step *steps, size_t n)
-{
-    struct describe d;
-    cr_assert_eq(describe_init(&d, id), 0);
-    for (size_t i = 0; i < n; i++) {
-        const struct step *s = &steps[i];
-        struct cap_pkt p = {.seq16 = s->seq16,
-                            .ts = s->ts,
-                            .marker = s->marker,
-                            .payload = s->bytes,
-                            .len = (uint16_t)s->len};
-        struct pkt_desc desc;
-        cr_expect_eq(describe_pkt(id, &d, &p, &desc), s->rc, "%s", s->what);
-        if (s->rc == 0) {
-            cr_expect_str_eq(desc_text(&d, &desc), s->text, "%s: %s", s->what,
-                             desc_text(&d, &desc));
-        }
-    }
-    describe_fini(&d);
-}
+static const char *const captures[] = {"h265-ffmpeg", "h265-gstreamer"};
 
 #define KEY   "K---- 0.0 dt=1 sw=0 tsw=0"
 #define FIRST "KE(-- 0.0 dt=1 sw=1 tsw=1"
 
 Test(codec_h265, finds_the_place_to_start)
 {
-    static const struct step steps[] = {
+    static const struct codec_step steps[] = {
         {"delta frame", B("\x02\x01\xd0"), 1, 10, true, 0, "--()- 0.0 dt=1 sw=0 tsw=0"},
         {"VPS alone", B("\x40\x01\x0c"), 2, 20, false, 0, FIRST},
         {"SPS alone, unreadable", B("\x42\x01\x01"), 3, 20, false, 0, KEY},
@@ -75,35 +44,15 @@ Test(codec_h265, finds_the_place_to_start)
         {"AP with half a size", B("\x60\x01\x00"), 20, 140, false, -EBADMSG, NULL},
         {"unknown packet type", B("\x66\x01\x00"), 20, 140, false, -EBADMSG, NULL},
     };
-    walk(CODEC_H265, steps, ARRAY_LEN(steps));
+    check_steps(CODEC_H265, steps, ARRAY_LEN(steps));
 }
 
 Test(codec_h265, describes_real_senders)
 {
-    static const char *const ffmpeg_h265[] = {
-        "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K--)- 0.0 dt=1 sw=0 tsw=0",         "--()- 0.0 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=1 sw=0 tsw=0",         "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180",
-    };
-    static_assert(ARRAY_LEN(ffmpeg_h265) == ARRAY_LEN(cap_ffmpeg_h265), "a line a packet");
-    static const char *const gst_h265[] = {
-        "KE(-- 0.0 dt=1 sw=1 tsw=1",         "K---- 0.0 dt=1 sw=0 tsw=0 320x180",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(gst_h265) == ARRAY_LEN(cap_gst_h265), "a line a packet");
-    check_capture(CODEC_H265, cap_ffmpeg_h265, ARRAY_LEN(cap_ffmpeg_h265), ffmpeg_h265);
-    check_capture(CODEC_H265, cap_gst_h265, ARRAY_LEN(cap_gst_h265), gst_h265);
+    check_captures(CODEC_H265, captures, ARRAY_LEN(captures), capture_describe);
 }
 
 Test(codec_h265, never_reads_past_a_cut_packet)
 {
-    check_truncated(CODEC_H265, cap_ffmpeg_h265, ARRAY_LEN(cap_ffmpeg_h265));
-    check_truncated(CODEC_H265, cap_gst_h265, ARRAY_LEN(cap_gst_h265));
+    check_captures(CODEC_H265, captures, ARRAY_LEN(captures), capture_truncate);
 }

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/data/capture_vpx.h"
+#include "tests/codec_capture.h"
 
-struct row {
-    const char *what;
-    const char *bytes;
-    size_t len;
-    int rc;
-    const char *text; /* desc_text, when rc is 0 */
-};
-#define B(s) s, sizeof(s) - 1
-
-static struct cap_pkt pkt(const struct row *r)
-{
-    return (struct cap_pkt){.seq16 = 7, .ts = 1000, .payload = r->bytes, .len = (uint16_t)r->len};
-}
+static const char *const captures[] = {"vp8-ffmpeg", "vp8-gstreamer", "vp8-chromium",
+                                       "vp8-chromium-dd"};
 
 Test(codec_vp8, reads_every_form_of_the_descriptor)
 {
-    static const struct row rows[] = {
+    static const struct codec_row rows[] = {
         {"one byte, key frame", B("\x10\x10\x02\x00\x9d\x01\x2a\x80\x02\xe0\x41"), 0,
          "KE(-- 0.0 dt=1 sw=1 tsw=1 640x480"},
         {"key frame whose size is cut off", B("\x10\x10\x02\x00\x9d\x01\x2a\x80\x02\xe0"), 0,
@@ -44,64 +33,17 @@ Test(codec_vp8, reads_every_form_of_the_descriptor)
         {"T byte cut", B("\x90\xe0\x01\x02"), -EBADMSG, NULL},
         {"no frame behind the descriptor", B("\x90\xe0\x01\x02\x03"), -EBADMSG, NULL},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct describe d;
-        struct pkt_desc desc;
-        struct cap_pkt p = pkt(&rows[i]);
-        cr_assert_eq(describe_init(&d, CODEC_VP8), 0);
-        cr_expect_eq(describe_pkt(CODEC_VP8, &d, &p, &desc), rows[i].rc, "%s", rows[i].what);
-        if (rows[i].rc == 0) {
-            cr_expect_str_eq(desc_text(&d, &desc), rows[i].text, "%s: %s", rows[i].what,
-                             desc_text(&d, &desc));
-        }
-        describe_fini(&d);
-    }
+    check_rows(CODEC_VP8, rows, ARRAY_LEN(rows));
 }
 
 Test(codec_vp8, describes_real_senders)
 {
-    static const char *const ffmpeg_vp8[] = {
-        "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K--)- 0.0 dt=1 sw=0 tsw=0",         "--()- 0.0 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=1 sw=0 tsw=0",         "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180",
-    };
-    static_assert(ARRAY_LEN(ffmpeg_vp8) == ARRAY_LEN(cap_ffmpeg_vp8), "a line a packet");
-    static const char *const gst_vp8[] = {
-        "KE(-- 0.0 dt=1 sw=1 tsw=1 320x180", "K---- 0.0 dt=1 sw=0 tsw=0",
-        "K---- 0.0 dt=1 sw=0 tsw=0",         "K--)- 0.0 dt=1 sw=0 tsw=0",
-        "--(-- 0.0 dt=1 sw=0 tsw=0",         "---)- 0.0 dt=1 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(gst_vp8) == ARRAY_LEN(cap_gst_vp8), "a line a packet");
-    static const char *const chrome_vp8[] = {
-        "KE()- 0.0 dt=1 sw=1 tsw=1 320x180", "--()D 0.2 dt=1 sw=1 tsw=1",
-        "--()- 0.1 dt=3 sw=2 tsw=2",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=7 sw=0 tsw=0",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.1 dt=3 sw=0 tsw=0",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=7 sw=0 tsw=0",         "--()D 0.2 dt=1 sw=1 tsw=1",
-        "--()- 0.1 dt=3 sw=2 tsw=2",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=7 sw=0 tsw=0",         "--()D 0.2 dt=1 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(chrome_vp8) == ARRAY_LEN(cap_chrome_vp8), "a line a packet");
-    static const char *const chrome_vp8_dd[] = {
-        "KE()- 0.0 dt=7 sw=7 tsw=7 640x360", "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.1 dt=3 sw=3 tsw=3",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=7 sw=4 tsw=4",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.1 dt=3 sw=0 tsw=0",         "--()D 0.2 dt=1 sw=0 tsw=0",
-        "--()- 0.0 dt=7 sw=7 tsw=7",         "--()D 0.2 dt=1 sw=0 tsw=0",
-    };
-    static_assert(ARRAY_LEN(chrome_vp8_dd) == ARRAY_LEN(cap_chrome_vp8_dd), "a line a packet");
-    check_capture(CODEC_VP8, cap_ffmpeg_vp8, ARRAY_LEN(cap_ffmpeg_vp8), ffmpeg_vp8);
-    check_capture(CODEC_VP8, cap_gst_vp8, ARRAY_LEN(cap_gst_vp8), gst_vp8);
-    check_capture(CODEC_VP8, cap_chrome_vp8, ARRAY_LEN(cap_chrome_vp8), chrome_vp8);
-    check_capture(CODEC_VP8, cap_chrome_vp8_dd, ARRAY_LEN(cap_chrome_vp8_dd), chrome_vp8_dd);
+    check_captures(CODEC_VP8, captures, ARRAY_LEN(captures), capture_describe);
 }
 
 Test(codec_vp8, never_reads_past_a_cut_packet)
 {
-    check_truncated(CODEC_VP8, cap_ffmpeg_vp8, ARRAY_LEN(cap_ffmpeg_vp8));
-    check_truncated(CODEC_VP8, cap_gst_vp8, ARRAY_LEN(cap_gst_vp8));
-    check_truncated(CODEC_VP8, cap_chrome_vp8, ARRAY_LEN(cap_chrome_vp8));
-    check_truncated(CODEC_VP8, cap_chrome_vp8_dd, ARRAY_LEN(cap_chrome_vp8_dd));
+    check_captures(CODEC_VP8, captures, ARRAY_LEN(captures), capture_truncate);
 }
 
 Test(codec_vp8, reads_ids_and_unwraps_short_ones)
@@ -145,34 +87,15 @@ Test(codec_vp8, reads_ids_and_unwraps_short_ones)
 Test(codec_vp8, rewrites_ids_and_keeps_the_rest)
 {
     static const struct codec_ids ids = {.pic_id = 0x7abc, .tl0_idx = 0xee, .key_idx = 0x1d};
-    static const struct {
-        const char *what;
-        const char *bytes;
-        size_t len;
-        const char *want;
-        size_t want_len;
-    } rows[] = {
-        {"everything, 15 bit", B("\xb0\xf0\x81\x7e\x07\x65\x01"), B("\xb0\xf0\xfa\xbc\xee\x7d")},
-        {"7 bit grows", B("\x91\xf0\x7e\x07\x85\x01"), B("\x91\xf0\xfa\xbc\xee\x9d")},
-        {"T without K keeps its byte", B("\x90\xa0\x7e\x45\x01"), B("\x90\xa0\xfa\xbc\x45")},
-        {"no id gets one", B("\x10\x01"), B("\x90\x80\xfa\xbc")},
-        {"no id but TL0PICIDX gets one", B("\x80\x60\x07\x45\x01"), B("\x80\xe0\xfa\xbc\xee\x45")},
-        {"reserved bits of the second byte are cleared", B("\x90\x8f\x01\x01"),
+    static const struct codec_rewrite rows[] = {
+        {"everything, 15 bit", B("\xb0\xf0\x81\x7e\x07\x65\x01"), 6, B("\xb0\xf0\xfa\xbc\xee\x7d")},
+        {"7 bit grows", B("\x91\xf0\x7e\x07\x85\x01"), 5, B("\x91\xf0\xfa\xbc\xee\x9d")},
+        {"T without K keeps its byte", B("\x90\xa0\x7e\x45\x01"), 4, B("\x90\xa0\xfa\xbc\x45")},
+        {"no id gets one", B("\x10\x01"), 1, B("\x90\x80\xfa\xbc")},
+        {"no id but TL0PICIDX gets one", B("\x80\x60\x07\x45\x01"), 4,
+         B("\x80\xe0\xfa\xbc\xee\x45")},
+        {"reserved bits of the second byte are cleared", B("\x90\x8f\x01\x01"), 3,
          B("\x90\x80\xfa\xbc")},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct describe d;
-        struct pkt_desc desc;
-        struct cap_pkt p = {.payload = rows[i].bytes, .len = (uint16_t)rows[i].len};
-        uint8_t out[CODEC_HEAD_MAX];
-        cr_assert_eq(describe_init(&d, CODEC_VP8), 0);
-        cr_assert_eq(describe_pkt(CODEC_VP8, &d, &p, &desc), 0);
-        uint8_t *head = heap_copy(rows[i].bytes, desc.head_len);
-        uint8_t n = codec_info(CODEC_VP8)->rewrite(head, &desc, &ids, out);
-        free(head);
-        cr_expect_eq(desc.head_len, rows[i].len - 1);
-        cr_expect_eq(n, rows[i].want_len, "%s", rows[i].what);
-        cr_expect_arr_eq(out, rows[i].want, rows[i].want_len, "%s", rows[i].what);
-        describe_fini(&d);
-    }
+    check_rewrites(CODEC_VP8, &ids, rows, ARRAY_LEN(rows));
 }

@@ -193,7 +193,7 @@ static void answer_one(const char *name, const char *text, size_t len)
 
 Test(negotiate, answers_the_offers_of_real_clients)
 {
-    cr_assert_eq(check_each("sdp", ".sdp", answer_one), 73);
+    cr_assert_eq(fixture_each("sdp", ".sdp", answer_one), 73);
 }
 
 /* What the answer to a captured offer must say, and must not. */
@@ -238,7 +238,7 @@ Test(negotiate, answers_each_client_in_its_way)
     for (size_t i = 0; i < ARRAY_LEN(captured); i++) {
         char path[128];
         snprintf(path, sizeof(path), "sdp/%s.sdp", captured[i].file);
-        char *text = check_load(path, NULL);
+        char *text = fixture_load(path, NULL);
         struct negotiate_result r = {0};
         struct negotiate_refusal why;
         int status = answer(text, !strstr(path, "-play"), &p, NULL, &r, &why);
@@ -691,7 +691,7 @@ Test(negotiate, viewer_sections_follow_the_source)
                   r.answer);
         done(&r);
     }
-    char *text = check_load("sdp/chromium156-play-audio-only.sdp", NULL);
+    char *text = fixture_load("sdp/chromium156-play-audio-only.sdp", NULL);
     struct negotiate_source src = vp8_source;
     src.audio = false;
     cr_assert_eq(answer(text, false, &p, &src, &r, &why), 0, "%s", why.detail);

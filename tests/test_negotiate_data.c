@@ -228,7 +228,7 @@ Test(negotiate_data, what_real_clients_offer)
         char path[128];
         struct negotiate_result r;
         snprintf(path, sizeof(path), "sdp/%s.sdp", rows[i].name);
-        char *text = check_load(path, NULL);
+        char *text = fixture_load(path, NULL);
         cr_assert_eq(answer(text, strstr(rows[i].name, "-pub-"), true, &r), 0, "%s", rows[i].name);
         cr_expect_eq(r.session->data.on, rows[i].taken, "%s", rows[i].name);
         cr_expect_eq(r.session->data.max_message_bytes, rows[i].max_message_bytes, "%s %u",

@@ -361,7 +361,7 @@ static void read_one(const char *name, const char *text, size_t len)
 
 Test(sdp, reads_the_offers_of_real_clients)
 {
-    cr_assert_eq(check_each("sdp", ".sdp", read_one), 73);
+    cr_assert_eq(fixture_each("sdp", ".sdp", read_one), 73);
 }
 
 Test(sdp, writer_is_bounded_and_remembers_its_failure)

@@ -119,7 +119,7 @@ static void read_one(const char *name, const char *text, size_t len)
 
 Test(sdpfrag, reads_the_fragments_of_real_clients)
 {
-    cr_assert_eq(check_each("sdp/trickle", ".sdpfrag", read_one), 10);
+    cr_assert_eq(fixture_each("sdp/trickle", ".sdpfrag", read_one), 10);
 }
 
 Test(sdpfrag, survives_every_truncation_and_every_inverted_byte)

@@ -195,7 +195,7 @@ static void try_offer(const struct offer *o)
 
     s->verdict = (struct outcome){.result = PASS};
     snprintf(path, sizeof(path), "sdp/%s.sdp", o->name);
-    char *text = check_load(path, &len);
+    char *text = fixture_load(path, &len);
     struct party *p = o->play && !publisher_of(s, "source") ? NULL : join(o, text);
     bool ok = p && p->created->status == o->status;
     const char *media = "-";
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
     if (!table || suite_init(&suite, &opts) < 0) {
         return 1;
     }
-    (void)check_each("sdp", ".sdp", note_offer);
+    (void)fixture_each("sdp", ".sdp", note_offer);
     qsort(offers, n_offers, sizeof(offers[0]), by_name);
     check(n_offers >= 73, "%u captured offers", n_offers);
     fprintf(
