@@ -449,26 +449,15 @@ static void rtx_probes(struct suite *s)
 /* A lossy publisher whose RTX SSRCs are in no SDP. */
 static void unknown_rtx(struct suite *s)
 {
-    struct peer_params m;
+    struct party *pub, *v;
 
-    suite_params(s, false, &m);
-    m.quirks |= PEER_QUIRK_NO_SSRC_LINES;
-    m.keyframe_ms = 60000; /* what is lost before a key frame is not asked for */
-    struct party *pub = LIVE(s, .params = &m), *v = pub ? VIEW(s) : NULL;
-    if (!v) {
+    if (!check_lossy_publisher(s, PEER_QUIRK_NO_SSRC_LINES, &pub, &v)) {
         return;
     }
-    peer_set_loss(pub->peer, 0, 0.05, true);
-    bool ok = party_more(v, 250);
-    peer_set_loss(pub->peer, 0, 0, true);
-    suite_wait(s, 400);
-    if (ok) {
-        const struct peer_stats *st = peer_stats(v->peer);
-        EXPECT(s, peer_stats(pub->peer)->sent_rtx > 0 && st->lost_video == 0,
-               "the publisher's RTX repairs its stream", "%llu RTX, %llu lost",
-               (unsigned long long)peer_stats(pub->peer)->sent_rtx,
-               (unsigned long long)st->lost_video);
-    }
+    const struct peer_stats *st = peer_stats(v->peer);
+    EXPECT(s, peer_stats(pub->peer)->sent_rtx > 0 && st->lost_video == 0,
+           "the publisher's RTX repairs its stream", "%llu RTX, %llu lost",
+           (unsigned long long)peer_stats(pub->peer)->sent_rtx, (unsigned long long)st->lost_video);
 }
 
 static void arrival_order(struct suite *s)

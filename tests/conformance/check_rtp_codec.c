@@ -16,13 +16,7 @@ static void plays(struct suite *s)
     const struct play *x = s->now->arg;
     struct peer_params m;
 
-    suite_params(s, false, &m);
-    m.codecs = 1U << x->codec;
-    m.temporal_layers = x->temporal ? x->temporal : 1;
-    struct party *pub = POST(s, .params = &m);
-    SKIP_IF(s, pub->created->status == 422, "the server takes no %s",
-            peer_codec_info(x->codec)->name);
-    if (!party_up(pub) || !party_more(pub, 10)) {
+    if (!check_publish(s, x->codec, x->temporal ? x->temporal : 1)) {
         return;
     }
     suite_params(s, true, &m);

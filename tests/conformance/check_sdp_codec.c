@@ -18,8 +18,16 @@ static bool rich_answers(struct suite *s, struct party *p[2])
     return p[1] != NULL;
 }
 
-static void payload_types(struct suite *s)
+/* What an accepted section of the rich answers must keep of its offer. */
+struct kept_of_offer {
+    void (*judge)(const struct check_doc *offer, const struct check_doc *answer, int section,
+                  struct check_log *log);
+    const char *what;
+};
+
+static void offer_is_kept(struct suite *s)
 {
+    const struct kept_of_offer *x = s->now->arg;
     struct party *p[2];
     struct check_log log = {""};
 
@@ -29,11 +37,11 @@ static void payload_types(struct suite *s)
     for (int k = 0; k < 2; k++) {
         for (int i = 1; i <= p[k]->answer.n_sections; i++) {
             if (doc_accepted(&p[k]->answer, i)) {
-                check_codecs(&p[k]->offer, &p[k]->answer, i, &log);
+                x->judge(&p[k]->offer, &p[k]->answer, i, &log);
             }
         }
     }
-    EXPECT(s, !log.text[0], "payload types, rtpmap, fmtp of the offer", "%s", log.text);
+    EXPECT(s, !log.text[0], x->what, "%s", log.text);
 }
 
 static void only_if_offered(struct suite *s)
@@ -44,24 +52,6 @@ static void only_if_offered(struct suite *s)
     EXPECT_STATUS(s, p->created, 201);
     EXPECT(s, !strstr(p->created->body, line), suite_keep(s, "no %.60s", line), "%.300s",
            strstr(p->created->body, line));
-}
-
-static void extensions(struct suite *s)
-{
-    struct party *p[2];
-    struct check_log log = {""};
-
-    if (!rich_answers(s, p)) {
-        return;
-    }
-    for (int k = 0; k < 2; k++) {
-        for (int i = 1; i <= p[k]->answer.n_sections; i++) {
-            if (doc_accepted(&p[k]->answer, i)) {
-                check_extensions(&p[k]->offer, &p[k]->answer, i, &log);
-            }
-        }
-    }
-    EXPECT(s, !log.text[0], "ids and URIs of the offer", "%s", log.text);
 }
 
 static void unknown_extension(struct suite *s)
@@ -165,12 +155,7 @@ static void codec_match(struct suite *s)
     const struct match *x = s->now->arg;
     struct peer_params m;
 
-    suite_params(s, false, &m);
-    m.codecs = 1U << x->codec;
-    struct party *pub = POST(s, .params = &m);
-    SKIP_IF(s, pub->created->status == 422, "the server takes no %s",
-            peer_codec_info(x->codec)->name);
-    if (!party_up(pub) || !party_more(pub, 10)) {
+    if (!check_publish(s, x->codec, 1)) {
         return;
     }
     suite_params(s, true, &m);
@@ -274,11 +259,13 @@ static void odd_msid(struct suite *s)
 #define H264_MODE_1 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 
 const struct check checks_sdp_codec[] = {
-    {"SDP-03", MUST, "RFC 9429 5.3.1", "payload types are those of the offer", payload_types},
+    {"SDP-03", MUST, "RFC 9429 5.3.1", "payload types are those of the offer", offer_is_kept,
+     &(const struct kept_of_offer){check_codecs, "payload types, rtpmap, fmtp of the offer"}},
     {"SDP-13", MUST, "RFC 5506 5", "rtcp-rsize only if offered", only_if_offered, RSIZE},
     {"SDP-14", MUST, "RFC 8285 6", "extmap-allow-mixed only if offered", only_if_offered,
      ALLOW_MIXED},
-    {"SDP-15", MUST, "RFC 8285 7", "extension ids are those of the offer", extensions},
+    {"SDP-15", MUST, "RFC 8285 7", "extension ids are those of the offer", offer_is_kept,
+     &(const struct kept_of_offer){check_extensions, "ids and URIs of the offer"}},
     {"SDP-15", MUST, "RFC 8285 7", "unknown extensions are dropped", unknown_extension},
     {"SDP-15", MUST, "RFC 8285 7", "the direction of an extension is reversed",
      extension_direction},

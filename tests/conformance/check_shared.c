@@ -7,8 +7,9 @@
 #define PREFLIGHT                                                                                  \
     "Origin: https://player.example\r\nAccess-Control-Request-Method: %s\r\n"                      \
     "Access-Control-Request-Headers: authorization,content-type,if-match\r\n"
-#define GONE_MS      3000
-#define NO_ANSWER_MS 400
+#define GONE_MS        3000
+#define NO_ANSWER_MS   400
+#define LAST_REPAIR_MS 400
 
 const char check_play_arg[] = "play";
 
@@ -53,6 +54,41 @@ struct party *check_session(struct suite *s, bool play)
                              reply_brief(p->created))
                ? p
                : NULL;
+}
+
+struct party *check_publish(struct suite *s, enum peer_codec codec, unsigned temporal_layers)
+{
+    struct peer_params m;
+
+    suite_params(s, false, &m);
+    m.codecs = 1U << codec;
+    m.temporal_layers = temporal_layers;
+    struct party *pub = POST(s, .params = &m);
+    if (pub->created->status == 422) {
+        suite_skip(s, "the server takes no %s", peer_codec_info(codec)->name);
+        return NULL;
+    }
+    return party_up(pub) && party_more(pub, 10) ? pub : NULL;
+}
+
+bool check_lossy_publisher(struct suite *s, unsigned quirks, struct party **ret_pub,
+                           struct party **ret_viewer)
+{
+    struct peer_params m;
+
+    suite_params(s, false, &m);
+    m.quirks |= quirks;
+    m.keyframe_ms = 60000; /* what is lost before a key frame is not asked for */
+    *ret_pub = LIVE(s, .params = &m);
+    *ret_viewer = *ret_pub ? VIEW(s) : NULL;
+    if (!*ret_viewer) {
+        return false;
+    }
+    peer_set_loss((*ret_pub)->peer, 0, 0.05, true);
+    bool flows = party_more(*ret_viewer, 250);
+    peer_set_loss((*ret_pub)->peer, 0, 0, true);
+    suite_wait(s, LAST_REPAIR_MS);
+    return flows;
 }
 
 void check_refused(struct suite *s)

@@ -82,7 +82,18 @@ static void subscription(struct suite *s)
     EXPECT_STATUS(s, r, 400);
 }
 
-/* The stream never ends, so its head is read from a reply that ran out of patience. */
+/* What the stream says within ms: it never ends, so this is a reply that ran out of patience. */
+static const struct reply *read_stream(struct suite *s, const char *url, const char *token,
+                                       unsigned ms)
+{
+    unsigned patience = s->o.patience_ms;
+    s->o.patience_ms = ms;
+    const struct reply *r = ASK(s, .method = "GET", .url = url, .token = token,
+                                .headers = "Accept: text/event-stream\r\n");
+    s->o.patience_ms = patience;
+    return r;
+}
+
 static void stream_type(struct suite *s)
 {
     const char *url, *link;
@@ -93,11 +104,7 @@ static void stream_type(struct suite *s)
     }
     const char *stream = subscribe(s, url, "[\"active\",\"inactive\"]", &r);
     EXPECT_STATUS(s, r, 201);
-    unsigned patience = s->o.patience_ms;
-    s->o.patience_ms = 500;
-    r = ASK(s, .method = "GET", .url = stream, .token = "",
-            .headers = "Accept: text/event-stream\r\n");
-    s->o.patience_ms = patience;
+    r = read_stream(s, stream, "", 500);
     EXPECT(s, !strncasecmp(reply_get(r, "Content-Type"), "text/event-stream", 17),
            "text/event-stream without a token", "%s %s", reply_brief(r), r->head);
 }
@@ -199,10 +206,7 @@ static void layers_event(struct suite *s)
     }
     const char *stream = subscribe(s, url, "[\"layers\"]", &r);
     EXPECT_STATUS(s, r, 201);
-    unsigned patience = s->o.patience_ms;
-    s->o.patience_ms = 3000;
-    r = ASK(s, .method = "GET", .url = stream, .headers = "Accept: text/event-stream\r\n");
-    s->o.patience_ms = patience;
+    r = read_stream(s, stream, NULL, 3000);
     const char *event = strstr(r->body, "event: layers");
     event = event ? event : strstr(r->body, "event:layers");
     const char *data = event ? strstr(event, "data:") : NULL;

@@ -53,6 +53,14 @@ struct party *check_session(struct suite *s, bool play);
 /* For checks of players: a publisher that stays. Returns false when there is none. */
 bool check_stage(struct suite *s);
 
+/* A publisher of this codec alone that flows. NULL if there is none: the check is skipped when the
+ * server refuses the codec, else the fault is noted. */
+struct party *check_publish(struct suite *s, enum peer_codec codec, unsigned temporal_layers);
+/* A publisher with these PEER_QUIRK_ bits that loses 5 % of its packets for a while, and its
+ * viewer; then time for the last repair. Returns false, the fault noted, if no media came. */
+bool check_lossy_publisher(struct suite *s, unsigned quirks, struct party **ret_pub,
+                           struct party **ret_viewer);
+
 /* The text with find replaced in the section that begins with this ("m=video"). */
 const char *check_edit_section(struct suite *s, const char *text, const char *section,
                                const char *find, const char *put);
