@@ -10,6 +10,7 @@
 #include "rtp/bwe.h"
 #include "rtp/bwe_state.h"
 #include "rtp/rtcp.h"
+#include "tests/fuzz/fuzz.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,6 @@
 #define MAX_BPS 5000000
 #define OPS     9
 #define ST_MAX  300
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct script {
     const uint8_t *data;

@@ -7,18 +7,7 @@
 #include <string.h>
 
 #include "rtp/codec.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static uint8_t *exact_copy(const uint8_t *data, size_t len)
-{
-    uint8_t *copy = malloc(len ? len : 1);
-    if (!copy) {
-        abort();
-    }
-    memcpy(copy, data, len);
-    return copy;
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check(const struct describe *d, const struct describe_in *in,
                   const struct pkt_desc *desc, const struct codec_info *info)

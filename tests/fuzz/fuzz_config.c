@@ -7,8 +7,7 @@
 #include "conf/conf.h"
 #include "conf/conf_apply.h"
 #include "conf/conf_keys.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static struct conf c, again;
 

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "rtp/dd.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static void check(const struct dd_state *s, const uint8_t *dd, size_t len, const struct dd_frame *f)
 {
@@ -40,11 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     for (size_t off = 0; off < len;) {
         size_t n = data[off++];
         n = n < len - off ? n : len - off;
-        uint8_t *dd = malloc(n ? n : 1);
-        if (!dd) {
-            abort();
-        }
-        memcpy(dd, data + off, n);
+        uint8_t *dd = exact_copy(data + off, n);
         struct dd_frame f;
         if (dd_read(&s, dd, n, &f) == 0) {
             check(&s, dd, n, &f);

@@ -11,8 +11,7 @@
 #include "signaling/http_head.h"
 #include "signaling/proxy.h"
 #include "signaling/rooms.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static void fuzz_name(const char *text)
 {

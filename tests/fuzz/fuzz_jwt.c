@@ -12,11 +12,10 @@
 #include "signaling/auth_grant.h"
 #include "signaling/json.h"
 #include "signaling/jwt.h"
+#include "tests/fuzz/fuzz.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define NOW    1700000000
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct jwt_key_set keys;
 

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "ice/link.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/stun_kit.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define PWD "0123456789abcdefghijklmn"
 
@@ -25,13 +24,6 @@ enum {
 
 static const struct ice_creds creds = {"AbcdefghijkL", PWD, "remo", ""};
 static struct cert *cert;
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
 
 static void drain(struct link *l, struct dtls *peer, int64_t now)
 {
@@ -56,12 +48,10 @@ static void drain(struct link *l, struct dtls *peer, int64_t now)
 static enum link_in feed(struct link *l, int64_t now, const struct path *from, const uint8_t *b,
                          size_t n)
 {
-    uint8_t *copy = malloc(n ? n : 1);
+    uint8_t *copy = exact_copy(b, n);
     uint8_t *got = NULL;
     size_t got_len = 0;
 
-    must(copy != NULL);
-    memcpy(copy, b, n);
     enum link_in in = link_on_datagram(l, now, from, copy, n, &got, &got_len);
     must(in == LINK_IN_NOTHING || (got && got_len > 0 && got_len <= n));
     while (in == LINK_IN_DATA && link_next_data(l, now, &got, &got_len)) {

@@ -6,11 +6,10 @@
 #include "rtp/rtcp_sdes.h"
 #include "rtp/rtcp_sr.h"
 #include "rtp/rtcp_twcc.h"
+#include "tests/fuzz/fuzz.h"
 #include <stdlib.h>
 
 #define STATUSES_MAX 700
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static uint8_t out[RTCP_COMPOUND_MAX * 2];
 

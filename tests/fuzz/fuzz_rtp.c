@@ -2,10 +2,9 @@
 /* fuzz_rtp.c - RTP header and extensions: read, write what was read for a viewer with other ids,
  * read that again and compare. The first byte chooses the viewer's ids. */
 #include "rtp/ext.h"
+#include "tests/fuzz/fuzz.h"
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void check(bool ok)
 {

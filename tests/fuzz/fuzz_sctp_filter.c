@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: a byte of flags (1: the association is up), then packets, each behind a byte of time
- * (units of 50 ms) and two bytes of length. What passes the filter is well formed, chunk by chunk,
- * and goes on into usrsctp. */
+/* Input: a byte of flags (1: the association is up), then fuzz_packets. What passes the filter is
+ * well formed, chunk by chunk, and goes on into usrsctp. */
 #include "ice/assoc.h"
 #include "rtp/bytes.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void expect(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
 
 static uint64_t next_key(void)
 {
@@ -29,7 +20,7 @@ static uint8_t tag[4]; /* that our INIT asks the peer to use: packets without it
 static void on_output(const uint8_t *pkt, size_t len, void *ctx)
 {
     (void)ctx;
-    expect(pkt && len >= 16 && len <= ASSOC_PACKET_MAX);
+    must(pkt && len >= 16 && len <= ASSOC_PACKET_MAX);
     if (pkt[12] == 1) {
         memcpy(tag, pkt + 16, sizeof(tag));
     }
@@ -37,12 +28,12 @@ static void on_output(const uint8_t *pkt, size_t len, void *ctx)
 
 static void check_passed(const uint8_t *p, size_t len)
 {
-    expect(len >= 16 && len % 4 == 0 && bytes_load16(p + 2) == ASSOC_PORT);
-    expect((bytes_load32(p + 4) == 0) == (p[12] == 1));
+    must(len >= 16 && len % 4 == 0 && bytes_load16(p + 2) == ASSOC_PORT);
+    must((bytes_load32(p + 4) == 0) == (p[12] == 1));
     for (size_t at = 12; at < len;) {
         size_t n = bytes_load16(p + at + 2);
-        expect(n >= 4 && at + n <= len);
-        expect(p[at] <= 11 || p[at] == 14 || p[at] == 130 || p[at] == 192);
+        must(n >= 4 && at + n <= len);
+        must(p[at] <= 11 || p[at] == 14 || p[at] == 130 || p[at] == 192);
         at += (n + 3) & ~(size_t)3;
     }
 }
@@ -64,7 +55,6 @@ static void fix_checksum(uint8_t *p, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    int64_t now_us = US_PER_S;
     struct assoc_filter f;
     const struct assoc_stack_params sp = {.output = on_output,
                                           .max_message_bytes = 65536,
@@ -73,39 +63,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len == 0 || (assoc_stack_count() == 0 && assoc_stack_init(&sp) == -ENOMEM)) {
         return 0;
     }
-    struct assoc *a = assoc_new(ASSOC_PORT, NULL, now_us);
-    expect(a);
-    assoc_filter_init(&f, ASSOC_PORT, ASSOC_PORT, now_us);
+    struct fuzz_packets in = {.data = data + 1, .len = len - 1, .now_us = US_PER_S};
+    struct assoc *a = assoc_new(ASSOC_PORT, NULL, in.now_us);
+    must(a);
+    assoc_filter_init(&f, ASSOC_PORT, ASSOC_PORT, in.now_us);
     if (data[0] & 1) {
         assoc_filter_set_up(&f);
     }
-    data++;
-    len--;
-    while (len >= 3) {
-        now_us += data[0] * 50000LL;
-        size_t n = (size_t)data[1] << 8 | data[2];
-        data += 3;
-        len -= 3;
-        n = MIN(n, len);
-        uint8_t *copy = malloc(n ? n : 1);
-        expect(copy);
-        memcpy(copy, data, n);
-        if (assoc_filter_check(&f, copy, n, now_us) == ASSOC_FILTER_OK) {
+    uint8_t *copy;
+    size_t n;
+    while ((copy = fuzz_next_packet(&in, &n))) {
+        if (assoc_filter_check(&f, copy, n, in.now_us) == ASSOC_FILTER_OK) {
             check_passed(copy, n);
             if (copy[12] != 1) {
                 memcpy(copy + 4, tag, sizeof(tag));
             }
             fix_checksum(copy, n);
-            (void)assoc_input(a, copy, n, now_us);
+            (void)assoc_input(a, copy, n, in.now_us);
         }
         struct assoc_event ev;
         while (assoc_read(a, &ev)) {
         }
         free(copy);
-        data += n;
-        len -= n;
     }
     assoc_free(a);
-    assoc_stack_tick(now_us);
+    assoc_stack_tick(in.now_us);
     return 0;
 }

@@ -6,8 +6,7 @@
 
 #include "signaling/negotiate.h"
 #include "signaling/sdp.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static const struct fingerprint ours = {.hash = FP_SHA256, .len = 32};
 

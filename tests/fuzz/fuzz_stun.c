@@ -8,18 +8,10 @@
 
 #include "ice/lite.h"
 #include "ice/owner.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/stun_kit.h"
 
 #define PWD "0123456789abcdefghijklmn"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void must(bool ok)
-{
-    if (!ok) {
-        abort();
-    }
-}
 
 static void peek(const uint8_t *msg, size_t len)
 {
@@ -56,9 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         }
         kit_fingerprint(&m);
     }
-    uint8_t *exact = malloc(m.len ? m.len : 1); /* ASan sees one byte too far */
-    must(exact != NULL);
-    memcpy(exact, m.b, m.len);
+    uint8_t *exact = exact_copy(m.b, m.len);
     peek(exact, m.len);
     lite_init(&l, &creds);
     if (data[0] & 4) {

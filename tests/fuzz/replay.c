@@ -9,15 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static void run(const uint8_t *data, size_t len)
 {
-    uint8_t *copy = malloc(len ? len : 1);
-    if (!copy) {
-        abort();
-    }
-    memcpy(copy, data, len);
+    uint8_t *copy = exact_copy(data, len);
     LLVMFuzzerTestOneInput(copy, len);
     free(copy);
 }
