@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/exact.h"
 #include "tests/stun_kit.h"
 
 #define USER "AbcdefghijkL:remo"
@@ -28,11 +29,9 @@ static struct path make_path(const char *ip, uint16_t port)
 static struct lite_result feed(struct lite *l, int64_t now, const struct path *from,
                                const uint8_t *b, size_t len, uint8_t *reply)
 {
-    uint8_t *copy = malloc(len ? len : 1);
-    struct lite_result r;
+    uint8_t *copy = exact_copy(b, len);
+    struct lite_result r = lite_on_datagram(l, now, from, copy, len, reply);
 
-    memcpy(copy, b, len);
-    r = lite_on_datagram(l, now, from, copy, len, reply);
     cr_assert_eq(memcmp(copy, b, len), 0, "input was modified");
     free(copy);
     return r;
@@ -115,330 +114,204 @@ Test(lite, knows_the_request_of_rfc5769)
     }
 }
 
-/* ---- rows of hostile and odd requests ---- */
+/* ---- hostile and odd requests ---- */
+
+/* What a message is made of, in this order: attributes, and what is computed over those before. */
+enum {
+    SIGNED = 0x10000, /* MESSAGE-INTEGRITY with data as password */
+    PRINTED,          /* FINGERPRINT */
+};
+
+struct item {
+    unsigned type;
+    const char *data;
+    size_t len;
+    unsigned times; /* more of the following types; 0 = only this one */
+};
+
+#define NAMED(user)                                                                                \
+    {                                                                                              \
+        KIT_USERNAME, user, sizeof(user) - 1                                                       \
+    }
+#define NAME NAMED(USER)
+#define USE                                                                                        \
+    {                                                                                              \
+        KIT_USE                                                                                    \
+    }
+#define SIGN                                                                                       \
+    {                                                                                              \
+        SIGNED, PWD                                                                                \
+    }
+#define PRINT                                                                                      \
+    {                                                                                              \
+        PRINTED                                                                                    \
+    }
+#define ITEMS_MAX 7
 
 struct odd {
     const char *what;
-    void (*make)(struct kit_msg *m);
+    struct item items[ITEMS_MAX + 1];
     enum lite_verdict verdict;
     unsigned code; /* of the error answer */
+    unsigned type; /* 0: a binding request */
+    void (*spoil)(struct kit_msg *m);
 };
 
-static void wrong_password(struct kit_msg *m)
+static void make_odd(struct kit_msg *m, const struct odd *o)
 {
-    kit_check(m, USER, "0123456789abcdefghijklmN", 1, true);
+    kit_begin(m, o->type ? o->type : KIT_REQUEST);
+    for (const struct item *i = o->items; i->type; i++) {
+        if (i->type == SIGNED) {
+            kit_integrity(m, i->data);
+        } else if (i->type == PRINTED) {
+            kit_fingerprint(m);
+        } else {
+            for (unsigned k = 0; k < MAX(i->times, 1); k++) {
+                kit_attr(m, i->type + k, i->data, i->len);
+            }
+        }
+    }
+    if (o->spoil) {
+        o->spoil(m);
+    }
 }
-static void remote_password(struct kit_msg *m)
+
+static void turn_last_bit(struct kit_msg *m)
 {
-    kit_check(m, USER, creds.remote_pwd, 1, true);
-}
-static void wrong_local_half(struct kit_msg *m)
-{
-    kit_check(m, "Abcdefghijkl:remo", PWD, 1, true);
-}
-static void wrong_remote_half(struct kit_msg *m)
-{
-    kit_check(m, "AbcdefghijkL:remO", PWD, 1, true);
-}
-static void longer_remote_half(struct kit_msg *m)
-{
-    kit_check(m, USER "x", PWD, 1, true);
-}
-static void only_local_half(struct kit_msg *m)
-{
-    kit_check(m, "AbcdefghijkL", PWD, 1, true);
-}
-static void reversed_halves(struct kit_msg *m)
-{
-    kit_check(m, "remo:AbcdefghijkL", PWD, 1, true);
-}
-static void empty_username(struct kit_msg *m)
-{
-    kit_check(m, "", PWD, 1, true);
-}
-static void huge_username(struct kit_msg *m)
-{
-    char user[601];
-    memset(user, 'u', 600);
-    user[600] = '\0';
-    kit_check(m, user, PWD, 1, true);
-}
-static void no_username(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USE, NULL, 0);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void no_integrity(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_USE, NULL, 0);
-    kit_fingerprint(m);
-}
-static void bare_header(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-}
-static void bad_fingerprint(struct kit_msg *m)
-{
-    kit_check(m, USER, PWD, 1, true);
     m->b[m->len - 1] ^= 1;
 }
-static void no_fingerprint(struct kit_msg *m)
+static void clear_cookie(struct kit_msg *m)
 {
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_USE, NULL, 0);
-    kit_integrity(m, PWD);
+    m->b[4] = 0;
 }
-static void short_fingerprint(struct kit_msg *m)
+static void add_bytes(struct kit_msg *m)
 {
-    no_fingerprint(m);
-    kit_attr(m, KIT_FINGERPRINT, "\1\2", 2);
+    m->len += 4;
 }
-static void attr_after_fingerprint(struct kit_msg *m)
+static void claim_more(struct kit_msg *m)
 {
-    kit_check(m, USER, PWD, 1, true);
-    kit_attr(m, KIT_SOFTWARE, "late", 4);
+    kit_put16(m->b + 2, (unsigned)m->len);
 }
-static void as_ffmpeg(struct kit_msg *m)
+static void claim_long_name(struct kit_msg *m)
 {
-    no_fingerprint(m);
-    kit_fingerprint(m);
+    kit_put16(m->b + 22, 0xffff);
 }
-static void short_integrity(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_INTEGRITY, "\1\2\3\4", 4);
-}
-static void long_integrity(struct kit_msg *m)
+static void add_long_integrity(struct kit_msg *m)
 {
     uint8_t mac[24] = {0};
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
     kit_hmac(m->b, m->len, PWD, mac);
     kit_attr(m, KIT_INTEGRITY, mac, sizeof(mac));
 }
-static void nomination_after_integrity(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_integrity(m, PWD);
-    kit_attr(m, KIT_USE, NULL, 0);
-    kit_fingerprint(m);
-}
-static void username_after_integrity(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_integrity(m, PWD);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_fingerprint(m);
-}
-static void controlled_peer(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_CONTROLLED, "\377\377\377\377\377\377\377\377", 8);
-    kit_attr(m, KIT_USE, NULL, 0);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void short_controlled(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_CONTROLLED, "\1", 1);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void unknown_required(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, 0x7777, "?", 1);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_USE, NULL, 0);
-    kit_attr(m, 0x0003, "\0\0\0\0", 4); /* CHANGE-REQUEST of RFC 3489 */
-    kit_attr(m, 0x7778, NULL, 0);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void unknown_required_unauthenticated(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, 0x7777, "?", 1);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_integrity(m, "wrong");
-    kit_fingerprint(m);
-}
-static void most_unknown(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    for (unsigned i = 0; i < LITE_ATTRS_MAX - 3; i++) {
-        kit_attr(m, 0x7000 + i, NULL, 0);
-    }
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void unknown_optional(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, 0xc057, "\0\1\0\2", 4); /* libwebrtc's network info */
-    kit_attr(m, 0xc001, "\0\0\0\1", 4);
-    kit_attr(m, KIT_SOFTWARE, "odd", 3);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void too_many_attrs(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    for (int i = 0; i < LITE_ATTRS_MAX - 2; i++) {
-        kit_attr(m, KIT_SOFTWARE, NULL, 0);
-    }
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void indication(struct kit_msg *m)
-{
-    kit_begin(m, KIT_INDICATION);
-}
-static void signed_indication(struct kit_msg *m)
-{
-    kit_begin(m, KIT_INDICATION);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_USE, NULL, 0);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void success_response(struct kit_msg *m)
-{
-    kit_begin(m, KIT_SUCCESS);
-    kit_attr(m, KIT_XOR_MAPPED, "\0\1\1\2\3\4\5\6", 8);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void allocate_request(struct kit_msg *m)
-{
-    kit_begin(m, 0x0003);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void no_cookie(struct kit_msg *m)
-{
-    kit_check(m, USER, PWD, 1, true);
-    m->b[4] = 0;
-}
-static void trailing_bytes(struct kit_msg *m)
-{
-    kit_check(m, USER, PWD, 1, true);
-    m->len += 4;
-}
-static void length_beyond(struct kit_msg *m)
-{
-    kit_check(m, USER, PWD, 1, true);
-    kit_put16(m->b + 2, (unsigned)m->len);
-}
-static void attr_beyond(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_put16(m->b + 22, 0xffff);
-}
-static void odd_priority(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_PRIORITY, "\1\2", 2);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
-static void fat_use_candidate(struct kit_msg *m)
-{
-    kit_begin(m, KIT_REQUEST);
-    kit_attr(m, KIT_USERNAME, USER, strlen(USER));
-    kit_attr(m, KIT_USE, "\1\2\3\4", 4);
-    kit_integrity(m, PWD);
-    kit_fingerprint(m);
-}
 
-#define ODD(f, v, c)                                                                               \
-    {                                                                                              \
-#f, f, v, c                                                                                \
-    }
-
-static const struct odd odds[] = {
-    ODD(wrong_password, LITE_INTEGRITY, 0),
-    ODD(remote_password, LITE_INTEGRITY, 0),
-    ODD(wrong_local_half, LITE_INTEGRITY, 0),
-    ODD(wrong_remote_half, LITE_INTEGRITY, 0),
-    ODD(longer_remote_half, LITE_INTEGRITY, 0),
-    ODD(only_local_half, LITE_INTEGRITY, 0),
-    ODD(reversed_halves, LITE_INTEGRITY, 0),
-    ODD(empty_username, LITE_INTEGRITY, 0),
-    ODD(huge_username, LITE_INTEGRITY, 0),
-    ODD(no_username, LITE_INTEGRITY, 0),
-    ODD(no_integrity, LITE_INTEGRITY, 0),
-    ODD(bare_header, LITE_INTEGRITY, 0),
-    ODD(bad_fingerprint, LITE_MALFORMED, 0),
-    ODD(no_fingerprint, LITE_OK, 0),
-    ODD(short_fingerprint, LITE_MALFORMED, 0),
-    ODD(attr_after_fingerprint, LITE_MALFORMED, 0),
-    ODD(as_ffmpeg, LITE_OK, 0),
-    ODD(short_integrity, LITE_MALFORMED, 0),
-    ODD(long_integrity, LITE_MALFORMED, 0),
-    ODD(nomination_after_integrity, LITE_OK, 0),
-    ODD(username_after_integrity, LITE_INTEGRITY, 0),
-    ODD(controlled_peer, LITE_REFUSED, 487),
-    ODD(short_controlled, LITE_MALFORMED, 0),
-    ODD(unknown_required, LITE_REFUSED, 420),
-    ODD(unknown_required_unauthenticated, LITE_INTEGRITY, 0),
-    ODD(most_unknown, LITE_REFUSED, 420),
-    ODD(unknown_optional, LITE_OK, 0),
-    ODD(too_many_attrs, LITE_MALFORMED, 0),
-    ODD(indication, LITE_OTHER, 0),
-    ODD(signed_indication, LITE_OTHER, 0),
-    ODD(success_response, LITE_OTHER, 0),
-    ODD(allocate_request, LITE_OTHER, 0),
-    ODD(no_cookie, LITE_MALFORMED, 0),
-    ODD(trailing_bytes, LITE_MALFORMED, 0),
-    ODD(length_beyond, LITE_MALFORMED, 0),
-    ODD(attr_beyond, LITE_MALFORMED, 0),
-    ODD(odd_priority, LITE_MALFORMED, 0),
-    ODD(fat_use_candidate, LITE_MALFORMED, 0),
+static const char huge[600] = "u";
+static const struct odd unknown_required = {
+    "unknown attributes that must be understood",
+    {{0x7777, "?", 1},
+     NAME,
+     USE,
+     {0x0003, "\0\0\0\0", 4}, /* CHANGE-REQUEST of RFC 3489 */
+     {0x7778},
+     SIGN,
+     PRINT},
+    LITE_REFUSED,
+    420,
 };
 
-Test(lite, sorts_odd_requests_and_changes_nothing_unless_valid)
+static const struct odd late_nomination = {
+    "nomination behind the integrity", {NAME, SIGN, USE, PRINT}, LITE_OK};
+
+static const struct odd odds[] = {
+    {"wrong password", {NAME, USE, {SIGNED, "0123456789abcdefghijklmN"}, PRINT}, LITE_INTEGRITY},
+    {"remote password", {NAME, USE, {SIGNED, "remotepassword0123456789"}, PRINT}, LITE_INTEGRITY},
+    {"wrong local half", {NAMED("Abcdefghijkl:remo"), USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"wrong remote half", {NAMED("AbcdefghijkL:remO"), USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"longer remote half", {NAMED(USER "x"), USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"only local half", {NAMED("AbcdefghijkL"), USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"reversed halves", {NAMED("remo:AbcdefghijkL"), USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"empty username", {NAMED(""), USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"huge username", {{KIT_USERNAME, huge, sizeof(huge)}, USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"no username", {USE, SIGN, PRINT}, LITE_INTEGRITY},
+    {"no integrity", {NAME, USE, PRINT}, LITE_INTEGRITY},
+    {"bare header", {{0}}, LITE_INTEGRITY},
+    {"bad fingerprint", {NAME, USE, SIGN, PRINT}, LITE_MALFORMED, .spoil = turn_last_bit},
+    {"no fingerprint", {NAME, USE, SIGN}, LITE_OK},
+    {"short fingerprint", {NAME, USE, SIGN, {KIT_FINGERPRINT, "\1\2", 2}}, LITE_MALFORMED},
+    {"attribute after fingerprint",
+     {NAME, USE, SIGN, PRINT, {KIT_SOFTWARE, "late", 4}},
+     LITE_MALFORMED},
+    {"as FFmpeg", {NAME, USE, SIGN, PRINT}, LITE_OK},
+    {"short integrity", {NAME, {KIT_INTEGRITY, "\1\2\3\4", 4}}, LITE_MALFORMED},
+    {"long integrity", {NAME}, LITE_MALFORMED, .spoil = add_long_integrity},
+    {"username after integrity", {SIGN, NAME, PRINT}, LITE_INTEGRITY},
+    {"controlled peer",
+     {NAME, {KIT_CONTROLLED, "\377\377\377\377\377\377\377\377", 8}, USE, SIGN, PRINT},
+     LITE_REFUSED,
+     487},
+    {"short controlled", {NAME, {KIT_CONTROLLED, "\1", 1}, SIGN, PRINT}, LITE_MALFORMED},
+    {"unknown attribute, not authentic",
+     {{0x7777, "?", 1}, NAME, {SIGNED, "wrong"}, PRINT},
+     LITE_INTEGRITY},
+    {"as many unknown attributes as are read",
+     {NAME, {0x7000, .times = LITE_ATTRS_MAX - 3}, SIGN, PRINT},
+     LITE_REFUSED,
+     420},
+    {"unknown attributes that may be ignored",
+     {NAME,
+      {0xc057, "\0\1\0\2", 4}, /* libwebrtc's network info */
+      {0xc001, "\0\0\0\1", 4},
+      {KIT_SOFTWARE, "odd", 3},
+      SIGN,
+      PRINT},
+     LITE_OK},
+    {"too many attributes",
+     {NAME, {0xc100, .times = LITE_ATTRS_MAX - 2}, SIGN, PRINT},
+     LITE_MALFORMED},
+    {"indication", {{0}}, LITE_OTHER, .type = KIT_INDICATION},
+    {"signed indication", {NAME, USE, SIGN, PRINT}, LITE_OTHER, .type = KIT_INDICATION},
+    {"success response",
+     {{KIT_XOR_MAPPED, "\0\1\1\2\3\4\5\6", 8}, SIGN, PRINT},
+     LITE_OTHER,
+     .type = KIT_SUCCESS},
+    {"allocate request", {NAME, SIGN, PRINT}, LITE_OTHER, .type = 0x0003},
+    {"no cookie", {NAME, USE, SIGN, PRINT}, LITE_MALFORMED, .spoil = clear_cookie},
+    {"trailing bytes", {NAME, USE, SIGN, PRINT}, LITE_MALFORMED, .spoil = add_bytes},
+    {"length beyond the end", {NAME, USE, SIGN, PRINT}, LITE_MALFORMED, .spoil = claim_more},
+    {"attribute beyond the end", {NAME}, LITE_MALFORMED, .spoil = claim_long_name},
+    {"odd priority", {NAME, {KIT_PRIORITY, "\1\2", 2}, SIGN, PRINT}, LITE_MALFORMED},
+    {"fat USE-CANDIDATE", {NAME, {KIT_USE, "\1\2\3\4", 4}, SIGN, PRINT}, LITE_MALFORMED},
+};
+
+static void check_odd(const struct odd *o)
 {
     struct path from = make_path("198.51.100.7", 50001);
     uint8_t reply[LITE_REPLY_MAX];
+    struct lite l;
+    struct kit_msg m;
 
+    lite_init(&l, &creds);
+    struct lite before = l;
+    make_odd(&m, o);
+    struct lite_result r = feed(&l, 1000, &from, m.b, m.len, reply);
+    cr_expect_eq(r.verdict, o->verdict, "%s: %d", o->what, (int)r.verdict);
+    if (o->verdict == LITE_OK) {
+        cr_expect(kit_answer_ok(reply, r.reply_len, KIT_SUCCESS, &m, PWD), "%s", o->what);
+        return;
+    }
+    cr_expect_eq(memcmp(&l, &before, sizeof(l)), 0, "%s changed state", o->what);
+    cr_expect_not(r.moved);
+    cr_expect_eq(r.reply_len > 0, o->code != 0, "%s: %zu", o->what, r.reply_len);
+    if (o->code != 0) {
+        cr_expect(kit_answer_ok(reply, r.reply_len, KIT_ERROR, &m, PWD), "%s", o->what);
+        cr_expect_eq(kit_error_code(reply, r.reply_len), o->code);
+    }
+}
+
+Test(lite, sorts_odd_requests_and_changes_nothing_unless_valid)
+{
+    check_odd(&unknown_required);
+    check_odd(&late_nomination);
     for (size_t i = 0; i < ARRAY_LEN(odds); i++) {
-        struct lite l;
-        struct lite before;
-        struct kit_msg m;
-
-        lite_init(&l, &creds);
-        before = l;
-        odds[i].make(&m);
-        struct lite_result r = feed(&l, 1000, &from, m.b, m.len, reply);
-        cr_expect_eq(r.verdict, odds[i].verdict, "%s: %d", odds[i].what, (int)r.verdict);
-        if (odds[i].verdict == LITE_OK) {
-            cr_expect(kit_answer_ok(reply, r.reply_len, KIT_SUCCESS, &m, PWD), "%s", odds[i].what);
-            continue;
-        }
-        cr_expect_eq(memcmp(&l, &before, sizeof(l)), 0, "%s changed state", odds[i].what);
-        cr_expect_not(r.moved);
-        cr_expect_eq(r.reply_len > 0, odds[i].code != 0, "%s: %zu", odds[i].what, r.reply_len);
-        if (odds[i].code != 0) {
-            cr_expect(kit_answer_ok(reply, r.reply_len, KIT_ERROR, &m, PWD), "%s", odds[i].what);
-            cr_expect_eq(kit_error_code(reply, r.reply_len), odds[i].code);
-        }
+        check_odd(&odds[i]);
     }
 }
 
@@ -451,7 +324,7 @@ Test(lite, names_the_unknown_attributes)
     size_t n = 0;
 
     lite_init(&l, &creds);
-    unknown_required(&m);
+    make_odd(&m, &unknown_required);
     struct lite_result r = feed(&l, 1, &from, m.b, m.len, reply);
     const uint8_t *a = kit_find(reply, r.reply_len, KIT_UNKNOWN, &n);
     cr_assert_not_null(a);
@@ -469,7 +342,7 @@ Test(lite, ignores_what_follows_the_integrity)
     uint8_t reply[LITE_REPLY_MAX];
 
     lite_init(&l, &creds);
-    nomination_after_integrity(&m);
+    make_odd(&m, &late_nomination);
     (void)feed(&l, 1, &from, m.b, m.len, reply);
     cr_assert_eq(l.n_paths, 1);
     cr_assert_not(l.paths[0].nominated);
