@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ice/addr.h"
+#include "tests/net_kit.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-
-static struct addr make(const char *ip, uint16_t port)
-{
-    struct addr a = {0};
-
-    cr_assert_eq(addr_parse_ip(ip, port, &a), 0, "%s", ip);
-    return a;
-}
 
 Test(addr, parses_and_formats_both_families)
 {
@@ -38,7 +31,7 @@ Test(addr, parses_and_formats_both_families)
     char text[ADDR_TEXT_MAX];
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct addr a = make(rows[i].in, 8189);
+        struct addr a = net_addr(rows[i].in, 8189);
         cr_expect_str_eq(addr_format(&a, false, text), rows[i].bare);
         cr_expect_str_eq(addr_format(&a, true, text), rows[i].with_port);
         cr_expect_eq(addr_is_v4(&a), rows[i].v4);
@@ -57,7 +50,7 @@ Test(addr, crosses_socket_addresses_unchanged)
     struct addr back;
 
     for (size_t i = 0; i < ARRAY_LEN(ips); i++) {
-        struct addr a = make(ips[i], 40000);
+        struct addr a = net_addr(ips[i], 40000);
         cr_assert_eq(addr_to_sockaddr(&a, AF_INET6, &sa), sizeof(struct sockaddr_in6));
         cr_assert_eq(addr_from_sockaddr(&back, (struct sockaddr *)&sa), 0);
         cr_assert(addr_equal(&a, &back));
@@ -74,10 +67,10 @@ Test(addr, crosses_socket_addresses_unchanged)
     cr_assert_eq(addr_from_sockaddr(&back, &unix_sa), -EAFNOSUPPORT);
     /* The scope counts for link-local addresses only. */
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = 3};
-    memcpy(&in6.sin6_addr, make("fe80::1", 0).ip, 16);
+    memcpy(&in6.sin6_addr, net_addr("fe80::1", 0).ip, 16);
     cr_assert_eq(addr_from_sockaddr(&back, (struct sockaddr *)&in6), 0);
     cr_assert_eq(back.scope, 3);
-    memcpy(&in6.sin6_addr, make("2001:db8::1", 0).ip, 16);
+    memcpy(&in6.sin6_addr, net_addr("2001:db8::1", 0).ip, 16);
     cr_assert_eq(addr_from_sockaddr(&back, (struct sockaddr *)&in6), 0);
     cr_assert_eq(back.scope, 0);
 }
@@ -133,7 +126,7 @@ Test(addr, knows_what_the_internet_cannot_reach)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct addr a = make(rows[i].ip, 1);
+        struct addr a = net_addr(rows[i].ip, 1);
         cr_expect_eq(addr_is_private(&a), rows[i].private_range, "%s", rows[i].ip);
         cr_expect_eq(addr_is_loopback(&a), rows[i].loopback, "%s", rows[i].ip);
         cr_expect_eq(addr_is_link_local(&a), rows[i].link_local, "%s", rows[i].ip);
@@ -143,7 +136,7 @@ Test(addr, knows_what_the_internet_cannot_reach)
 
 Test(addr, compares_prefixes_bit_by_bit)
 {
-    struct addr base = make("2001:db8:5aa5:c33c:0ff0:1234:5678:9abc", 0);
+    struct addr base = net_addr("2001:db8:5aa5:c33c:0ff0:1234:5678:9abc", 0);
 
     for (unsigned flip = 0; flip < 128; flip++) {
         struct addr other = base;
@@ -153,9 +146,9 @@ Test(addr, compares_prefixes_bit_by_bit)
                          flip, bits);
         }
     }
-    struct addr net = make("192.0.2.0", 0);
-    struct addr in = make("192.0.2.255", 0);
-    struct addr out = make("192.0.3.0", 0);
+    struct addr net = net_addr("192.0.2.0", 0);
+    struct addr in = net_addr("192.0.2.255", 0);
+    struct addr out = net_addr("192.0.3.0", 0);
     cr_assert(addr_in_prefix(&in, &net, 96 + 24));
     cr_assert_not(addr_in_prefix(&out, &net, 96 + 24));
 }
@@ -165,7 +158,7 @@ Test(addr, hashes_evenly_and_by_seed)
     enum { N = 1 << 16, BUCKETS = 256 };
     static unsigned low[BUCKETS];
     static unsigned high[BUCKETS];
-    struct addr a = make("198.51.100.7", 0);
+    struct addr a = net_addr("198.51.100.7", 0);
 
     for (unsigned i = 0; i < N; i++) {
         a.port = (uint16_t)i;
@@ -189,7 +182,8 @@ Test(addr, hashes_evenly_and_by_seed)
 
 Test(addr, tells_paths_apart_by_five_tuple)
 {
-    struct path p = {.remote = make("198.51.100.7", 1), .local = make("192.0.2.1", 0), .conn = 5};
+    struct path p = {
+        .remote = net_addr("198.51.100.7", 1), .local = net_addr("192.0.2.1", 0), .conn = 5};
     struct path q = p;
 
     cr_assert(path_equal(&p, &q));

@@ -3,6 +3,7 @@
  * Time is virtual: OpenSSL asks gettimeofday, which is replaced below. */
 #include "ice/cert_private.h"
 #include "ice/dtls.h"
+#include "tests/exact.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -23,14 +24,11 @@ int gettimeofday(struct timeval *restrict tv, void *restrict tz)
     return 0;
 }
 
-static uint64_t rng_state = 0x853c49e6748fea9bULL;
-
 static uint32_t rnd(uint32_t below)
 {
-    rng_state ^= rng_state << 13;
-    rng_state ^= rng_state >> 7;
-    rng_state ^= rng_state << 17;
-    return (uint32_t)(rng_state >> 32) % below;
+    static uint64_t seed = 0x853c49e6748fea9bULL;
+
+    return exact_random(&seed, below);
 }
 
 /* ---- two of ours ---- */

@@ -5,15 +5,9 @@
 #include <unistd.h>
 
 #include "signaling/http_conn.h"
+#include "tests/net_kit.h"
 
 static struct http_conns cs;
-
-static struct addr ip(const char *text)
-{
-    struct addr a;
-    cr_assert_eq(addr_parse_ip(text, 1, &a), 0);
-    return a;
-}
 
 /* What the peer reads after a sweep: text, or -1 when the connection is still open. */
 static ssize_t sweep_and_read(int64_t now_us, int fd, char *text, size_t cap)
@@ -41,7 +35,7 @@ Test(http_conn, shuts_those_that_are_late_in_each_phase)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int fds[2];
         char text[256];
-        struct addr a = ip("192.0.2.1");
+        struct addr a = net_addr("192.0.2.1", 1);
         int64_t limit_us = rows[i].allowed_s * (int64_t)US_PER_S;
         cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
         struct http_conn *c = http_conns_add(&cs, fds[0], &a, rows[i].tls);
@@ -74,11 +68,11 @@ Test(http_conn, counts_by_network)
     struct http_conn *all[ARRAY_LEN(rows)];
     http_conns_init(&cs, 99);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct addr a = ip(rows[i].who);
+        struct addr a = net_addr(rows[i].who, 1);
         all[i] = http_conns_add(&cs, -1, &a, false);
         cr_expect_eq(http_conns_from(&cs, &a), rows[i].count, "row %zu", i);
     }
-    struct addr a = ip("192.0.2.1");
+    struct addr a = net_addr("192.0.2.1", 1);
     http_conns_remove(&cs, all[0]);
     cr_expect_eq(http_conns_from(&cs, &a), 2);
     for (size_t i = 1; i < ARRAY_LEN(rows); i++) {

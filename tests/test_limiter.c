@@ -3,18 +3,12 @@
 #include <stdio.h>
 
 #include "signaling/limiter.h"
-
-static struct addr ip(const char *text)
-{
-    struct addr a;
-    cr_assert_eq(addr_parse_ip(text, 4242, &a), 0);
-    return a;
-}
+#include "tests/net_kit.h"
 
 Test(limiter, lets_a_burst_pass_then_the_rate)
 {
     struct limiter *l = limiter_new(1);
-    struct addr a = ip("192.0.2.1");
+    struct addr a = net_addr("192.0.2.1", 4242);
     int64_t now = 5 * US_PER_S;
     for (int i = 0; i < 10; i++) {
         cr_assert_eq(limiter_take(l, &a, 2, 10, now), 0, "%d of the burst", i);
@@ -44,7 +38,7 @@ Test(limiter, counts_ipv4_addresses_and_ipv6_networks_apart)
         {"2001:db8:1:1::1", true}, {"2001:db8:1:1::2", false}, {"2001:db8:1:2::1", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct addr a = ip(rows[i].who);
+        struct addr a = net_addr(rows[i].who, 4242);
         cr_expect_eq(limiter_take(l, &a, 1, 1, US_PER_S) == 0, rows[i].passes, "row %zu", i);
     }
     limiter_free(l);
@@ -53,13 +47,13 @@ Test(limiter, counts_ipv4_addresses_and_ipv6_networks_apart)
 Test(limiter, holds_a_flood_of_addresses_in_fixed_memory_and_keeps_the_busy_one)
 {
     struct limiter *l = limiter_new(3);
-    struct addr busy = ip("198.51.100.7");
+    struct addr busy = net_addr("198.51.100.7", 4242);
     int64_t now = US_PER_S;
     int passed = limiter_take(l, &busy, 1, 1, now) == 0 ? 1 : 0;
     for (int i = 0; i < 20000; i++) {
         char text[32];
         snprintf(text, sizeof(text), "10.%d.%d.%d", i >> 16, (i >> 8) & 255, i & 255);
-        struct addr a = ip(text);
+        struct addr a = net_addr(text, 4242);
         (void)limiter_take(l, &a, 1, 1, ++now);
         if (i % 8 == 0) {
             passed += limiter_take(l, &busy, 1, 1, now) == 0 ? 1 : 0;

@@ -10,6 +10,7 @@
 
 #include "ice/owner.h"
 #include "rtp/header.h"
+#include "tests/exact.h"
 #include "tests/stun_kit.h"
 
 /* ---- the other end: a scripted peer ---- */
@@ -676,14 +677,11 @@ Test(link, forgets_paths_of_a_closed_connection)
 
 /* ---- forgeries ---- */
 
-static uint64_t rng = 0x9e3779b97f4a7c15;
-
 static uint32_t rnd(uint32_t below)
 {
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 32) % below;
+    static uint64_t seed = 0x9e3779b97f4a7c15;
+
+    return exact_random(&seed, below);
 }
 
 /* What an outsider can send who knows our ufrags and sees the traffic, but has no key. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "signaling/proxy.h"
+#include "tests/net_kit.h"
 
 static struct conf_strings list_of(const char *a, const char *b)
 {
@@ -11,13 +12,6 @@ static struct conf_strings list_of(const char *a, const char *b)
     snprintf(l.s[0], sizeof(l.s[0]), "%s", a);
     snprintf(l.s[1], sizeof(l.s[1]), "%s", b != NULL ? b : "");
     return l;
-}
-
-static struct addr ip(const char *text)
-{
-    struct addr a;
-    cr_assert_eq(addr_parse_ip(text, 0, &a), 0);
-    return a;
 }
 
 Test(proxy, takes_the_rightmost_untrusted_hop)
@@ -50,8 +44,8 @@ Test(proxy, takes_the_rightmost_untrusted_hop)
         {"10.0.0.1", "10.1.1.1, 10.2.2.2", "10.1.1.1"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct addr peer = ip(rows[i].peer);
-        struct addr want = ip(rows[i].client);
+        struct addr peer = net_addr(rows[i].peer, 0);
+        struct addr want = net_addr(rows[i].client, 0);
         struct addr got = proxy_client(&set, &peer, rows[i].xff);
         cr_expect(addr_equal(&want, &got), "row %zu", i);
     }
@@ -71,8 +65,8 @@ Test(proxy, refuses_what_is_no_network)
     struct conf_strings one = list_of("10.0.0.1", NULL);
     struct proxy_set set;
     const char *bad;
-    struct addr in = ip("10.0.0.1");
-    struct addr out = ip("10.0.0.2");
+    struct addr in = net_addr("10.0.0.1", 0);
+    struct addr out = net_addr("10.0.0.2", 0);
     cr_assert_eq(proxy_parse(&one, &set, &bad), 0);
     cr_expect(proxy_is_trusted(&set, &in));
     cr_expect_not(proxy_is_trusted(&set, &out));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ice/seal.h"
 #include "ice/seal_backend.h"
+#include "tests/exact.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -23,14 +24,11 @@ static const struct seal_ops *const raw_ops[] = {&seal_evp_ops};
 
 /* ---- helpers ---- */
 
-static uint64_t rng_state = 0x9e3779b97f4a7c15ULL;
-
 static uint32_t rnd(uint32_t below)
 {
-    rng_state ^= rng_state << 13;
-    rng_state ^= rng_state >> 7;
-    rng_state ^= rng_state << 17;
-    return (uint32_t)(rng_state >> 32) % below;
+    static uint64_t seed = 0x9e3779b97f4a7c15ULL;
+
+    return exact_random(&seed, below);
 }
 
 static size_t unhex(const char *text, uint8_t *out)
@@ -389,11 +387,12 @@ Test(seal, agrees_with_libsrtp2_byte_for_byte, .timeout = 60)
         for (size_t i = 0; i < ARRAY_LEN(profiles); i++) {
             struct srtp_keys k = make_keys(profiles[i]);
             cr_assert_eq(seal_srtp2_ops.setup(), 0);
-            struct diff d = {seal_new(&k),
-                             open_new(&k, 8),
-                             reference(profiles[i], true, false),
-                             reference(profiles[i], false, false),
-                             {0, 1000, 30000, 65000}};
+            struct diff d = {
+                seal_new(&k),
+                open_new(&k, 8),
+                reference(profiles[i], true, false),
+                reference(profiles[i], false, false),
+                {0, 1000, 30000, 62000}}; /* the first packet is before the first wrap */
             for (size_t r = 0; r < rounds; r++) {
                 if (rnd(5) == 0) {
                     diff_rtcp(&d);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ice/tcp.h"
+#include "tests/net_kit.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,26 +13,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct addr make(const char *ip, uint16_t port)
-{
-    struct addr a = {0};
-
-    cr_assert_eq(addr_parse_ip(ip, port, &a), 0);
-    return a;
-}
-
-static int count_fds(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-
-    while (readdir(d)) {
-        n++;
-    }
-    closedir(d);
-    return n;
-}
 
 static void wait_for(int fd, short what)
 {
@@ -60,14 +40,14 @@ struct pair {
 
 static struct pair make_pair(const char *bind_ip, const char *connect_ip)
 {
-    struct addr bind_addr = make(bind_ip, 0);
+    struct addr bind_addr = net_addr(bind_ip, 0);
     struct pair p = {.listener = tcp_listen(&bind_addr)};
     struct sockaddr_storage sa;
     struct path path;
 
     cr_assert_geq(p.listener, 0);
     cr_assert_eq(tcp_accept(p.listener, &path), -EAGAIN);
-    struct addr to = make(connect_ip, port_of(p.listener));
+    struct addr to = net_addr(connect_ip, port_of(p.listener));
     int family = addr_is_v4(&to) ? AF_INET : AF_INET6;
     socklen_t len = addr_to_sockaddr(&to, family, &sa);
     p.client = socket(family, SOCK_STREAM, 0);
@@ -273,13 +253,13 @@ Test(tcp, serves_both_families_and_gives_descriptors_back)
 {
     static const char *const rows[][2] = {
         {"127.0.0.1", "127.0.0.1"}, {"::", "127.0.0.1"}, {"::", "::1"}, {"0.0.0.0", "127.0.0.3"}};
-    struct addr v6 = make("::1", 0);
+    struct addr v6 = net_addr("::1", 0);
     int v6_fd = tcp_listen(&v6);
 
     if (v6_fd >= 0) {
         close(v6_fd);
     }
-    int before = count_fds();
+    int before = net_count_fds();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (v6_fd < 0 && strcmp(rows[i][1], "::1") == 0) {
             continue;
@@ -289,12 +269,12 @@ Test(tcp, serves_both_families_and_gives_descriptors_back)
         cr_assert_eq(tcp_conn_path(p.conn)->conn, 77);
         cr_assert_not(tcp_conn_wants_write(p.conn));
         cr_assert_eq(tcp_conn_flush(p.conn), 0);
-        struct addr taken = make(rows[i][0], port_of(p.listener));
+        struct addr taken = net_addr(rows[i][0], port_of(p.listener));
         cr_assert_eq(tcp_listen(&taken), -EADDRINUSE);
         free_pair(&p);
     }
-    struct addr elsewhere = make("192.0.2.77", 0);
+    struct addr elsewhere = net_addr("192.0.2.77", 0);
     cr_assert_eq(tcp_listen(&elsewhere), -EADDRNOTAVAIL);
     tcp_conn_free(NULL);
-    cr_assert_eq(count_fds(), before);
+    cr_assert_eq(net_count_fds(), before);
 }

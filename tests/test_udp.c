@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ice/udp.h"
+#include "tests/net_kit.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -55,17 +55,9 @@ int sendmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags)
 
 /* ---- helpers ---- */
 
-static struct addr make(const char *ip, uint16_t port)
-{
-    struct addr a = {0};
-
-    cr_assert_eq(addr_parse_ip(ip, port, &a), 0);
-    return a;
-}
-
 static struct udp *open_udp(const char *ip, bool offloads)
 {
-    struct udp_params p = {.bind = make(ip, 0),
+    struct udp_params p = {.bind = net_addr(ip, 0),
                            .rcvbuf_bytes = 4 << 20,
                            .sndbuf_bytes = 1 << 20,
                            .gso = offloads,
@@ -78,22 +70,10 @@ static struct udp *open_udp(const char *ip, bool offloads)
 
 static bool have_v6(void)
 {
-    struct addr a = make("::1", 0);
+    struct addr a = net_addr("::1", 0);
     uint16_t port = 0;
 
     return udp_probe(&a, &port) == 0;
-}
-
-static int count_fds(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-
-    while (readdir(d)) {
-        n++;
-    }
-    closedir(d);
-    return n;
 }
 
 static uint8_t pattern(size_t i)
@@ -151,7 +131,7 @@ static void run_arrives(const struct run_row *r)
 {
     struct udp *tx = open_udp("::", r->tx_gso);
     struct udp *rx = open_udp(r->ip, r->rx_gro);
-    struct path to = {.remote = make(r->ip, udp_port(rx))};
+    struct path to = {.remote = net_addr(r->ip, udp_port(rx))};
     struct udp_run run = {
         .to = &to, .buf = payload, .len = r->len, .seg_len = r->seg, .gso_off = r->gso_off};
     uint32_t segs = (r->len + r->seg - 1) / r->seg;
@@ -211,7 +191,7 @@ Test(udp, segments_save_system_calls_and_messages)
 {
     struct udp *tx = open_udp("127.0.0.1", true);
     struct udp *rx = open_udp("127.0.0.1", true);
-    struct path to = {.remote = make("127.0.0.1", udp_port(rx))};
+    struct path to = {.remote = net_addr("127.0.0.1", udp_port(rx))};
     struct udp_run runs[UDP_TX_RUNS];
 
     fill_payload();
@@ -251,7 +231,7 @@ Test(udp, answers_leave_from_the_address_that_was_asked)
         }
         struct udp *server = open_udp(rows[i].server, true);
         struct udp *client = open_udp(rows[i].client, true);
-        struct addr asked = make(rows[i].asked, udp_port(server));
+        struct addr asked = net_addr(rows[i].asked, udp_port(server));
         struct path to = {.remote = asked};
         struct udp_run run = {.to = &to, .buf = (const uint8_t *)"ping", .len = 4, .seg_len = 4};
 
@@ -272,7 +252,7 @@ Test(udp, answers_leave_from_the_address_that_was_asked)
 
 Test(udp, workers_share_a_port_but_instances_do_not)
 {
-    struct addr any = make("::", 0);
+    struct addr any = net_addr("::", 0);
     uint16_t port = 0;
     uint16_t again = 0;
     struct udp *a = NULL;
@@ -280,7 +260,7 @@ Test(udp, workers_share_a_port_but_instances_do_not)
 
     cr_assert_eq(udp_probe(&any, &port), 0);
     cr_assert_neq(port, 0);
-    struct udp_params p = {.bind = make("::", port)};
+    struct udp_params p = {.bind = net_addr("::", port)};
     cr_assert_eq(udp_probe(&p.bind, &again), 0, "free until somebody binds it");
     cr_assert_eq(again, port);
     cr_assert_eq(udp_new(&p, &a), 0);
@@ -289,7 +269,7 @@ Test(udp, workers_share_a_port_but_instances_do_not)
     again = 1;
     cr_assert_eq(udp_probe(&p.bind, &again), -EADDRINUSE);
     cr_assert_eq(again, 1, "untouched on failure");
-    struct addr v4 = make("0.0.0.0", port);
+    struct addr v4 = net_addr("0.0.0.0", port);
     cr_assert_eq(udp_probe(&v4, &again), -EADDRINUSE, "the dual-stack socket has it too");
     udp_free(a);
     udp_free(b);
@@ -300,9 +280,9 @@ Test(udp, skips_bad_runs_and_sends_the_others)
 {
     struct udp *tx = open_udp("127.0.0.1", true);
     struct udp *rx = open_udp("127.0.0.1", true);
-    struct path good = {.remote = make("127.0.0.1", udp_port(rx))};
-    struct path port0 = {.remote = make("127.0.0.1", 0)};
-    struct path v6 = {.remote = make("2001:db8::1", 9)};
+    struct path good = {.remote = net_addr("127.0.0.1", udp_port(rx))};
+    struct path port0 = {.remote = net_addr("127.0.0.1", 0)};
+    struct path v6 = {.remote = net_addr("2001:db8::1", 9)};
     struct udp_run runs[] = {
         {.to = &port0, .buf = payload, .len = 10, .seg_len = 10},
         {.to = &good, .buf = payload, .len = 20, .seg_len = 10},
@@ -336,7 +316,7 @@ Test(udp, resends_refused_segments_one_by_one)
     for (size_t e = 0; e < ARRAY_LEN(errors); e++) {
         struct udp *tx = open_udp("127.0.0.1", true);
         struct udp *rx = open_udp("127.0.0.1", false);
-        struct path to = {.remote = make("127.0.0.1", udp_port(rx))};
+        struct path to = {.remote = net_addr("127.0.0.1", udp_port(rx))};
         struct udp_run runs[] = {
             {.to = &to, .buf = payload, .len = 1000, .seg_len = 1000},
             {.to = &to, .buf = payload + 1000, .len = 100 * 90 + 1, .seg_len = 100},
@@ -373,7 +353,7 @@ Test(udp, stops_at_a_full_socket_and_goes_on_without_loss_or_repetition)
     for (int pass = 0; pass < 40; pass++) {
         struct udp *tx = open_udp("127.0.0.1", pass % 2 == 0);
         struct udp *rx = open_udp("127.0.0.1", true);
-        struct path to = {.remote = make("127.0.0.1", udp_port(rx))};
+        struct path to = {.remote = net_addr("127.0.0.1", udp_port(rx))};
         struct udp_run runs[5];
         size_t off = 0;
 
@@ -411,7 +391,7 @@ Test(udp, survives_errors_in_the_middle_of_a_batch)
         for (size_t e = 0; e < ARRAY_LEN(errors); e++) {
             struct udp *tx = open_udp("127.0.0.1", true);
             struct udp *rx = open_udp("127.0.0.1", true);
-            struct path to = {.remote = make("127.0.0.1", udp_port(rx))};
+            struct path to = {.remote = net_addr("127.0.0.1", udp_port(rx))};
             struct udp_run runs[6];
 
             for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
@@ -434,13 +414,13 @@ Test(udp, survives_errors_in_the_middle_of_a_batch)
 
 Test(udp, counts_what_the_kernel_dropped)
 {
-    struct udp_params p = {.bind = make("127.0.0.1", 0), .rcvbuf_bytes = 8192};
+    struct udp_params p = {.bind = net_addr("127.0.0.1", 0), .rcvbuf_bytes = 8192};
     struct udp *rx = NULL;
     struct udp *tx = open_udp("127.0.0.1", false);
 
     cr_assert_eq(udp_new(&p, &rx), 0);
     cr_assert_gt(udp_rcvbuf(rx), 0);
-    struct path to = {.remote = make("127.0.0.1", udp_port(rx))};
+    struct path to = {.remote = net_addr("127.0.0.1", udp_port(rx))};
     int n = 0;
     for (int round = 0; round < 2; round++) { /* the count of a full queue comes with the next */
         struct udp_run run = {
@@ -458,7 +438,7 @@ Test(udp, an_empty_socket_and_empty_datagrams_produce_nothing)
 {
     struct udp *rx = open_udp("127.0.0.1", true);
     struct sockaddr_storage sa;
-    struct addr a = make("127.0.0.1", udp_port(rx));
+    struct addr a = net_addr("127.0.0.1", udp_port(rx));
     socklen_t sa_len = addr_to_sockaddr(&a, AF_INET, &sa);
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
@@ -475,7 +455,7 @@ Test(udp, an_empty_socket_and_empty_datagrams_produce_nothing)
 
 Test(udp, gives_every_descriptor_back)
 {
-    int before = count_fds();
+    int before = net_count_fds();
     struct udp *u = NULL;
     uint16_t port = 0;
 
@@ -487,9 +467,9 @@ Test(udp, gives_every_descriptor_back)
                       &port) == 0,
             false);
         udp_free(u);
-        struct udp_params elsewhere = {.bind = make("192.0.2.77", 0)};
+        struct udp_params elsewhere = {.bind = net_addr("192.0.2.77", 0)};
         cr_assert_eq(udp_new(&elsewhere, &u), -EADDRNOTAVAIL);
     }
     udp_free(NULL);
-    cr_assert_eq(count_fds(), before);
+    cr_assert_eq(net_count_fds(), before);
 }
