@@ -337,6 +337,39 @@ static inline struct reply kit_admin(const char *method, const char *path)
     return kit_raw(signaling_admin_port(kit.s), text, (size_t)n);
 }
 
+/* A request and what is answered. */
+struct kit_row {
+    const char *id; /* of the requirement */
+    const char *method;
+    const char *path;
+    const char *headers;
+    const char *body;
+    int status;
+    const char *header; /* must be there; NULL: any will do */
+    const char *value;  /* and begin so; NULL: with anything */
+};
+
+/* Asks and compares; errors explain themselves and reflect no markup. */
+static inline void kit_judge(const struct kit_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct kit_row *w = &rows[i];
+        struct reply r = kit_do(w->method, w->path, w->headers, w->body);
+        cr_expect_eq(r.status, w->status, "row %zu (%s): %d %s", i, w->id, r.status, r.body);
+        const char *v = w->header ? kit_header(&r, w->header) : "";
+        cr_expect_not_null(v, "row %zu (%s): no %s", i, w->id, w->header);
+        if (w->value && v) {
+            cr_expect_eq(strncmp(v, w->value, strlen(w->value)), 0, "row %zu (%s): %s", i, w->id,
+                         v);
+        }
+        cr_expect_null(strstr(r.body, "script"), "row %zu (%s): reflected", i, w->id);
+        if (w->status >= 400) {
+            cr_expect_not_null(strstr(r.body, "\"detail\""), "row %zu (%s): %s", i, w->id, r.body);
+            cr_expect_not_null(strstr(r.body, "\"status\""), "row %zu (%s)", i, w->id);
+        }
+    }
+}
+
 /* ---- offers and fragments ---- */
 
 #define KIT_TRANSPORT                                                                              \

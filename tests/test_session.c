@@ -145,34 +145,22 @@ Test(session, new_credentials_restart_ice)
 Test(session, other_methods)
 {
     open_session("");
-    static const struct {
-        const char *id;
-        const char *method;
-        const char *headers;
-        const char *body;
-        int status;
-        const char *header;
-        const char *value;
-    } rows[] = {
-        {"WHIP-11", "GET", "", NULL, 200, "Content-Length", "0"},
-        {"WHIP-12", "HEAD", "", NULL, 200, "Content-Length", "0"},
-        {"WHIP-12", "POST", "Content-Type: application/json\r\n", "{}", 405, "Allow", "GET"},
-        {"WHIP-12", "PUT", "", "x", 405, "Allow", "GET"},
-        {"WHIP-15", "OPTIONS",
+    static const struct kit_row rows[] = {
+        {"WHIP-11", "GET", session, "", NULL, 200, "Content-Length", "0"},
+        {"WHIP-12", "HEAD", session, "", NULL, 200, "Content-Length", "0"},
+        {"WHIP-12", "POST", session, "Content-Type: application/json\r\n", "{}", 405, "Allow",
+         "GET"},
+        {"WHIP-12", "PUT", session, "", "x", 405, "Allow", "GET"},
+        {"WHIP-15", "OPTIONS", session,
          "Origin: https://x.example\r\nAccess-Control-Request-Method: PATCH\r\n", NULL, 200,
          "Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE"},
-        {"WHIP-15", "OPTIONS",
+        {"WHIP-15", "OPTIONS", session,
          "Origin: https://x.example\r\nAccess-Control-Request-Method: DELETE\r\n", NULL, 200,
          "Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, ETag"},
-        {"WHIP-36", "OPTIONS", "", NULL, 200, "Accept-Patch", "application/trickle-ice-sdpfrag"},
+        {"WHIP-36", "OPTIONS", session, "", NULL, 200, "Accept-Patch",
+         "application/trickle-ice-sdpfrag"},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct reply r = kit_do(rows[i].method, session, rows[i].headers, rows[i].body);
-        cr_expect_eq(r.status, rows[i].status, "row %zu (%s): %d", i, rows[i].id, r.status);
-        const char *v = kit_header(&r, rows[i].header);
-        cr_assert_not_null(v, "row %zu (%s)", i, rows[i].id);
-        cr_expect_eq(strncmp(v, rows[i].value, strlen(rows[i].value)), 0, "row %zu: %s", i, v);
-    }
+    kit_judge(rows, ARRAY_LEN(rows));
     cr_expect_eq(kit_count(API_CMD_SESSION_END), 0, "none of these ends it");
 }
 

@@ -36,16 +36,7 @@ Test(whep, answers_a_viewer_of_a_live_stream)
 Test(whep, judges_each_request_by_itself)
 {
     kit_publish("/whip/live", "");
-    static const struct {
-        const char *id;
-        const char *method;
-        const char *path;
-        const char *headers;
-        const char *body;
-        int status;
-        const char *header;
-        const char *value;
-    } rows[] = {
+    static const struct kit_row rows[] = {
         {"WHEP-02", "POST", "/whep/live", KIT_SDP, KIT_OFFER("sendrecv"), 201, "Location", NULL},
         {"WHEP-02", "POST", "/whep/live", KIT_SDP, KIT_OFFER("sendonly"), 422, NULL, NULL},
         {"WHEP-02", "POST", "/whep/live", KIT_SDP, KIT_OFFER("inactive"), 422, NULL, NULL},
@@ -67,16 +58,7 @@ Test(whep, judges_each_request_by_itself)
         {"WHIP-12", "PUT", "/whep/live", KIT_SDP, "x", 405, "Allow", NULL},
         {"WHIP-12", "DELETE", "/whep/live", "", NULL, 405, "Allow", NULL},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct reply r = kit_do(rows[i].method, rows[i].path, rows[i].headers, rows[i].body);
-        cr_expect_eq(r.status, rows[i].status, "row %zu (%s): %d %s", i, rows[i].id, r.status,
-                     r.body);
-        const char *v = rows[i].header != NULL ? kit_header(&r, rows[i].header) : "";
-        cr_expect_not_null(v, "row %zu (%s): no %s", i, rows[i].id, rows[i].header);
-        if (rows[i].value != NULL && v != NULL) {
-            cr_expect_eq(strncmp(v, rows[i].value, strlen(rows[i].value)), 0, "row %zu: %s", i, v);
-        }
-    }
+    kit_judge(rows, ARRAY_LEN(rows));
     cr_expect_eq(kit_count(API_CMD_SESSION_ADD), 2);
 }
 
