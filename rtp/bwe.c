@@ -22,10 +22,16 @@
 /* A queue longer than this, and standing, is overuse although its gradient is 0. */
 #define QUEUE_LIMIT_US (30 * US_PER_MS)
 #define QUEUE_STAND_US (150 * US_PER_MS)
+/* With so long a queue the link is surely full, and only what arrived last tells how much it
+ * carries.
+ */
+#define QUEUE_SURE_US (100 * US_PER_MS)
 /* What a probe may queue by itself. */
 #define QUEUE_PROBE_US (80 * US_PER_MS)
 #define QUEUE_GROW_US  (25 * US_PER_MS)
 #define PACKET_BITS    9600
+/* A surge that leaves less of the estimate than this is more than somebody else's key frame. */
+#define SURGE_DEEP_PCT 60
 
 #define ALR_BEGIN_PCT 65
 #define ALR_END_PCT   80
@@ -184,12 +190,25 @@ static uint32_t before_loss(const struct bwe *b, uint32_t bps)
     return (uint32_t)MIN(sent, 4e9f);
 }
 
+/* What arrives, as the base of a cut; 0 = not known. Jitter looks like a short queue, and makes the
+ * last 150 ms say anything: the shorter the queue, the more counts what arrived before. */
+static uint32_t arriving_bps(const struct bwe *b)
+{
+    uint32_t recent = bwe_acked_recent_bps(&b->acked);
+    uint32_t smooth = b->acked.smooth_bps;
+    if (recent == 0 || smooth <= recent) {
+        return recent;
+    }
+    int64_t unsure_us = MAX(QUEUE_SURE_US - queue_us(b), 0);
+    return recent + (uint32_t)((smooth - recent) * unsure_us / QUEUE_SURE_US);
+}
+
 static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
 {
     b->usage = BWE_OVERUSE;
     b->over_us = now_us;
     uint32_t before = b->aimd.bps;
-    uint32_t acked = before_loss(b, bwe_acked_recent_bps(&b->acked));
+    uint32_t acked = before_loss(b, arriving_bps(b));
     if (b->drain.on && acked) {
         /* Little arrives because little is sent. The link's share is what would have arrived. */
         uint64_t share = (uint64_t)before * 256 / bwe_acked_stretch_q8(&b->acked);
@@ -203,6 +222,7 @@ static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
         b->aimd.bps = clamp(b, b->aimd.bps);
         b->why = why;
         bwe_probe_cut(&b->prober, before, b->aimd.bps, now_us);
+        b->surged |= b->surge_bps && b->aimd.bps < (uint64_t)before * SURGE_DEEP_PCT / 100;
     }
     struct bwe_drain_in in = drain_in(b, now_us);
     bwe_drain_start(&b->drain, &in, acked ? acked : b->aimd.bps, before);
@@ -226,7 +246,14 @@ static void on_longer_path(struct bwe *b, int64_t now_us)
 static int32_t queue_limit_us(const struct bwe *b)
 {
     int64_t packets_us = 2 * PACKET_BITS * (int64_t)US_PER_S / MAX(b->aimd.bps, 1);
-    return (int32_t)MAX(QUEUE_LIMIT_US, QUEUE_LIMIT_US / 2 + packets_us);
+    return (int32_t)MAX(QUEUE_LIMIT_US, QUEUE_LIMIT_US / 2 + packets_us) +
+           bwe_queue_noise_us(&b->queue);
+}
+
+/* A shorter queue does not speak against sending more. */
+static int32_t grow_limit_us(const struct bwe *b)
+{
+    return QUEUE_GROW_US + bwe_queue_noise_us(&b->queue);
 }
 
 /* Puts together what delay says. */
@@ -237,7 +264,7 @@ static void judge_delay(struct bwe *b, int64_t now_us)
     }
     int32_t queued_us = queue_us(b);
     bool probing = bwe_probe_lasts(&b->prober, b->rtt_us, now_us);
-    bool grows = b->grew && queued_us >= QUEUE_REAL_US;
+    bool grows = b->grew && queued_us >= QUEUE_REAL_US + bwe_queue_noise_us(&b->queue);
     bool stands = bwe_queue_stands(&b->queue, queue_limit_us(b), QUEUE_STAND_US);
     bool surges = b->surge_bps != 0;
     b->grew = b->new_group = false;
@@ -258,6 +285,7 @@ static void judge_delay(struct bwe *b, int64_t now_us)
         b->surge_bps = 0;
     } else {
         b->usage = b->delay.usage == BWE_UNDERUSE ? BWE_UNDERUSE : BWE_NORMAL;
+        b->surged = false;
     }
     struct bwe_drain_in in = drain_in(b, now_us);
     if (bwe_drain_update(&b->drain, &in) == BWE_DRAIN_PATH) {
@@ -287,7 +315,7 @@ static struct bwe_probe_in probe_in(struct bwe *b, int64_t now_us)
         .cap_bps = MIN(b->params.max_bps, bwe_loss_cap_bps(&b->loss, now_us)),
         .rtt_us = b->rtt_us,
         .clear = (b->mode == BWE_TWCC && !b->held && b->usage != BWE_OVERUSE && !b->drain.on &&
-                  queued_us < QUEUE_GROW_US) ||
+                  queued_us < grow_limit_us(b)) ||
                  deaf,
         .blind = b->mode == BWE_BLIND,
         .deaf = deaf,
@@ -318,7 +346,8 @@ static void grow(struct bwe *b, int64_t now_us)
         .rtt_us = b->rtt_us,
         .now_us = now_us,
         .may_grow = b->usage == BWE_NORMAL && !b->app_limited && !b->held && !b->drain.on &&
-                    queue_us(b) < QUEUE_GROW_US && b->aimd.bps < bwe_loss_cap_bps(&b->loss, now_us),
+                    queue_us(b) < grow_limit_us(b) &&
+                    b->aimd.bps < bwe_loss_cap_bps(&b->loss, now_us),
     };
     uint32_t before = b->aimd.bps;
     if (bwe_aimd_grow(&b->aimd, &in)) {
@@ -428,7 +457,7 @@ bool bwe_on_twcc(struct bwe *b, const struct rtcp_twcc *head, const struct rtcp_
                  int n, int64_t now_us)
 {
     int64_t arrival_us = reference_us(b, head->ref_time);
-    bwe_surge_expect(&b->surge, b->aimd.bps);
+    bwe_surge_expect(&b->surge, b->aimd.bps, 2 * bwe_queue_noise_us(&b->queue));
     const struct rtcp_twcc_status *newest = NULL;
     bool news = false;
     if (n > 0 && bwe_sent_find(&b->sent, st[0].seq16) &&
@@ -578,7 +607,7 @@ bool bwe_tick(struct bwe *b, int64_t now_us)
         b->remb_us = 0;
     }
     uint32_t acked = bwe_acked_recent_bps(&b->acked);
-    if (b->mode == BWE_TWCC && !b->held && queue_us(b) < QUEUE_GROW_US) {
+    if (b->mode == BWE_TWCC && !b->held && queue_us(b) < grow_limit_us(b)) {
         prove(b, before_loss(b, MIN(acked, b->acked.smooth_bps)), now_us);
     } else {
         prove(b, 0, now_us);
@@ -630,6 +659,7 @@ void bwe_facts(const struct bwe *b, struct bwe_facts *ret)
         .rtt_us = b->rtt_us,
         .queue_us = (uint32_t)queue_us(b),
         .loss_q8 = b->mode == BWE_REPORT ? b->report_loss_q8 : (uint16_t)MIN(loss, 256),
+        .surge = b->surged,
         .app_limited = b->app_limited,
         .held = b->held,
         .why = b->why,

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rtp/bwe_queue.h"
 
+/* Of what delays differ by, one difference counts so much at most: a queue that fills is not noise.
+ */
+#define DIFFER_MAX_US (60 * US_PER_MS)
+#define NOISE_GROUPS  64              /* one or two seconds */
+#define NOISE_FREE_US (6 * US_PER_MS) /* what frames of different size make by themselves */
+#define NOISE_TIMES   2
+
 void bwe_queue_reset(struct bwe_queue *q)
 {
     *q = (struct bwe_queue){0};
@@ -60,13 +67,16 @@ static void least_add(struct bwe_queue_least *l, int64_t owd_us, int64_t at_us, 
 
 void bwe_queue_add(struct bwe_queue *q, int64_t owd_us, int64_t arrival_us)
 {
+    int64_t differ_us = owd_us > q->last_owd_us ? owd_us - q->last_owd_us : q->last_owd_us - owd_us;
     q->last_us = arrival_us;
+    q->last_owd_us = owd_us;
     if (!q->any) {
         q->any = true;
         least_start(&q->base, owd_us, arrival_us);
         least_start(&q->now, owd_us, arrival_us);
         return;
     }
+    q->noise_us += (int32_t)(MIN(differ_us, DIFFER_MAX_US) - q->noise_us) / NOISE_GROUPS;
     least_add(&q->base, owd_us, arrival_us, BWE_QUEUE_BASE_US);
     least_add(&q->now, owd_us, arrival_us, BWE_QUEUE_NOW_US);
 }
@@ -75,6 +85,12 @@ int32_t bwe_queue_us(const struct bwe_queue *q)
 {
     int64_t queue_us = q->now.owd_us[0] - q->base.owd_us[0];
     return (int32_t)MAX(0, MIN(queue_us, 60 * US_PER_S));
+}
+
+int32_t bwe_queue_noise_us(const struct bwe_queue *q)
+{
+    int32_t noise_us = MAX(q->noise_us - NOISE_FREE_US, 0) * NOISE_TIMES;
+    return MIN(noise_us, BWE_QUEUE_NOISE_US);
 }
 
 void bwe_queue_rebase(struct bwe_queue *q)

@@ -12,6 +12,8 @@
 #define BWE_QUEUE_BASE_US (10 * US_PER_S)
 #define BWE_QUEUE_NOW_US  (100 * US_PER_MS)
 #define BWE_QUEUE_BEST    3
+/* Jitter is taken off what looks like a queue, but no more than this. */
+#define BWE_QUEUE_NOISE_US (40 * US_PER_MS)
 
 /* The least of a sliding window, kept as its best three samples in falling age (K. Nichols). */
 struct bwe_queue_least {
@@ -22,7 +24,9 @@ struct bwe_queue_least {
 struct bwe_queue {
     struct bwe_queue_least base;
     struct bwe_queue_least now;
-    int64_t last_us; /* newest arrival */
+    int64_t last_us;     /* newest arrival */
+    int64_t last_owd_us; /* its delay */
+    int32_t noise_us;    /* by how much delays differ from one group to the next, smoothed */
     bool any;
     int64_t over_since_us; /* arrival time; since when the queue has been over the limit; valid if
                               over */
@@ -38,6 +42,9 @@ void bwe_queue_add(struct bwe_queue *q, int64_t owd_us, int64_t arrival_us);
 
 /* The queue, us; 0 if nothing is known. */
 int32_t bwe_queue_us(const struct bwe_queue *q);
+
+/* How much of a queue, in us, jitter may feign at most times: less than that says nothing. */
+int32_t bwe_queue_noise_us(const struct bwe_queue *q);
 
 /* The path itself has become longer: what is the least at present is the base from now on. */
 void bwe_queue_rebase(struct bwe_queue *q);

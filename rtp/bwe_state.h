@@ -33,6 +33,7 @@ struct bwe {
     struct bwe_aimd aimd;
     struct bwe_surge surge;
     uint32_t surge_bps; /* of the last packet; 0 = no surge */
+    bool surged;        /* the link has become much narrower, in the overuse that goes on */
     struct bwe_drain drain;
     struct bwe_loss loss;
 

@@ -24,15 +24,16 @@ static void start(struct bwe_surge *s, int64_t sent_us, int64_t arrival_us)
                             .any = true};
 }
 
-void bwe_surge_expect(struct bwe_surge *s, uint32_t bps)
+void bwe_surge_expect(struct bwe_surge *s, uint32_t bps, int32_t noise_us)
 {
     int64_t burst_us = (int64_t)BURST_BITS * US_PER_S / MAX(bps, 1);
-    s->limit_us = (int32_t)(RISE_US + MIN(burst_us, US_PER_S));
+    s->limit_us = (int32_t)(RISE_US + MIN(burst_us, US_PER_S)) + noise_us;
 }
 
 int32_t bwe_surge_us(const struct bwe_surge *s)
 {
-    bool surge = s->rise_us >= RISE_US && s->rises >= RISES && s->rise_us - s->most_us >= SPREAD_US;
+    bool surge =
+        s->rise_us >= s->limit_us && s->rises >= RISES && s->rise_us - s->most_us >= SPREAD_US;
     return surge ? s->rise_us : 0;
 }
 

@@ -26,8 +26,8 @@ struct bwe_surge {
  * link passed on the run when that is a surge, else 0. */
 uint32_t bwe_surge_add(struct bwe_surge *s, int64_t sent_us, int64_t arrival_us, uint32_t size);
 
-/* Sets what is a surge when the link is believed to carry bps. */
-void bwe_surge_expect(struct bwe_surge *s, uint32_t bps);
+/* Sets what is a surge when the link is believed to carry bps, and jitter to make noise_us. */
+void bwe_surge_expect(struct bwe_surge *s, uint32_t bps, int32_t noise_us);
 
 /* By how much the run has made packets later, us, if it is a surge at present; else 0. */
 int32_t bwe_surge_us(const struct bwe_surge *s);

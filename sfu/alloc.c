@@ -23,6 +23,8 @@
 #define RETRY_FIRST_US  (3 * US_PER_S)
 #define RETRY_MAX_US    (60 * US_PER_S)
 #define RETRY_FINE_US   (4 * US_PER_S) /* where only the frame rate was at stake */
+/* With so much more than there was when it failed it is another network. */
+#define WIDER_BPS(bps) ((uint64_t)(bps)*5 / 4)
 /* Other choices must be worth so much more than the present ones for each stream that changes. */
 #define WORTHWHILE 0.2f
 /* The smallest point stays while it is so little too dear. */
@@ -270,13 +272,20 @@ static float worth_in_all(const struct alloc_stream *s, unsigned n, const int8_t
     return sum;
 }
 
-/* A stream goes from its present point to choice. */
-static void move(struct alloc_stream *s, int from, int64_t now_us)
+/* What failed is not to be tried again yet. */
+static bool is_early(const struct alloc_memory *m, uint32_t bps, int64_t now_us)
+{
+    return now_us < m->retry_us && bps < WIDER_BPS(m->up_bps);
+}
+
+/* A stream goes from its present point to choice, with a budget of bps. */
+static void move(struct alloc_stream *s, int from, uint32_t bps, int64_t now_us)
 {
     struct alloc_memory *m = s->memory;
     int to = s->choice;
     if (m->has && from >= 0 && to > from) {
         m->up_us = m->moved_us = now_us;
+        m->up_bps = bps;
     } else if (m->has && from >= 0 && to < from) {
         m->moved_us = now_us;
         /* What was tried and did not hold is tried again later and later. */
@@ -313,7 +322,7 @@ static enum alloc_reason reason_of(const struct alloc_stream *s, const struct al
     if (next > UP_SHARE(b->bps)) {
         return ALLOC_BANDWIDTH;
     }
-    return now_us < s->memory->retry_us ? ALLOC_RETRY : ALLOC_PROOF;
+    return is_early(s->memory, UP_SHARE(b->bps), now_us) ? ALLOC_RETRY : ALLOC_PROOF;
 }
 
 static void tell_needs(const struct alloc_stream *s, unsigned n, struct alloc_needs *ret)
@@ -374,7 +383,8 @@ static void go_up(struct alloc_stream *s, unsigned n, uint32_t bps, uint32_t fin
     int8_t limit[ALLOC_STREAMS] = {0};
     for (unsigned i = 0; i < n; i++) {
         const struct alloc_memory *m = s[i].memory;
-        bool waits = now_us < m->retry_us || (m->moved_us && now_us - m->moved_us < SETTLE_US);
+        bool settles = m->moved_us && now_us - m->moved_us < SETTLE_US;
+        bool waits = settles || is_early(m, bps, now_us);
         limit[i] = waits && was[i] >= 0 ? was[i] : (int8_t)((int)s[i].n - 1);
     }
     (void)alloc_share(s, n, bps, limit);
@@ -440,7 +450,7 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
         if (s[i].choice < 0 && s[i].n && with == 1) {
             s[i].choice = 0;
         }
-        move(&s[i], was[i], now_us);
+        move(&s[i], was[i], budget->bps, now_us);
         sum += cost_of(&s[i], s[i].choice);
     }
     for (unsigned i = 0; i < n; i++) {

@@ -49,7 +49,8 @@ struct alloc_memory {
     uint8_t enc, dt;
     int64_t up_us;    /* when it last went up, 0 = never */
     int64_t moved_us; /* when it last went either way */
-    int64_t retry_us; /* not up again before */
+    int64_t retry_us; /* not up again before, unless there is much more than */
+    uint32_t up_bps;  /* the budget of the last step up */
     int64_t retry_delay_us;
     uint32_t switches;
 };

@@ -45,13 +45,17 @@ struct brain_probe {
 struct brain {
     /* packet path */
     int64_t tokens;      /* bytes that may be sent now; negative: wait */
-    int64_t refilled_us; /* when tokens were last added */
-    uint32_t pace_Bps;   /* bytes a second that are added */
-    uint32_t burst;      /* the most that can be saved up */
+    int64_t credit;      /* the same over a longer time, by the rate that the link is known for */
+    int64_t refilled_us; /* when both were last added to */
+    uint32_t pace_Bps;   /* bytes a second that are added to tokens, */
+    uint32_t credit_Bps; /* to credit; 0: it does not count */
+    uint32_t burst;      /* the most that can be saved up of tokens, */
+    uint32_t most;       /* of credit */
     uint16_t overhead;   /* bytes of UDP and IP in front of a packet */
     uint32_t replay_bps; /* of what is being replayed (sub_is_catching_up); 0: nothing is */
     bool numbered;       /* transport-wide numbers are written, and noted here */
     bool twice;          /* repair is sent in two copies */
+    bool full;           /* the link's queue is long: nothing that will be given up goes into it */
     bool active;         /* something depends on bwe, or did lately */
     struct bwe *bwe;     /* NULL: nothing has depended on an estimate yet, or nothing tells one */
     struct brain_probe probe;
@@ -95,13 +99,14 @@ bool brain_fill_probe(struct peer *p, struct tx_batch *b, int64_t now_us);
 /* True when the viewer's share of this moment has been sent. */
 static inline bool brain_is_dry(const struct brain *b)
 {
-    return b->tokens <= 0;
+    return b->tokens <= 0 || (b->credit_Bps && b->credit <= 0);
 }
 
 /* A packet of len bytes has left. numbered: with a transport-wide number. On the packet path. */
 static inline void brain_on_sent(struct brain *b, uint32_t len, bool numbered, int64_t now_us)
 {
-    b->tokens -= b->probe.cluster ? 0 : len;
+    b->tokens -= len;
+    b->credit -= len;
     if (!b->active) {
         return;
     }
@@ -117,6 +122,7 @@ static inline void brain_refill(struct brain *b, int64_t now_us)
 {
     int64_t since_us = MIN(now_us - b->refilled_us, (int64_t)US_PER_S);
     b->tokens = MIN(b->tokens + since_us * b->pace_Bps / US_PER_S, (int64_t)b->burst);
+    b->credit = MIN(b->credit + since_us * b->credit_Bps / US_PER_S, (int64_t)b->most);
     b->refilled_us = now_us;
 }
 

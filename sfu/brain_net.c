@@ -21,6 +21,11 @@
 /* The pace is this many times the estimate, so that a key frame does not wait long, and the queue
  * of the link does not take it in one gulp. */
 #define PACE_PERCENT 200
+/* But what it makes wait in that queue is no more than so much time of the estimate: the rest of a
+ * long key frame leaves little faster than the link takes it, or it would be lost at the queue's
+ * end together with what comes after. */
+#define CREDIT_US      (60 * US_PER_MS)
+#define CREDIT_PERCENT 110
 /* A replay is sent at so many times the rate of its source, or it would never end: at least, with
  * an estimate, and without one. */
 #define REPLAY_PERCENT       150
@@ -41,7 +46,7 @@
 /* What reports say nothing of: RTP tag, UDP, IP of 50 audio packets a second. */
 #define AUDIO_MORE_BPS 20000
 /* A cluster that takes so long is given up: there was nothing to fill it with. */
-#define PROBE_MOST_US (200 * US_PER_MS)
+#define PROBE_MOST_US (250 * US_PER_MS)
 /* Loss that no queue explains is worth sending repair twice. */
 #define TWICE_LOSS_Q8 6
 /* A queue no longer than what frames make by themselves. */
@@ -49,7 +54,7 @@
 #define TWICE_QUEUE_US (40 * US_PER_MS)
 #define PROBE_STEP_US  (5 * US_PER_MS)
 /* One for a small step goes on for so long: jitter makes a short one say anything. */
-#define PROBE_LEAST_US (100 * US_PER_MS)
+#define PROBE_LEAST_US (150 * US_PER_MS)
 
 /* ---- estimates of others ---- */
 
@@ -208,9 +213,19 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
     ret->unlimited = !dependent;
     ret->overuse = b->facts.usage == BWE_OVERUSE;
     ret->calm = b->facts.mode == BWE_TWCC && !b->facts.held && b->facts.queue_us < CALM_US;
-    ret->urgent = ret->overuse && b->facts.queue_us > URGENT_US;
+    ret->urgent = ret->overuse && (b->facts.queue_us > URGENT_US || b->facts.surge);
     ret->bps = for_video(p, b->facts.capacity_bps);
     ret->proved_bps = for_video(p, b->facts.proved_bps);
+}
+
+/* Only what feedback has shown is known for a rate. */
+static void set_credit(struct brain *b)
+{
+    bool known = b->facts.mode == BWE_TWCC && !b->replay_bps;
+    uint64_t Bps = known ? (uint64_t)b->facts.estimate_bps * CREDIT_PERCENT / 100 / 8 : 0;
+    b->credit_Bps = (uint32_t)Bps;
+    b->most = (uint32_t)MAX(Bps * CREDIT_US / US_PER_S, BURST_LEAST);
+    b->credit = MIN(MAX(b->credit, -(int64_t)BURST_LEAST), (int64_t)b->most);
 }
 
 void brain_settle(struct peer *p, int64_t now_us)
@@ -241,7 +256,8 @@ void brain_settle(struct peer *p, int64_t now_us)
         all = MAX(all, next);
     }
     bwe_wish(b->bwe, next, all, now_us);
-    if (b->facts.usage == BWE_OVERUSE || b->facts.queue_us > QUEUE_US) {
+    b->full = b->facts.queue_us > QUEUE_US;
+    if (b->facts.usage == BWE_OVERUSE || b->full) {
         /* A burst would only be dropped at the queue's end, the key frame of a cheaper layer with
          * it. */
         b->pace_Bps = b->facts.capacity_bps / 8;
@@ -254,6 +270,7 @@ void brain_settle(struct peer *p, int64_t now_us)
                b->facts.loss_q8 >= TWICE_LOSS_Q8 && b->facts.queue_us < TWICE_QUEUE_US;
     int64_t burst = (int64_t)b->facts.estimate_bps / 8 * BURST_US / US_PER_S;
     b->burst = (uint32_t)MAX(MIN(burst, (int64_t)BURST_MOST), (int64_t)BURST_LEAST);
+    set_credit(b);
     p->estimate_bps = b->facts.capacity_bps;
     set_marks(p);
 }
@@ -311,8 +328,11 @@ bool brain_fill_probe(struct peer *p, struct tx_batch *b, int64_t now_us)
     uint64_t due = (uint64_t)(since_us + PROBE_STEP_US) * pr->rate_bps / 8 / US_PER_S;
     bool wanted = bwe_probe_wanted(brain->bwe, pr->cluster);
     bool done = false;
+    int64_t tokens = brain->tokens, credit = brain->credit; /* what fills a probe costs nothing */
     while (s && wanted && !done && pr->sent_bytes < due) {
         int n = sub_send_filler(s, b, now_us);
+        brain->tokens = tokens;
+        brain->credit = credit;
         if (n < 0) {
             return false;
         }

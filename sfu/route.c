@@ -318,7 +318,7 @@ bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us)
 static void owe_more(struct peer *p, bool more)
 {
     const struct brain *b = p->brain;
-    if (b && (b->probe.cluster || (b->pace_Bps && more && brain_is_dry(b)))) {
+    if (b && (b->probe.cluster || (b->pace_Bps && more && (brain_is_dry(b) || b->full)))) {
         if (list_empty(&p->paced)) {
             list_append(&p->router->paced, &p->paced);
         }

@@ -181,10 +181,12 @@ static void change_target(struct sub *s, const struct hist_slot *slot, unsigned 
     sub_enter_target(s, dt);
 }
 
-/* The target that is wanted at this moment. */
+/* The target that is wanted at this moment: behind, the base of the spatial layer being sent,
+ * unless a lower one is wanted anyway. */
 static unsigned goal_of(const struct sub *s)
 {
-    return s->lagging ? s->dt_base : s->dt_goal;
+    bool lower = s->dt_goal < s->enc->map.n_dt && s->enc->map.sid[s->dt_goal] < s->sid;
+    return s->lagging && !lower ? s->dt_base : s->dt_goal;
 }
 
 /* Goes over to the wanted target if slot lets it, or to the one that does meanwhile. */
@@ -433,7 +435,7 @@ static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_
     uint32_t bps = MAX(s->bitrate_bps, (uint32_t)REPAIR_BPS_MIN);
     unsigned percent = REPAIR_PERCENT;
     if (brain->active) {
-        bps = MIN(bps, brain->facts.estimate_bps); /* not of what was before a drop */
+        bps = MIN(bps, brain->facts.capacity_bps); /* not of what was before a drop */
         percent = REPAIR_PACED_PERCENT;
     }
     int64_t bytes_per_s = bps / 8;
@@ -704,10 +706,11 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
         sub_choose(s, now_us); /* the source has started anew */
     }
     const struct router *r = s->peer->router;
+    const struct brain *brain = s->peer->brain;
     switch_if_due(s);
     while (s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals && max-- > 0) {
         const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
-        if (slot && s->paced && brain_is_dry(s->peer->brain)) {
+        if (slot && s->paced && (brain_is_dry(brain) || (s->fleeing && brain->full))) {
             s->lagging |= now_us - slot->arrival_us > LAG_US && !s->replaying;
             return true;
         }

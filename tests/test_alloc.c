@@ -300,6 +300,32 @@ Test(alloc, what_falls_back_is_tried_later_and_later)
     cr_expect_leq(gaps_us[ups - 1], 62 * US_PER_S);
 }
 
+Test(alloc, what_fell_back_is_tried_at_once_when_there_is_much_more)
+{
+    static const struct {
+        uint32_t kbps; /* at last, after the top layer fell back twice */
+        int within_ms;
+        bool want;
+    } rows[] = {{1700, 1500, false}, {2600, 1500, true}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct run u;
+        u = (struct run){.n = 1, .now_us = US_PER_S};
+        for (int round = 0; round < 2; round++) {
+            for (int t = 0; t < 60; t++) {
+                bool breaks = t > 30 && u.s[0].memory->up_us;
+                step(&u, (t == 0 || breaks ? 700u : 1700u) * KBPS, 0, 1);
+            }
+        }
+        cr_assert_neq(u.s[0].points[u.s[0].choice].enc, 2);
+        bool there = false;
+        for (int ms = 0; ms < rows[i].within_ms; ms += 100) {
+            step(&u, rows[i].kbps * KBPS, rows[i].kbps * KBPS, 1);
+            there |= u.s[0].points[u.s[0].choice].enc == 2;
+        }
+        cr_expect_eq(there, rows[i].want, "%u kbps", rows[i].kbps);
+    }
+}
+
 Test(alloc, says_why)
 {
     static const struct {

@@ -218,6 +218,40 @@ Test(bwe, takes_remb_as_a_bound_while_it_is_fresh)
     bwe_free(b);
 }
 
+/* 1.6 Mbps, told of every 50 ms; after 2 s the link takes one packet each gap_us. */
+Test(bwe, says_when_a_link_has_become_much_narrower)
+{
+    static const struct {
+        const char *what;
+        int64_t gap_us;
+        bool over, surge;
+    } rows[] = {
+        {"as wide as before", 5 * MS, false, false},
+        {"somewhat narrower", 6600, true, false},
+        {"a quarter of it", 20 * MS, true, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe *b = fresh();
+        bool over = false, surge = false;
+        uint16_t told = SEQ0;
+        int64_t at = 0;
+        for (int64_t now = 0; now < 3 * US_PER_S; now = send_for(b, now, 10, 5 * MS)) {
+            int64_t gap_us = now < 2 * US_PER_S ? 5 * MS : rows[i].gap_us;
+            int n = (int)((now - at) / gap_us);
+            if (n > 0) {
+                tell(b, told, n, at + 1000 * US_PER_S + gap_us, gap_us, now + 40 * MS);
+                told = (uint16_t)(told + n);
+                at += n * gap_us;
+            }
+            over |= facts_of(b).usage == BWE_OVERUSE;
+            surge |= facts_of(b).surge;
+        }
+        cr_expect_eq(over, rows[i].over, "%s: overuse", rows[i].what);
+        cr_expect_eq(surge, rows[i].surge, "%s: surge", rows[i].what);
+        bwe_free(b);
+    }
+}
+
 Test(bwe, fits_its_memory)
 {
     struct bwe *b = fresh();

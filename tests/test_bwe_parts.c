@@ -221,6 +221,36 @@ Test(bwe_parts, queue_is_the_delay_above_the_least)
     cr_assert_eq(bwe_queue_us(&q), 0);
 }
 
+Test(bwe_parts, noise_is_what_jitter_does_to_delay)
+{
+    static const struct {
+        const char *what;
+        int jitter_ms; /* uniform */
+        int rise_ms;   /* a second, in the last second */
+        int least_ms, most_ms;
+    } rows[] = {
+        {"none", 0, 0, 0, 0},
+        {"frames that differ in size", 10, 0, 0, 0},
+        {"a busy radio", 60, 0, 15, 40},
+        {"no more than this", 500, 0, 40, 40},
+        {"a queue that fills", 0, 300, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe_queue q = {0};
+        uint64_t rng = 7;
+        for (int t = 0; t < 10000; t += 20) {
+            int64_t jitter = rows[i].jitter_ms
+                                 ? (int64_t)exact_random(&rng, (uint32_t)rows[i].jitter_ms * MS)
+                                 : 0;
+            int64_t rise = (int64_t)MAX(t - 9000, 0) * rows[i].rise_ms;
+            bwe_queue_add(&q, 40 * MS + jitter + rise, t * MS);
+        }
+        int32_t noise_us = bwe_queue_noise_us(&q);
+        cr_expect(noise_us >= rows[i].least_ms * MS && noise_us <= rows[i].most_ms * MS, "%s: %d",
+                  rows[i].what, noise_us);
+    }
+}
+
 Test(bwe_parts, surges_are_links_that_narrow_at_once)
 {
     static const struct {
@@ -228,16 +258,18 @@ Test(bwe_parts, surges_are_links_that_narrow_at_once)
         int link_kbps; /* from second 1 on; 3000 before, 1500 are sent in frames */
         int step_ms;   /* the path becomes longer then */
         int jitter_ms; /* uniform, order kept */
+        int noise_ms;  /* that jitter is known to make */
         bool want;
         int within_ms; /* of arrival */
     } rows[] = {
-        {"nothing", 3000, 0, 0, false, 0},
-        {"jitter", 3000, 0, 30, false, 0},
-        {"a longer path", 3000, 130, 0, false, 0},
-        {"a longer path and jitter", 3000, 130, 10, false, 0},
-        {"a bit narrower: the trend's business", 1450, 0, 0, false, 0},
-        {"much narrower", 600, 0, 0, true, 200},
-        {"much narrower, jitter", 600, 0, 10, true, 250},
+        {"nothing", 3000, 0, 0, 0, false, 0},
+        {"jitter", 3000, 0, 30, 0, false, 0},
+        {"a longer path", 3000, 130, 0, 0, false, 0},
+        {"a longer path and jitter", 3000, 130, 10, 0, false, 0},
+        {"a bit narrower: the trend's business", 1450, 0, 0, 0, false, 0},
+        {"much narrower", 600, 0, 0, 0, true, 220},
+        {"much narrower, jitter", 600, 0, 10, 0, true, 250},
+        {"much narrower, on a link known for noise", 600, 0, 10, 80, true, 450},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bwe_surge s = {0};
@@ -245,7 +277,7 @@ Test(bwe_parts, surges_are_links_that_narrow_at_once)
         double free_us = 0;
         int64_t last = 0;
         int64_t first = 0;
-        bwe_surge_expect(&s, 1500000);
+        bwe_surge_expect(&s, 1500000, rows[i].noise_ms * MS);
         for (int t = 0; t < 5 * 60; t++) { // 5 packets of 1250 bytes a frame, 2 s
             int64_t sent = t / 5 * 33333 + t % 5 * 2700;
             bool then = sent > US_PER_S;
