@@ -4,7 +4,6 @@
 #ifndef TESTS_JWT_KIT_H
 #define TESTS_JWT_KIT_H
 
-#include <criterion/criterion.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>

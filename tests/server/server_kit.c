@@ -111,7 +111,7 @@ static uint16_t free_port(void)
 static void exec_server(const struct server *s, const char *const *sets)
 {
     char http[64], admin[64], media[64];
-    const char *argv[16 + 2 * SERVER_SETS_MAX];
+    const char *argv[19 + 2 * SERVER_SETS_MAX];
     int n = 0;
 
     snprintf(http, sizeof(http), "http.listen=127.0.0.1:%u", s->http_port);
@@ -130,6 +130,10 @@ static void exec_server(const struct server *s, const char *const *sets)
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         argv[n++] = "--set";
         argv[n++] = own[i];
+    }
+    if (s->config) {
+        argv[n++] = "--config";
+        argv[n++] = s->config;
     }
     for (int i = 0; sets && sets[i] && i < SERVER_SETS_MAX; i++) {
         argv[n++] = "--set";
@@ -574,6 +578,7 @@ static void on_reply(void *ctx, const struct peer_http_response *r)
     w->reply->status = r->status;
     w->reply->retry_after_s = r->retry_after_s;
     memcpy(w->reply->location, r->location, sizeof(w->reply->location));
+    snprintf(w->reply->head, sizeof(w->reply->head), "%s", r->head ? r->head : "");
     w->reply->body = r->body ? strdup(r->body) : NULL;
     w->reply->len = r->body_len;
 }
@@ -585,26 +590,39 @@ static bool reply_done(void *ctx)
     return w->done;
 }
 
-int server_http(struct server *s, bool admin, const char *method, const char *path,
-                const char *type, const char *body, struct server_reply *ret)
+int server_ask(struct server *s, const struct server_ask *ask, struct server_reply *ret)
 {
     char url[640];
     struct http_wait w = {.reply = ret};
     struct peer_http_request rq = {
-        .method = method,
+        .method = ask->method,
         .url = url,
-        .content_type = type,
-        .body = body,
-        .body_len = body ? strlen(body) : 0,
+        .token = ask->token,
+        .headers = ask->headers,
+        .content_type = ask->type,
+        .body = ask->body,
+        .body_len = ask->body ? strlen(ask->body) : 0,
     };
 
     *ret = (struct server_reply){.retry_after_s = -1};
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", admin ? s->admin_port : s->http_port, path);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", ask->admin ? s->admin_port : s->http_port,
+             ask->path);
     struct peer_http *h = peer_http_start(s->loop, &rq, HTTP_TIMEOUT_US, on_reply, &w);
     if (h && !peer_loop_run(s->loop, HTTP_TIMEOUT_US + 1000000, reply_done, &w)) {
         peer_http_cancel(h);
     }
     return ret->status;
+}
+
+int server_http(struct server *s, bool admin, const char *method, const char *path,
+                const char *type, const char *body, struct server_reply *ret)
+{
+    struct server_ask ask = {
+        .admin = admin, .method = method, .path = path, .type = type, .body = body};
+
+    ask.token = admin ? s->admin_token : NULL;
+
+    return server_ask(s, &ask, ret);
 }
 
 int server_http_status(struct server *s, bool admin, const char *method, const char *path)

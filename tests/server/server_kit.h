@@ -35,6 +35,8 @@ struct server {
     pid_t pid; /* 0 = does not run */
     int log_fd;
     const char *binary;
+    const char *config;      /* a file of settings; NULL: none but those of server_start */
+    const char *admin_token; /* what server_http and all below say to the admin; NULL: none */
     uint16_t http_port, admin_port, media_port;
     struct peer_loop *loop;
     struct peer_identity *identity;
@@ -113,12 +115,22 @@ struct server_reply {
     int status; /* 0 = no answer */
     int retry_after_s;
     char location[512];
-    char *body; /* terminated */
+    char head[2048]; /* status line and headers, terminated; cut */
+    char *body;      /* terminated */
     size_t len;
 };
 
-/* One request; path on the public listener, or on the admin's with admin. type and body may be
- * NULL. The caller frees ret->body. Returns the status. */
+struct server_ask {
+    bool admin; /* on the admin's listener, not on the public one */
+    const char *method, *path;
+    const char *token;   /* Bearer; NULL: none */
+    const char *headers; /* more, each ending in CRLF; NULL: none */
+    const char *type, *body;
+};
+
+/* One request. The caller frees ret->body. Returns the status. */
+int server_ask(struct server *s, const struct server_ask *ask, struct server_reply *ret);
+/* The same without token and headers; type and body may be NULL. */
 int server_http(struct server *s, bool admin, const char *method, const char *path,
                 const char *type, const char *body, struct server_reply *ret);
 /* The same, when only the status matters. */
