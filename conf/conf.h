@@ -139,7 +139,8 @@ struct conf {
         int max_lifetime_s;
         bool end_on_expiry; /* a session ends when its token does */
         int max_sessions_per_token;
-        char hook_url[CONF_STR_MAX]; /* asked for each publish and play; empty: nobody is */
+        char revoked_file[CONF_STR_MAX]; /* keeps revocations over restarts; empty: nothing does */
+        char hook_url[CONF_STR_MAX];     /* asked for each publish and play; empty: nobody is */
         char hook_secret_file[CONF_STR_MAX];
         int hook_timeout_ms;
     } auth;

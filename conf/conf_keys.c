@@ -133,6 +133,7 @@ const struct conf_key conf_keys[] = {
     INT(auth, max_lifetime_s, 60, 31536000, "86400", "JSON Web Tokens that are good for longer are refused"),
     BOOL(auth, end_on_expiry, "false", "sessions end when their token expires; else it is only asked for at the start"),
     INT(auth, max_sessions_per_token, 1, 1000000, "20000", "sessions at a time of one token"),
+    STR(auth, revoked_file, "", "file that keeps revoked tokens over restarts, made if it is not there; empty: they are forgotten"),
     STR(auth, hook_url, "", "asked for each publish and play, beside the token; https, or http on loopback"),
     STR(auth, hook_secret_file, "", "file with the secret that signs what auth.hook_url is sent"),
     INT(auth, hook_timeout_ms, 50, 10000, "1000", "without an answer of auth.hook_url by then, nobody comes in"),

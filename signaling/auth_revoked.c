@@ -118,6 +118,24 @@ int auth_revoked_add_jti(struct auth_revoked *t, const char *jti, int64_t until_
     return auth_revoked_add_digest(t, key, until_s);
 }
 
+int auth_revoked_each(const struct auth_revoked *t,
+                      int (*fn)(const uint8_t digest[AUTH_GRANT_DIGEST], int64_t until_s,
+                                void *ctx),
+                      void *ctx)
+{
+    for (size_t i = 0; i < ARRAY_LEN(t->buckets); i++) {
+        LIST_EACH(it, &t->buckets[i])
+        {
+            const struct entry *e = container_of(it, struct entry, node);
+            int r = fn(e->key, e->until_s, ctx);
+            if (r != 0) {
+                return r;
+            }
+        }
+    }
+    return 0;
+}
+
 bool auth_revoked_has(const struct auth_revoked *t, const struct auth_grant *g)
 {
     uint8_t key[SHA256_DIGEST_LENGTH];

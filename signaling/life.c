@@ -5,6 +5,7 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "signaling/conference.h"
+#include "signaling/control.h"
 #include "signaling/event.h"
 #include "signaling/metrics.h"
 #include "signaling/post.h"
@@ -227,9 +228,11 @@ void life_on_event(struct signaling *s, const struct api_event *ev)
     case API_EV_CODEC:
         on_codec(s, r, ev->u.codec);
         break;
+    case API_EV_DATA:
+        control_on_data(s, r, ev);
+        break;
     case API_EV_STATS:
     case API_EV_LEVELS:
-    case API_EV_DATA:
         break;
     }
 }

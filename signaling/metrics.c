@@ -135,6 +135,10 @@ static void add_sessions(struct strbuf *b, const struct signaling *s)
     family(b, "event_streams_dropped", "counter",
            "Event streams closed on readers that were too slow.");
     strbuf_addf(b, "sluice_event_streams_dropped_total %" PRIu64 "\n", sse_dropped(s->sse));
+    family(b, "control_events_too_large", "counter",
+           "Events left out on data channels since they are longer than a message may be.");
+    strbuf_addf(b, "sluice_control_events_too_large_total %" PRIu64 "\n",
+                s->metrics.control_too_large);
     family(b, "ice_restarts", "counter", "ICE restarts asked for by clients.");
     strbuf_addf(b, "sluice_ice_restarts_total %" PRIu64 "\n", s->metrics.restarts);
     family(b, "ice_trickled_candidates", "counter", "Candidates trickled by clients.");

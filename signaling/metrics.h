@@ -55,6 +55,7 @@ struct metrics {
         uint64_t n;
     } refusals[METRICS_REFUSALS]; /* of tokens */
     uint64_t hook[3];             /* answers of auth.hook_url, enum permit_hook_verdict */
+    uint64_t control_too_large;   /* events that no data channel takes */
     int64_t loop_lag_us;          /* latest */
 };
 

@@ -7,6 +7,7 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/log.h"
+#include "signaling/auth_revoked_file.h"
 #include "signaling/conference.h"
 #include "signaling/endpoint.h"
 #include "signaling/life.h"
@@ -102,12 +103,23 @@ static int64_t last_expiry_s(const struct signaling *s)
     return clock_wall_us() / US_PER_S + s->conf->auth.max_lifetime_s + 2 * s->conf->auth.leeway_s;
 }
 
+/* What has been revoked is so for now in any case; a log line says when it would not survive. */
+static void save_revoked(const struct signaling *s)
+{
+    const char *path = s->revoked_file;
+    int r = path[0] != '\0' ? auth_revoked_file_save(&s->revoked, path) : 0;
+    if (r < 0) {
+        log_error("revocations_not_saved", LOG_STR("file", path), LOG_STR("why", strerror(-r)));
+    }
+}
+
 int moderate_revoke(struct signaling *s, const char *jti)
 {
     struct who w = {.jti = jti};
     if (auth_revoked_add_jti(&s->revoked, jti, last_expiry_s(s)) < 0) {
         return -ENOMEM;
     }
+    save_revoked(s);
     int n = end_all(s, &w, API_END_REVOKED);
     log_info("token_revoked", LOG_STR("jti", jti), LOG_INT("sessions", n));
     return n;
@@ -118,6 +130,9 @@ int moderate_remove(struct signaling *s, const char *room, const char *participa
     struct who w = {
         .room = room, .participant = participant, .revoke = revoke, .until_s = last_expiry_s(s)};
     int n = end_all(s, &w, revoke ? API_END_REVOKED : API_END_REMOVED);
+    if (revoke && n > 0) {
+        save_revoked(s);
+    }
     log_info("participant_removed", LOG_STR("room", room), LOG_STR("participant", participant),
              LOG_INT("sessions", n), LOG_INT("revoked", revoke));
     return n > 0 ? n : -ENOENT;

@@ -72,6 +72,7 @@ struct resource *resource_add(struct resource_table *t, enum api_role role, int6
     list_init(&r->by_token);
     list_init(&r->by_age);
     list_init(&r->event_streams);
+    list_init(&r->by_control);
     r->id = t->next_id++;
     r->role = role;
     r->state = RESOURCE_NEW;

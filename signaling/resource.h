@@ -66,6 +66,8 @@ struct resource {
     unsigned n_event_streams;
     unsigned sse_wanted; /* mask of kinds that somebody reads */
     uint64_t sse_tick;
+    struct list by_control; /* signaling->controls: its control channel is open (control.h) */
+    bool control_stale;     /* something could not be told there */
     bool told_active;
     unsigned told_viewers;
     uint64_t told_layers;

@@ -126,7 +126,7 @@ static void refuse(struct http_request *rq, int err, const char *why)
 static void post_layer(struct signaling *s, struct http_request *rq, struct resource *r)
 {
     size_t len;
-    char why[160];
+    char why[SESSION_EXT_WHY_MAX];
     const char *body = http_body(rq, &len);
     struct wish_session about = describe(r);
     struct api_wish w;
@@ -155,25 +155,26 @@ static void delete_layer(struct signaling *s, struct http_request *rq, struct re
     http_answer_static(rq, 200, NULL, "", 0);
 }
 
-static void post_wish(struct signaling *s, struct http_request *rq, struct resource *r)
+int session_ext_wish(struct signaling *s, struct resource *r, const char *text, size_t len,
+                     char ret_why[SESSION_EXT_WHY_MAX])
 {
-    size_t len;
-    char why[160];
-    const char *body = http_body(rq, &len);
     struct wish_session about = describe(r);
     struct wish w;
     struct member *m = r->member;
-    if (!is_json(rq)) {
-        return;
+    if (m == NULL) {
+        snprintf(ret_why, SESSION_EXT_WHY_MAX, "Only who plays a whole room has wishes.");
+        return 404;
     }
-    int err = wish_read(body, len, &about, &w, why);
+    int err = wish_read(text, len, &about, &w, ret_why);
     if (err == 0 && m->wishes == NULL) {
         m->wishes = calloc(1, sizeof(*m->wishes));
         err = m->wishes != NULL ? 0 : -ENOMEM;
     }
+    if (err == -ENOMEM) {
+        snprintf(ret_why, SESSION_EXT_WHY_MAX, "The server is out of memory.");
+    }
     if (err < 0) {
-        refuse(rq, err, why);
-        return;
+        return err == -ENOMEM ? 503 : err == -ENOENT ? 422 : 400;
     }
     bool seats = wish_apply(m->wishes, &w);
     if (wish_is_empty(m->wishes)) {
@@ -187,7 +188,25 @@ static void post_wish(struct signaling *s, struct http_request *rq, struct resou
     for (unsigned i = 0; i < w.n_layers; i++) {
         tell_layer(s, r, &w.layers[i]);
     }
-    http_answer_static(rq, 200, NULL, "", 0);
+    return 200;
+}
+
+static void post_wish(struct signaling *s, struct http_request *rq, struct resource *r)
+{
+    size_t len;
+    char why[SESSION_EXT_WHY_MAX];
+    const char *body = http_body(rq, &len);
+    if (!is_json(rq)) {
+        return;
+    }
+    int status = session_ext_wish(s, r, body, len, why);
+    if (status == 200) {
+        http_answer_static(rq, 200, NULL, "", 0);
+    } else if (status == 503) {
+        problem_answer_later(rq, 503, "no-memory", why, 5);
+    } else {
+        problem_answer(rq, status, "wish", why);
+    }
 }
 
 /* ---- people ---- */

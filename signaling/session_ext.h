@@ -4,6 +4,10 @@
 #ifndef SIGNALING_SESSION_EXT_H
 #define SIGNALING_SESSION_EXT_H
 
+#include "rtp/base.h"
+
+#define SESSION_EXT_WHY_MAX 160
+
 struct http_request;
 struct resource;
 struct signaling;
@@ -14,5 +18,10 @@ void session_ext_links(struct http_request *rq, const struct resource *r, const 
  * Answers. */
 void session_ext_handle(struct signaling *s, struct http_request *rq, struct resource *r,
                         const char *part);
+
+/* A wish of r's (the body of a POST on its wish URL). Returns the HTTP status that answers it: 200,
+ * or another one with a sentence in ret_why. */
+int session_ext_wish(struct signaling *s, struct resource *r, const char *text, size_t len,
+                     char ret_why[SESSION_EXT_WHY_MAX]) MUST_CHECK;
 
 #endif

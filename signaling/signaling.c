@@ -13,6 +13,7 @@
 #include "signaling/admin_call.h"
 #include "signaling/auth.h"
 #include "signaling/auth_jwks.h"
+#include "signaling/auth_revoked_file.h"
 #include "signaling/conference.h"
 #include "signaling/cors.h"
 #include "signaling/entropy.h"
@@ -287,10 +288,37 @@ static int start_jwks(struct signaling *s)
     return url[0] != '\0' && s->jwks == NULL ? -ENOMEM : 0;
 }
 
+/* Reads what is still revoked, and writes it back: that drops what has expired, and shows now that
+ * later revocations can be written. */
+static int start_revoked(struct signaling *s, const char **ret_what)
+{
+    static char what[CONF_STR_MAX + 128];
+    const char *path = s->conf->auth.revoked_file;
+    int r = 0;
+    snprintf(s->revoked_file, sizeof(s->revoked_file), "%s", path);
+    if (path[0] != '\0') {
+        r = auth_revoked_file_load(&s->revoked, path, clock_wall_us() / US_PER_S);
+        r = r < 0 ? r : auth_revoked_file_save(&s->revoked, path);
+    }
+    if (r < 0) {
+        snprintf(what, sizeof(what), "auth.revoked_file: %s: %s", path,
+                 r == -EBADMSG ? "is no list of revoked tokens" : strerror(-r));
+        *ret_what = what;
+        return r;
+    }
+    if (s->revoked.n > 0) {
+        log_info("revocations_kept", LOG_INT("n", s->revoked.n));
+    }
+    return 0;
+}
+
 static int begin(struct signaling *s, const char **ret_what)
 {
     const struct conf *c = s->conf;
     int r = check_settings(c, &s->proxies, &s->auth, ret_what);
+    if (r == 0) {
+        r = start_revoked(s, ret_what);
+    }
     if (r == 0 && (c->tls.self_signed || c->tls.cert_file[0] != '\0')) {
         r = tls_new(c, &s->tls, ret_what);
     }
@@ -329,6 +357,7 @@ int signaling_start(const struct signaling_params *p, struct signaling **ret, co
     s->fetches = fetch_pool_new(p->loop);
     s->webhooks = s->fetches != NULL ? webhook_new(p->loop, s->fetches) : NULL;
     s->events = event_rooms_new(entropy_u64());
+    list_init(&s->controls);
     auth_revoked_init(&s->revoked);
     auth_quota_init(&s->quota);
     s->queries = s->post != NULL ? query_new(p->loop, s->post) : NULL;
@@ -421,6 +450,7 @@ int signaling_reload(struct signaling *s, const struct conf *conf, const char **
                  old->http.max_connections != conf->http.max_connections ||
                      old->http.max_connections_per_ip != conf->http.max_connections_per_ip);
     tell_restart("tls", had_tls != wants_tls || old->tls.self_signed != conf->tls.self_signed);
+    tell_restart("auth.revoked_file", strcmp(s->revoked_file, conf->auth.revoked_file) != 0);
     tell_restart("media", memcmp(&old->media, &conf->media, sizeof(conf->media)) != 0);
     log_info("reloaded", LOG_INT("tokens", conf->auth.n_tokens), LOG_INT("keys", conf->auth.n_keys),
              LOG_STR("certificate", s->tls != NULL ? tls_fingerprint(s->tls) : ""));

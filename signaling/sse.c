@@ -10,6 +10,7 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "signaling/conference.h"
+#include "signaling/control.h"
 #include "signaling/entropy.h"
 #include "signaling/http.h"
 #include "signaling/http_stream.h"
@@ -124,9 +125,9 @@ static bool make_room(struct resource *r)
     return r->n_event_streams < SSE_STREAMS_PER_SESSION;
 }
 
-static void note_wanted(struct resource *r)
+void sse_note_wanted(struct resource *r)
 {
-    r->sse_wanted = 0;
+    r->sse_wanted = list_empty(&r->by_control) ? 0 : sse_of(r);
     LIST_EACH(it, &r->event_streams)
     {
         const struct event_stream *es = container_of(it, struct event_stream, by_session);
@@ -142,7 +143,7 @@ static void on_closed(void *ctx)
     list_remove(&es->open);
     es->s->sse->n_open--;
     if (es->r != NULL) {
-        note_wanted(es->r);
+        sse_note_wanted(es->r);
     }
     if (es->r == NULL || es->passing) {
         free_stream(es);
@@ -162,47 +163,76 @@ static void write_event(struct event_stream *es, const char *name, const char *j
     free(text);
 }
 
-static void send_one(struct event_stream *es, enum sse_kind kind, struct strbuf *b)
+/* Who is told: one stream, or (NULL) the session's control channel. */
+struct reader {
+    struct signaling *s;
+    struct resource *r;
+    struct event_stream *es;
+    unsigned kinds;
+};
+
+static void tell(const struct reader *to, enum sse_kind kind, const char *json, size_t len)
+{
+    if (to->es != NULL) {
+        write_event(to->es, names[kind], json, len);
+    } else {
+        control_send(to->s, to->r, names[kind], json, len);
+    }
+}
+
+static void tell_buf(const struct reader *to, enum sse_kind kind, struct strbuf *b)
 {
     if (b->text != NULL && !b->failed) {
-        write_event(es, names[kind], b->text, b->len);
+        tell(to, kind, b->text, b->len);
     }
     free(b->text);
     *b = (struct strbuf){0};
 }
 
-/* How things stand, for one who has just connected. */
-static void send_snapshot(struct event_stream *es)
+static void tell_room(const struct reader *to)
 {
-    struct signaling *s = es->s;
-    struct resource *r = es->r;
     struct strbuf b = {0};
-    if (sse_is_active(s, r)) {
+    struct member *m = to->r->member;
+    if (to->kinds & 1U << SSE_PARTICIPANTS) {
+        roster_write_snapshot(m->room, &b);
+        tell_buf(to, SSE_PARTICIPANTS, &b);
+    }
+    if (to->kinds & 1U << SSE_SLOTS) {
+        conference_write_slots(to->s, m, true, &b);
+        tell_buf(to, SSE_SLOTS, &b);
+    }
+    if (to->kinds & 1U << SSE_SPEAKERS) {
+        conference_write_speakers(m->room, clock_now_us(), &b);
+        tell_buf(to, SSE_SPEAKERS, &b);
+    }
+}
+
+/* How things stand, for one who has just connected. */
+static void tell_snapshot(const struct reader *to)
+{
+    struct resource *r = to->r;
+    struct strbuf b = {0};
+    if (sse_is_active(to->s, r)) {
         r->told_active = true;
-        if (es->kinds & 1U << SSE_ACTIVE) {
-            write_event(es, names[SSE_ACTIVE], "{}", 2);
+        if (to->kinds & 1U << SSE_ACTIVE) {
+            tell(to, SSE_ACTIVE, "{}", 2);
         }
     }
-    if (es->kinds & 1U << SSE_VIEWERCOUNT) {
-        r->told_viewers = sse_viewers(s, r);
+    if (to->kinds & 1U << SSE_VIEWERCOUNT) {
+        r->told_viewers = sse_viewers(to->s, r);
         strbuf_addf(&b, "{\"viewercount\":%u}", r->told_viewers);
-        send_one(es, SSE_VIEWERCOUNT, &b);
+        tell_buf(to, SSE_VIEWERCOUNT, &b);
     }
-    if (r->member == NULL) {
-        return;
+    if (r->member != NULL) {
+        tell_room(to);
     }
-    if (es->kinds & 1U << SSE_PARTICIPANTS) {
-        roster_write_snapshot(r->member->room, &b);
-        send_one(es, SSE_PARTICIPANTS, &b);
-    }
-    if (es->kinds & 1U << SSE_SLOTS) {
-        conference_write_slots(s, r->member, true, &b);
-        send_one(es, SSE_SLOTS, &b);
-    }
-    if (es->kinds & 1U << SSE_SPEAKERS) {
-        conference_write_speakers(r->member->room, clock_now_us(), &b);
-        send_one(es, SSE_SPEAKERS, &b);
-    }
+}
+
+void sse_tell_all(struct signaling *s, struct resource *r)
+{
+    struct reader to = {.s = s, .r = r, .kinds = sse_of(r)};
+    sse_note_wanted(r);
+    tell_snapshot(&to);
 }
 
 static unsigned open_from(const struct sse *e, const struct addr *client)
@@ -244,12 +274,12 @@ static void serve(struct event_stream *es, struct http_request *rq)
     }
     list_append(&e->open, &es->open);
     e->n_open++;
-    note_wanted(es->r);
+    sse_note_wanted(es->r);
     if (http_stream_write(es->http, "retry: 2000\n\n", 13) < 0) {
         http_stream_abort(es->http);
         return;
     }
-    send_snapshot(es);
+    tell_snapshot(&(struct reader){.s = es->s, .r = es->r, .es = es, .kinds = es->kinds});
 }
 
 /* ---- requests ---- */
@@ -369,10 +399,10 @@ bool sse_wants(const struct resource *r, enum sse_kind kind)
 void sse_send(struct signaling *s, struct resource *r, enum sse_kind kind, const char *json,
               size_t len)
 {
-    (void)s;
     if (json == NULL || !sse_wants(r, kind)) {
         return;
     }
+    control_send(s, r, names[kind], json, len);
     LIST_EACH(it, &r->event_streams)
     {
         struct event_stream *es = container_of(it, struct event_stream, by_session);
@@ -390,14 +420,22 @@ void sse_activity(struct signaling *s, struct resource *r, bool active)
     }
 }
 
+static void stream_activity(struct signaling *s, struct resource *r, uint64_t stream)
+{
+    if (r != NULL && r->role == API_PLAY && r->stream != NULL && r->stream->id == stream) {
+        sse_activity(s, r, sse_is_active(s, r));
+    }
+}
+
 void sse_stream_activity(struct signaling *s, uint64_t stream)
 {
     LIST_EACH(it, &s->sse->open)
     {
-        struct resource *r = container_of(it, struct event_stream, open)->r;
-        if (r != NULL && r->role == API_PLAY && r->stream != NULL && r->stream->id == stream) {
-            sse_activity(s, r, sse_is_active(s, r));
-        }
+        stream_activity(s, container_of(it, struct event_stream, open)->r, stream);
+    }
+    LIST_EACH(it, &s->controls)
+    {
+        stream_activity(s, container_of(it, struct resource, by_control), stream);
     }
 }
 
@@ -405,6 +443,7 @@ void sse_end(struct signaling *s, struct resource *r)
 {
     (void)s;
     r->sse_wanted = 0;
+    list_remove(&r->by_control);
     LIST_EACH(it, &r->event_streams)
     {
         struct event_stream *es = container_of(it, struct event_stream, by_session);
@@ -426,6 +465,13 @@ void sse_drain(struct signaling *s)
         struct event_stream *es = container_of(it, struct event_stream, open);
         if (es->r != NULL && (es->kinds >> SSE_RECONNECT & 1)) {
             write_event(es, names[SSE_RECONNECT], "{}", 2);
+        }
+    }
+    LIST_EACH(it, &s->controls)
+    {
+        struct resource *r = container_of(it, struct resource, by_control);
+        if (sse_of(r) >> SSE_RECONNECT & 1) {
+            control_send(s, r, names[SSE_RECONNECT], "{}", 2);
         }
     }
 }
@@ -519,6 +565,11 @@ static void on_timer(uv_timer_t *h)
             http_stream_check(es->http);
         }
     }
+    LIST_EACH(it, &e->s->controls)
+    {
+        tick_session(e->s, container_of(it, struct resource, by_control), tick);
+    }
+    control_tick(e->s);
 }
 
 struct sse *sse_new(struct signaling *s)

@@ -56,6 +56,10 @@ void sse_create(struct signaling *s, struct http_request *rq, struct resource *r
 void sse_read(struct signaling *s, struct http_request *rq, struct resource *r, const char *name);
 void sse_delete(struct signaling *s, struct http_request *rq, struct resource *r, const char *name);
 
+/* r's control channel has opened, or has missed something: it is told how things stand. */
+void sse_tell_all(struct signaling *s, struct resource *r);
+/* Who reads r's events has changed. */
+void sse_note_wanted(struct resource *r);
 /* True if somebody reads events of this kind. */
 bool sse_wants(const struct resource *r, enum sse_kind kind);
 /* Sends one event to those who want it. json: one line, len bytes; NULL (memory ran out): nothing

@@ -154,11 +154,15 @@ void sse_write_stats(const struct signaling *s, const struct api_session_stats *
                     ",\"codec\":\"%s\",\"rid\":\"%s\",\"width\":%u,\"height\":%u,"
                     "\"bitrate_bps\":%u,\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64
                     ",\"lost\":%" PRIu64 ",\"fraction_lost\":%.3f,\"jitter_ms\":%.1f,"
-                    "\"repaired\":%" PRIu64 ",\"nacks\":%" PRIu64 ",\"plis\":%" PRIu64 "}",
+                    "\"repaired\":%" PRIu64 ",\"nacks\":%" PRIu64 ",\"plis\":%" PRIu64,
                     codec_info(t->codec)->name, t->rid, (unsigned)t->width, (unsigned)t->height,
                     (unsigned)t->bitrate_bps, t->packets, t->bytes, t->lost,
                     t->fraction_lost_q8 / 256.0, t->jitter_us / 1000.0, t->rtx_packets, t->nacks,
                     t->plis);
+        if (st->role == API_PLAY && t->kind == MEDIA_VIDEO && t->why != NULL) {
+            strbuf_addf(out, ",\"reason\":\"%s\"", t->why);
+        }
+        strbuf_addf(out, "}");
     }
     strbuf_addf(out, "]}");
 }

@@ -6,6 +6,7 @@
 
 #include <uv.h>
 
+#include "conf/conf.h"
 #include "ice/owner.h"
 #include "rtp/base.h"
 #include "sfu/api.h"
@@ -41,8 +42,10 @@ struct signaling {
     struct tls *tls;                 /* NULL: plain */
     struct proxy_set proxies;
     struct announce announce;
-    struct auth *auth; /* made anew by a reload */
+    struct auth *auth;    /* made anew by a reload */
+    struct list controls; /* struct resource.by_control */
     struct auth_revoked revoked;
+    char revoked_file[CONF_STR_MAX]; /* as it was at the start; "": none */
     struct auth_quota quota;
     struct fetch_pool *fetches;
     struct auth_jwks *jwks; /* NULL: auth.jwks_url is empty */

@@ -44,6 +44,8 @@ static struct plane {
     int64_t idle_us;                       /* of every session */
     struct api_event events[KIT_CMDS_MAX]; /* to be delivered by the loop */
     int n_events;
+    char sent[1 << 16]; /* what went out on control channels, "ID text\n" each */
+    int send_fails;     /* -errno of plane_data_send; 0: it takes it */
 } kit_plane;
 
 int plane_workers(const struct plane *p)
@@ -125,6 +127,18 @@ int plane_post(struct plane *p, int worker, struct api_cmd *cmd)
         kit_answer_query(p, worker, cmd->id, cmd->u.query.token);
     }
     return 0;
+}
+
+int plane_data_send(struct plane *p, uint64_t session, const char *room, const char *text,
+                    size_t len)
+{
+    size_t used = strlen(p->sent);
+    cr_assert_null(room);
+    if (p->send_fails == 0) {
+        snprintf(p->sent + used, sizeof(p->sent) - used, "%llu %.*s\n", (unsigned long long)session,
+                 (int)len, text);
+    }
+    return p->send_fails;
 }
 
 /* ---- the server ---- */

@@ -10,6 +10,7 @@
 #include "signaling/auth.h"
 #include "signaling/auth_quota.h"
 #include "signaling/auth_revoked.h"
+#include "signaling/auth_revoked_file.h"
 #include "tests/jwt_corpus.h"
 
 static struct conf *with_tokens(void)
@@ -415,6 +416,65 @@ Test(auth, revocations_are_bounded_and_forgotten)
     cr_expect_not(auth_revoked_has(&t, &g), "the one that would have gone first");
     auth_revoked_fini(&t);
     cr_expect_eq(t.n, 0);
+}
+
+/* The table after the file's first len bytes have been written and read; n: -errno of the load. */
+static int load_prefix(const char *path, const char *text, size_t len, unsigned *ret_n)
+{
+    struct auth_revoked t;
+    FILE *f = fopen(path, "we");
+    cr_assert(f != NULL && fwrite(text, 1, len, f) == len && fclose(f) == 0);
+    auth_revoked_init(&t);
+    int r = auth_revoked_file_load(&t, path, 1000);
+    *ret_n = t.n;
+    auth_revoked_fini(&t);
+    return r;
+}
+
+Test(auth, revocations_are_kept_in_a_file)
+{
+    static struct auth_revoked t, again;
+    struct auth_grant g = {.is_token = true};
+    char folder[] = "/tmp/sluice-revoked-XXXXXX", path[64], text[1024], none[96];
+    unsigned n;
+    cr_assert(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof(path), "%s/list", folder);
+    auth_revoked_init(&t);
+    auth_revoked_init(&again);
+    cr_assert_eq(auth_revoked_file_load(&t, path, 1000), 0, "not there: nothing is revoked");
+    cr_assert_eq(auth_revoked_add_jti(&t, "a", 2000), 0);
+    cr_assert_eq(auth_revoked_add_jti(&t, "old", 999), 0);
+    g.digest[31] = 0xf1;
+    cr_assert_eq(auth_revoked_add_digest(&t, g.digest, 1000), 0);
+    cr_assert_eq(auth_revoked_file_save(&t, path), 0);
+    cr_assert_eq(auth_revoked_file_load(&again, path, 1000), 0);
+    cr_expect_eq(again.n, 2, "what has expired is forgotten");
+    cr_expect(auth_revoked_has(&again, &g));
+    memset(g.digest, 0, sizeof(g.digest));
+    snprintf(g.jti, sizeof(g.jti), "a");
+    cr_expect(auth_revoked_has(&again, &g));
+    /* Every prefix: whole lines count, a broken one makes the file none of ours. */
+    FILE *f = fopen(path, "re");
+    cr_assert(f != NULL);
+    size_t len = fread(text, 1, sizeof(text), f);
+    (void)fclose(f);
+    for (size_t cut = 0; cut <= len; cut++) {
+        bool whole = cut > 0 && text[cut - 1] == '\n';
+        int r = load_prefix(path, text, cut, &n);
+        cr_expect_eq(r, whole ? 0 : -EBADMSG, "%zu bytes: %d", cut, r);
+    }
+    static const char *const bad[] = {"sluice-revoked 2\n", "x", "sluice-revoked 1\n\n",
+                                      "sluice-revoked 1\nabc 5\n"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        cr_expect_eq(load_prefix(path, bad[i], strlen(bad[i]), &n), -EBADMSG, "%s", bad[i]);
+    }
+    snprintf(none, sizeof(none), "%s/none/list", folder);
+    cr_expect_eq(auth_revoked_file_save(&t, none), -ENOENT);
+    cr_expect_eq(auth_revoked_file_load(&t, folder, 0), -EBADMSG, "a folder is no list");
+    auth_revoked_fini(&t);
+    auth_revoked_fini(&again);
+    unlink(path);
+    rmdir(folder);
 }
 
 Test(auth, tickets_are_counted_per_token)
