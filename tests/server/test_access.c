@@ -440,8 +440,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         check(server_log_count(&server, secrets[i]) == 0, "no %s... in the log", secrets[i]);
     }
-    server_fini(&server);
     stub_close(&stub);
+    server_fini(&server);
     for (size_t i = 0; i < ARRAY_LEN(web); i++) {
         EVP_PKEY_free(web[i]);
     }

@@ -405,8 +405,8 @@ int main(int argc, char **argv)
     check_hook();
     check_lost_events();
 
-    server_fini(&server);
     stub_close(&stub);
+    server_fini(&server);
     static const char *const files[] = {"sluice.json", "hook.secret", "revoked"};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         unlink(path_of(files[i]));
