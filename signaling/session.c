@@ -162,6 +162,29 @@ static void answer_unknown(struct signaling *s, struct http_request *rq)
     }
 }
 
+/* Pages come back by themselves after a break; whoever was sent away should not. */
+static void answer_ended(struct signaling *s, struct http_request *rq, const struct resource *r)
+{
+    static const struct {
+        enum api_reason reason;
+        const char *type, *detail;
+    } rows[] = {
+        {API_END_TAKEN_OVER, "taken-over", "Somebody else publishes under this name now."},
+        {API_END_REMOVED, "removed", "A moderator has ended this session."},
+        {API_END_KICKED, "removed", "The operator of this server has ended this session."},
+        {API_END_ROOM, "room-ended", "A moderator has ended the room."},
+        {API_END_REVOKED, "token-revoked", "The token of this session has been revoked."},
+        {API_END_EXPIRED, "token-expired", "The token of this session has expired; get a new one."},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].reason == r->reason) {
+            problem_answer(rq, 404, rows[i].type, rows[i].detail);
+            return;
+        }
+    }
+    answer_unknown(s, rq);
+}
+
 static void answer_delete(struct signaling *s, struct http_request *rq, struct resource *r)
 {
     /* Entity tags do not count here (RFC 9725 4.3.1); 200, because OBS and others insist. */
@@ -177,7 +200,7 @@ static void handle_part(struct signaling *s, struct http_request *rq, struct res
 {
     bool reads = http_method(rq) == HTTP_GET && http_header(rq, "Authorization") == NULL;
     if (r->state == RESOURCE_ENDING || r->state == RESOURCE_GONE) {
-        answer_unknown(s, rq);
+        answer_ended(s, rq, r);
     } else if (endpoint_within_rate(s, rq) && (reads || authorise(s, rq, r))) {
         session_ext_handle(s, rq, r, part);
     }
@@ -212,7 +235,7 @@ void session_handle(struct http_request *rq, void *ctx)
         return;
     }
     if (r->state == RESOURCE_ENDING || r->state == RESOURCE_GONE) {
-        answer_unknown(s, rq);
+        answer_ended(s, rq, r);
     } else if (method == HTTP_PATCH) {
         if (endpoint_within_rate(s, rq) && authorise(s, rq, r)) {
             patch(s, rq, r);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // app.js - the page: one stage, two modes. State lives in body[data-mode] and body[data-state]; the style sheet does the rest.
-import { askForDescriptor, Session, takeFragment } from './client.js';
+import { askForDescriptor, linksOf, Session, takeFragment } from './client.js';
 import { Meter } from './meter.js';
 
 const $ = (id) => document.getElementById(id);
@@ -177,10 +177,41 @@ function watch() {
   });
 }
 
+// ---- the layers of what is watched, for those who want to choose ----
+
+let events = null, layerUrl = '';
+
+function forgetLayers() {
+  events?.close();
+  events = null;
+  $('layers').hidden = true;
+}
+
+/** The publisher's layers come by server-sent events, also when they change. */
+function onanswer(response) {
+  const links = linksOf(response), source = links['urn:ietf:params:whep:ext:core:server-sent-events'];
+  forgetLayers();
+  layerUrl = links['urn:ietf:params:whep:ext:core:layer'];
+  if (!source || !layerUrl) return;
+  events = new EventSource(source);
+  events.addEventListener('layers', ({ data }) => {
+    const layers = Object.values(JSON.parse(data))[0]?.filter((l) => l.rid) || [], chosen = $('layer').value;
+    const label = (l) => [l.height && `${l.height}p`, `${Math.round(l.bitrate / 1000).toLocaleString('en')} kbit/s`].filter(Boolean).join(', ');
+    $('layers').hidden = layers.length < 2;
+    $('layer').replaceChildren(new Option('Automatic', ''), ...layers.sort((a, b) => b.bitrate - a.bitrate).map((l) => new Option(label(l), l.rid)));
+    $('layer').value = layers.some((l) => l.rid === chosen) ? chosen : '';
+  });
+}
+
+function chooseLayer() {
+  const rid = $('layer').value, headers = { 'Content-Type': 'application/json', ...session.authorization() };
+  fetch(layerUrl, rid ? { method: 'POST', headers, body: JSON.stringify({ rid }) } : { method: 'DELETE', headers }).then((r) => { if (!r.ok) $('layer').value = ''; }, () => {});
+}
+
 function run(kind, prepare, ontrack) {
   const name = $('name').value.split('/').map(encodeURIComponent).join('/');
   history.replaceState(null, '', `#${body.dataset.mode}/${name}`);
-  session = new Session({ url: new URL(`/${kind}/${name}`, location.href).href, token: $('token').value.trim(), prepare, ontrack, onstate });
+  session = new Session({ url: new URL(`/${kind}/${name}`, location.href).href, token: $('token').value.trim(), prepare, ontrack, onstate, ...(kind === 'whep' ? { onanswer } : {}) });
   since = 0;
   session.start();
   meter.start(session);
@@ -190,6 +221,7 @@ function run(kind, prepare, ontrack) {
 function end() {
   session?.stop();
   session = null;
+  forgetLayers();
   meter.stop();
   local?.getTracks().forEach((t) => t.stop());
   local = null;
@@ -283,6 +315,7 @@ $('share').addEventListener('click', async () => {
     prompt('The link to watch:', link);
   }
 });
+$('layer').addEventListener('change', chooseLayer);
 $('name').addEventListener('input', endpoint);
 addEventListener('pagehide', () => session?.stop());
 

@@ -35,6 +35,15 @@ export function iceServers(link) {
   return servers;
 }
 
+/** The URLs that a 201 names in its Link headers, by relation. */
+export function linksOf(response) {
+  const links = {};
+  for (const m of (response.headers.get('Link') || '').matchAll(/<([^>]+)>\s*;\s*rel="([^"]+)"/g)) links[m[2]] = new URL(m[1], response.url).href;
+  return links;
+}
+
+/** Ends after which nobody comes back by themselves: what the server says of the session then. */
+const FINAL = /:(taken-over|removed|room-ended|token-revoked|token-expired)$/;
 const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500, NOTHING_ARRIVES = 1500, NO_MEDIA = 3000;
 
 /**
@@ -98,15 +107,20 @@ export class Session extends EventTarget {
       this.wait = WAIT_FIRST;
       this.again((error.retryAfter || 2) * 1000);
     } else if (error instanceof Refused && error.status < 500 && ![404, 408, 409, 429].includes(error.status)) {
-      this.drop();
-      this.state('error', error);
+      this.refused(error);
     } else if (error instanceof DOMException) {
-      this.drop();
-      this.state('error', error);
+      this.refused(error);
     } else {
       this.state(this.everLive ? 'reconnecting' : 'connecting', error);
       this.again((error.retryAfter || 0) * 1000);
     }
+  }
+
+  /** For good. */
+  refused(error) {
+    clearTimeout(this.timer);
+    this.drop();
+    this.state('error', error);
   }
 
   again(atLeast = 0) {
@@ -128,13 +142,20 @@ export class Session extends EventTarget {
     } else if (pc.connectionState === 'failed' || pc.connectionState === 'closed') {
       this.state('reconnecting');
       this.again();
+      this.ask(pc); // it may say that there is no way back
     }
   }
 
   /** Does the server still know this session? One that was started anew does not, and patience would be wasted on it. */
   async ask(pc) {
+    if (!this.resource) return false;
     const response = await fetch(this.resource, { headers: this.authorization(), cache: 'no-store' }).catch(() => null);
-    if (response?.status === 404 && this.pc === pc) this.attempt();
+    if (response?.status === 404) {
+      const why = await refusal(response);
+      if (this.pc !== pc || this.stopped) return false;
+      if (!FINAL.test(why.type)) this.attempt();
+      else this.refused(why);
+    }
     return response?.ok;
   }
 

@@ -17,11 +17,18 @@ export function grid(n, width, height) {
   return { w: Math.floor(best.w), h: Math.floor(best.h) };
 }
 
-/** One large tile, and as many of the n - 1 others as fit into at most two rows below it. */
-export function speaker(n, width, height) {
-  if (n < 2) return { big: grid(1, width, height), small: { w: 0, h: 0 }, room: 0 };
+/** One tile of a fixed shape. */
+function fit(ratio, width, height) {
+  const w = Math.max(0, Math.min(width, height * ratio));
+  return { w: Math.floor(w), h: Math.floor(w / ratio) };
+}
+
+/** One large tile, and as many of the n - 1 others as fit into at most two rows below it. ratio: the large one's shape, where it must not be cut. */
+export function speaker(n, width, height, ratio) {
+  const large = (h) => (ratio ? fit(ratio, width, h) : grid(1, width, h));
+  if (n < 2) return { big: large(height), small: { w: 0, h: 0 }, room: 0 };
   const w = Math.floor(Math.min(RATIO * Math.min(140, height * 0.2), (width - 2 * GAP) / 3)), h = Math.floor(w / RATIO);
   const perRow = Math.max(1, Math.floor((width + GAP) / (w + GAP)));
   const rows = Math.min(2, Math.ceil((n - 1) / perRow));
-  return { big: grid(1, width, height - rows * (h + GAP)), small: { w, h }, room: rows * perRow };
+  return { big: large(height - rows * (h + GAP)), small: { w, h }, room: rows * perRow };
 }

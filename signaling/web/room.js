@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // room.js - a conference over plain WHIP and WHEP: this page publishes under /whip/ROOM/NAME and plays /whep/ROOM, whose sections are slots that the
 // server fills. Who is where comes by server-sent events, what is wanted goes by POST (README, "Rooms"); chat travels by a data channel.
-import { askForDescriptor, Session, takeFragment } from './client.js';
+import { askForDescriptor, linksOf, Session, takeFragment } from './client.js';
 import { grid, speaker } from './layout.js';
+import { isKey, makeKey, Ring } from './seal.js';
 
 const $ = (id) => document.getElementById(id);
 const SLOTS = { audio: 3, video: Math.min(48, Math.max(1, Number(new URLSearchParams(location.search).get('tiles')) || 9)) };
 const CAMERA = [{ rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 }, { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 400_000 }, { rid: 'f', maxBitrate: 1_500_000 }];
 
-const me = { name: '', id: '', room: '', token: '' };
+const me = { name: '', id: '', room: '', token: '', key: '' }; // key: of the end-to-end encryption; '': none
 let local = null, screenTrack = null, publishing = null, sharing = null, playing = null;
 const slots = new Map();   // mid -> { mid, kind, participant, stream, source, muted, track }
 const people = new Map();  // name -> { name, streams }
@@ -50,6 +51,9 @@ async function capture() {
   } catch (error) {
     fault(captureFault(error));
   }
+  for (const [id, kind] of [['lobby-mic', 'audio'], ['lobby-cam', 'video']]) {
+    if (pressed(id) && !local?.getTracks().some((t) => t.kind === kind)) press(id, false); // what cannot be had is off
+  }
   $('preview').srcObject = local;
   $('preview-note').hidden = Boolean(local?.getVideoTracks().length);
   listen(local?.getAudioTracks()[0]);
@@ -80,13 +84,47 @@ async function listDevices() {
   }
 }
 
+// ---- end-to-end encryption ----
+
+const canSeal = typeof RTCRtpScriptTransform === 'function';
+const ways = new Map(); // number of a receiver -> its transceiver
+let worker = null, ring = null;
+
+/** All that arrives passes through the worker, with a key or without: what nobody here can open must not be decoded. */
+function startSealing() {
+  ring = me.key ? new Ring(me.key) : null;
+  if (canSeal && !worker) {
+    worker = new Worker('/seal-worker.js', { type: 'module' });
+    worker.addEventListener('message', ({ data: { mid, state } }) => {
+      const slot = slots.get(ways.get(mid)?.mid);
+      if (slot) slot.seal = state;
+      draw();
+    });
+  }
+  worker?.postMessage({ key: me.key });
+}
+
+function sealSender(transceiver, kind) {
+  if (!me.key) return;
+  transceiver.sender.transform = new RTCRtpScriptTransform(worker, { way: 'out', kind });
+  if (kind === 'video') prune(transceiver, kind, /\/(VP8|rtx)$/i); // of the others' frames, packetisers and servers must read more
+}
+
+function openReceiver(transceiver, kind) {
+  if (!worker) return;
+  const mid = ways.size;
+  ways.set(mid, transceiver);
+  transceiver.receiver.transform = new RTCRtpScriptTransform(worker, { way: 'in', kind, mid });
+}
+
+const link = () => `${location.origin}/room.html#${me.room}${me.key ? `?key=${me.key}` : ''}`;
+
 // ---- joining and leaving ----
 
 const url = (kind, path) => new URL(`/${kind}/${path}`, location.href).href;
 
 /** Fewer codecs keep the offer of many slots small. */
-function prune(transceiver, kind) {
-  const keep = kind === 'video' ? /\/(VP8|H264|VP9|AV1|rtx)$/i : /\/opus$/i;
+function prune(transceiver, kind, keep = kind === 'video' ? /\/(VP8|H264|VP9|AV1|rtx)$/i : /\/opus$/i) {
   const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((c) => keep.test(c.mimeType));
   if (codecs.length) transceiver.setCodecPreferences?.(codecs);
 }
@@ -97,8 +135,8 @@ function publish() {
     prepare: (pc) => {
       const audio = local?.getAudioTracks()[0], video = local?.getVideoTracks()[0];
       const streams = [local];
-      if (audio) pc.addTransceiver(audio, { direction: 'sendonly', streams });
-      if (video) pc.addTransceiver(video, { direction: 'sendonly', streams, sendEncodings: CAMERA.map((e) => ({ ...e })) });
+      if (audio) sealSender(pc.addTransceiver(audio, { direction: 'sendonly', streams }), 'audio');
+      if (video) sealSender(pc.addTransceiver(video, { direction: 'sendonly', streams, sendEncodings: CAMERA.map((e) => ({ ...e })) }), 'video');
     },
   });
   publishing.start();
@@ -109,17 +147,21 @@ function play() {
     url: `${url('whep', me.room)}?as=${encodeURIComponent(me.id)}`, token: me.token, onstate: onPlaying, onanswer,
     prepare: (pc) => {
       slots.clear();
+      ways.clear();
       for (const kind of ['audio', 'video']) {
         for (let i = 0; i < SLOTS[kind]; i++) {
           const t = pc.addTransceiver(kind, { direction: 'recvonly' });
           prune(t, kind);
+          openReceiver(t, kind);
           if (kind === 'video') askForDescriptor(t);
         }
       }
       chat = pc.createDataChannel('chat');
       chat.onopen = () => tell({ hello: true });
       pc.ondatachannel = ({ channel }) => {
-        channel.onmessage = ({ data }) => hear(data);
+        const sender = new URLSearchParams(channel.protocol).get('sender') || 'Somebody';
+        let heard = Promise.resolve(); // in order, though each may take a moment to open
+        channel.onmessage = ({ data }) => { heard = heard.then(() => hear(data, sender)); };
       };
     },
     ontrack: ({ track, transceiver }) => {
@@ -141,8 +183,7 @@ function play() {
 
 /** Link headers of the session: where events come from, and where wishes go. */
 function onanswer(response) {
-  links = {};
-  for (const m of (response.headers.get('Link') || '').matchAll(/<([^>]+)>\s*;\s*rel="([^"]+)"/g)) links[m[2]] = new URL(m[1], response.url).href;
+  links = linksOf(response);
   events?.close();
   const source = links['urn:sluice:whep:events'];
   if (!source) return;
@@ -150,7 +191,11 @@ function onanswer(response) {
   const on = (name, handle) => events.addEventListener(name, ({ data }) => handle(JSON.parse(data)));
   on('participants', onPeople);
   on('slots', ({ slots: list }) => {
-    for (const s of list) slots.set(s.mid, Object.assign(slots.get(s.mid) || { participant: null }, { participant: null, stream: null, source: null, muted: false }, s));
+    for (const s of list) {
+      const slot = slots.get(s.mid) || {};
+      if (slot.stream !== s.stream) slot.seal = '';
+      slots.set(s.mid, Object.assign(slot, { participant: null, stream: null, source: null, muted: false }, s));
+    }
     draw();
   });
   on('speakers', (s) => {
@@ -166,8 +211,11 @@ function onanswer(response) {
 
 function onPeople(e) {
   if (e.snapshot) people.clear();
+  const came = e.snapshot ? [] : e.people.filter((p) => !people.has(p.name) && p.name !== me.id).map((p) => p.name);
   e.people.forEach((p) => people.set(p.name, p));
   (e.left || []).forEach((name) => { people.delete(name); hands.delete(name); pins.delete(name); });
+  const news = [came.length && `${came.map(pretty).join(', ')} came in.`, e.left?.length && `${e.left.map(pretty).join(', ')} left.`].filter(Boolean);
+  if (news.length) $('news').textContent = news.join(' ');
   $('count').textContent = e.anonymous ? `${e.total}, ${e.anonymous} without a name` : e.total;
   draw();
 }
@@ -196,6 +244,10 @@ function onPlaying(state, error) {
     fault(error.message);
     return;
   }
+  if (state === 'reconnecting') {
+    slots.forEach((s) => { s.track = null; }); // their last pictures went with the connection
+    draw();
+  }
   status(state === 'reconnecting' ? 'reconnecting…' : state === 'connecting' ? 'connecting…' : '');
 }
 
@@ -205,6 +257,10 @@ async function join() {
   me.id = me.name.replace(/\s+/g, '_').replace(/[^A-Za-z0-9._-]/g, '').replace(/^[._-]+/, '').slice(0, 48) || `guest${Math.floor(Math.random() * 9000) + 1000}`;
   me.token = $('token').value;
   try { localStorage.setItem('sluice-name', me.name); } catch { /* private windows may refuse */ }
+  if ($('seal').checked && !isKey(me.key)) me.key = makeKey();
+  if (!$('seal').checked) me.key = '';
+  startSealing();
+  $('sealed').hidden = !me.key;
   clearInterval(ear?.timer);
   fault('');
   history.replaceState(null, '', `#${me.room}`);
@@ -248,12 +304,13 @@ function tileFor(key, name) {
   el.style.setProperty('--hue', hue(name));
   el.querySelector('.face').textContent = initials(pretty(name));
   el.querySelector('.pin').addEventListener('click', () => pin(name));
+  el.querySelector('video').addEventListener('resize', draw);
   tiles.set(key, el);
   $('tiles').append(el);
   return el;
 }
 
-function fill(el, { name, label, stream, muted, picture, screen, self, bars }) {
+function fill(el, { name, label, stream, muted, picture, screen, self, bars, seal }) {
   const video = el.querySelector('video');
   if (video.srcObject?.getVideoTracks()[0] !== stream) {
     video.srcObject = stream ? new MediaStream([stream]) : null;
@@ -265,6 +322,10 @@ function fill(el, { name, label, stream, muted, picture, screen, self, bars }) {
   el.classList.toggle('speaking', speaking.has(name) && !screen);
   el.querySelector('b').textContent = label;
   el.querySelector('.mute').hidden = !muted;
+  el.querySelector('.plain').hidden = !(me.key && seal === 'clear');
+  const shut = el.querySelector('.shut');
+  shut.hidden = seal !== 'shut';
+  if (seal === 'shut') shut.lastElementChild.textContent = me.key ? `${label} uses another key: ask for the newest link` : `${label} is encrypted: open the link that has the key`;
   el.querySelector('.raised').hidden = !hands.has(name);
   const button = el.querySelector('.pin'), net = el.querySelector('.net');
   button.setAttribute('aria-pressed', String(pins.has(name)));
@@ -296,7 +357,7 @@ function render() {
   for (const s of slots.values()) {
     if (s.kind !== 'video' || !s.participant || s.off) continue;
     const screen = s.source === 'screen';
-    shown.set(`slot ${s.stream}`, { name: s.participant, label: screen ? `${pretty(s.participant)}'s screen` : pretty(s.participant), stream: s.track, picture: !s.muted && s.track, muted: !screen && voiceMuted(s.participant), screen, bars: s.bars, slot: s });
+    shown.set(`slot ${s.stream}`, { name: s.participant, label: screen ? `${pretty(s.participant)}'s screen` : pretty(s.participant), stream: s.track, picture: !s.muted && s.track, muted: !screen && voiceMuted(s.participant), screen, bars: s.bars, seal: s.seal, slot: s });
   }
   // Those who are here and heard, but have no picture: as many as there is room for.
   for (const p of people.values()) {
@@ -317,11 +378,17 @@ function render() {
   listPeople();
 }
 
+/** A shared screen is shown whole, in the shape that it has. */
+function shapeOf([key, about]) {
+  const video = about.screen && tiles.get(key).querySelector('video');
+  return video?.videoHeight ? video.videoWidth / video.videoHeight : 0;
+}
+
 function arrange(shown) {
   const box = $('tiles').getBoundingClientRect(), entries = [...shown];
   const big = document.body.dataset.layout === 'speaker' || entries.some(([, a]) => a.screen && !a.self)
     ? entries.find(([, a]) => a.screen && !a.self) || entries.find(([, a]) => pins.has(a.name) && !a.self) || entries.find(([, a]) => a.name === dominant && !a.self) || entries.find(([, a]) => !a.self) : null;
-  const sizes = big && entries.length > 1 ? speaker(entries.length, box.width, box.height) : null, even = grid(entries.length, box.width, box.height);
+  const sizes = big && entries.length > 1 ? speaker(entries.length, box.width, box.height, shapeOf(big)) : null, even = grid(entries.length, box.width, box.height);
   let left = sizes?.room ?? Infinity;
   for (const [key, about] of entries) {
     const el = tiles.get(key), large = sizes && key === big[0];
@@ -366,11 +433,14 @@ function pin(name) {
 function listPeople() {
   if (document.body.dataset.panel !== 'people') return;
   const row = (name, label) => {
-    const li = document.createElement('li'), b = document.createElement('b'), i = document.createElement('i');
+    const [li, face, b, i] = ['li', 's', 'b', 'i'].map((tag) => document.createElement(tag));
+    face.textContent = initials(pretty(name));
+    face.style.setProperty('--hue', hue(name));
+    face.setAttribute('aria-hidden', 'true');
     b.textContent = label;
     const about = name === me.id ? { streams: local ? [1] : [] } : people.get(name);
-    i.textContent = [hands.has(name) && 'hand up', speaking.has(name) && 'speaking', !about?.streams.length && 'watching', name !== me.id && about?.streams.some((s) => s.source === 'screen') && 'sharing'].filter(Boolean).join(' · ');
-    li.append(b, i);
+    i.textContent = [hands.has(name) && 'hand up', speaking.has(name) ? 'speaking' : about?.streams.length && (name === me.id ? !isPressed('mic') : voiceMuted(name)) && 'muted', !about?.streams.length && 'watching', name !== me.id && about?.streams.some((s) => s.source === 'screen') && 'sharing'].filter(Boolean).join(' · ');
+    li.append(face, b, i);
     return li;
   };
   $('people').replaceChildren(row(me.id, `${me.name} (you)`), ...[...people.keys()].filter((n) => n !== me.id).sort().map((n) => row(n, pretty(n))));
@@ -378,15 +448,24 @@ function listPeople() {
 
 // ---- chat, hands ----
 
+let telling = Promise.resolve();
 function tell(message) {
   if (chat?.readyState !== 'open') return false;
-  chat.send(JSON.stringify({ ...message, from: me.id }));
+  const channel = chat, text = JSON.stringify({ ...message, from: me.id });
+  if (ring) telling = telling.then(() => ring.sealText(text)).then((sealed) => channel.send(JSON.stringify({ sealed }))).catch(() => {}); // it may have closed meanwhile
+  else channel.send(text);
   return true;
 }
 
-function hear(data) {
+async function hear(data, sender) {
   let m;
-  try { m = JSON.parse(data); } catch { return; }
+  try {
+    m = JSON.parse(data);
+    if (typeof m?.sealed === 'string') m = JSON.parse(await ring.openText(m.sealed));
+  } catch {
+    if (typeof m?.sealed === 'string') say(pretty(sender), 'An encrypted message that this page has no key for.');
+    return;
+  }
   if (typeof m?.from !== 'string') return;
   if (typeof m.text === 'string') say(pretty(m.from), m.text.slice(0, 2000));
   if (m.hand === true) hands.add(m.from);
@@ -395,10 +474,20 @@ function hear(data) {
   draw();
 }
 
+/** The text with its addresses as links. */
+function linked(text) {
+  return text.split(/(https?:\/\/[^\s<>"]+)/).map((part, i) => (i % 2 ? Object.assign(document.createElement('a'), { href: part, textContent: part, target: '_blank', rel: 'noopener noreferrer' }) : part));
+}
+
+let lastSaid = { name: '', at: 0 };
 function say(name, text, mine = false) {
-  const li = document.createElement('li'), b = document.createElement('b');
-  b.textContent = name;
-  li.append(b, text);
+  const li = document.createElement('li'), b = document.createElement('b'), time = document.createElement('time'), now = new Date();
+  const more = lastSaid.name === name && now - lastSaid.at < 120_000; // the same person goes on
+  lastSaid = { name, at: now };
+  time.textContent = now.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  b.append(name, time);
+  li.append(...(more ? [] : [b]), ...linked(text));
+  li.classList.toggle('more', more);
   li.classList.toggle('mine', mine);
   $('chat').append(li);
   while ($('chat').children.length > 500) $('chat').firstChild.remove();
@@ -456,7 +545,7 @@ async function share() {
   screenTrack.addEventListener('ended', () => sharing && share());
   sharing = new Session({
     url: url('whip', `${me.room}/${me.id}~screen`), token: me.token, onstate: (state, error) => state === 'error' && (status(error.message), share()),
-    prepare: (pc) => media.getTracks().forEach((t) => pc.addTransceiver(t, { direction: 'sendonly', streams: [media], ...(t.kind === 'video' ? { sendEncodings: [{ maxBitrate: 2_500_000 }] } : {}) })),
+    prepare: (pc) => media.getTracks().forEach((t) => sealSender(pc.addTransceiver(t, { direction: 'sendonly', streams: [media], ...(t.kind === 'video' ? { sendEncodings: [{ maxBitrate: 2_500_000 }] } : {}) }), t.kind)),
   });
   sharing.start();
   press('screen', true);
@@ -474,7 +563,7 @@ function panel(name) {
     unread = 0;
     $('unread').hidden = true;
     $('text').focus();
-  }
+  } else if (!now) $(`show-${name}`).focus();
   draw();
 }
 
@@ -498,11 +587,12 @@ const actions = {
 for (const [id, run] of Object.entries(actions)) $(id).addEventListener('click', run);
 const KEYS = { m: 'mic', v: 'cam', s: 'screen', h: 'hand', l: 'layout', p: 'show-people', c: 'show-chat' };
 addEventListener('keydown', (ev) => {
-  if (document.body.dataset.state !== 'call' || ev.ctrlKey || ev.metaKey || ev.altKey || ev.target.closest('input, textarea, select')) return;
-  if (KEYS[ev.key]) {
+  if (document.body.dataset.state !== 'call' || ev.ctrlKey || ev.metaKey || ev.altKey) return;
+  if (ev.key === 'Escape' && document.body.dataset.panel) panel(document.body.dataset.panel);
+  else if (KEYS[ev.key] && !ev.target.closest('input, textarea, select')) {
     ev.preventDefault();
     actions[KEYS[ev.key]]();
-  } else if (ev.key === 'Escape' && document.body.dataset.panel) panel(document.body.dataset.panel);
+  }
 });
 for (const id of ['lobby-mic', 'lobby-cam']) $(id).addEventListener('click', () => { press(id, !isPressed(id)); capture(); });
 for (const id of ['camera', 'microphone']) $(id).addEventListener('change', capture);
@@ -515,12 +605,18 @@ $('say').addEventListener('submit', (ev) => {
     $('text').value = '';
   }
 });
-$('invite').addEventListener('click', async () => {
-  const link = `${location.origin}/room.html#${me.room}`;
+document.querySelectorAll('.invite').forEach((button) => button.addEventListener('click', async () => {
+  const before = button.textContent;
   try {
-    await navigator.clipboard.writeText(link);
-    $('invite').textContent = 'Copied';
-  } catch { prompt('The link to this room:', link); }
+    await navigator.clipboard.writeText(link());
+    button.textContent = 'Copied';
+    setTimeout(() => { button.textContent = before; }, 2000);
+  } catch { prompt('The link to this room:', link()); }
+}));
+document.querySelectorAll('.close').forEach((button) => button.addEventListener('click', () => panel(document.body.dataset.panel)));
+document.querySelector('.keys').addEventListener('keydown', (ev) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[ev.key], keys = [...document.querySelectorAll('.keys .key')].filter((k) => k.offsetWidth);
+  if (step) keys[(keys.indexOf(document.activeElement) + step + keys.length) % keys.length].focus();
 });
 const endpoint = () => { $('endpoint').textContent = `${location.origin}/whip/${$('room').value || 'ROOM'}/NAME`; };
 $('room').addEventListener('input', endpoint);
@@ -530,6 +626,12 @@ addEventListener('pagehide', () => [publishing, sharing, playing].forEach((s) =>
 const { name: room, given } = takeFragment();
 $('room').value = room || 'lounge';
 $('token').value = given.get('token') || '';
+me.key = isKey(given.get('key') || '') ? given.get('key') : '';
+$('seal').checked = Boolean(me.key);
+if (!canSeal) {
+  $('seal').disabled = true;
+  $('seal-note').textContent = me.key ? 'This room is encrypted, which this browser cannot open: take a newer one.' : 'This browser cannot encrypt; newer ones can.';
+}
 try { $('name').value = given.get('name') || localStorage.getItem('sluice-name') || ''; } catch { /* as above */ }
 endpoint();
 capture();

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// screenshots.mjs - pictures of the page in all its states, light and dark, wide and on a phone, for people to look at.
+// screenshots.mjs - pictures of the pages in all their states, light and dark, wide and on a phone, for people to look at.
 //
 //   SLUICE=build/sluice node tests/e2e/screenshots.mjs FOLDER
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder, sleep, startChromium, startServer, until } from './lib.mjs';
+import { LOOKS, roomStates } from './states.mjs';
 
 const out = process.argv[2];
 if (!out) {
@@ -12,13 +13,6 @@ if (!out) {
   process.exit(2);
 }
 mkdirSync(out, { recursive: true });
-
-const LOOKS = [
-  { name: 'light', scheme: 'light', width: 1280, height: 800 },
-  { name: 'dark', scheme: 'dark', width: 1280, height: 800 },
-  { name: 'phone', scheme: 'light', width: 390, height: 844 },
-  { name: 'phone-dark', scheme: 'dark', width: 390, height: 844 },
-];
 
 async function shoot(page, name) {
   for (const look of LOOKS) {
@@ -29,6 +23,7 @@ async function shoot(page, name) {
     const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (over > 0) console.log(`${name}-${look.name}: ${over} px too wide`);
   }
+  await page.setViewportSize({ width: LOOKS[0].width, height: LOOKS[0].height });
   console.log(name);
 }
 
@@ -96,3 +91,5 @@ try {
   await server.stop();
   folder.remove();
 }
+
+await roomStates(shoot);

@@ -143,6 +143,18 @@ static void check_ends(struct peer *p, const char *who, int64_t ms, const char *
     snprintf(name, sizeof(name), "sluice_sessions_ended_total{role=\"%s\",reason=\"%s\"}", role,
              reason);
     check(server_wait_metric(&server, name, 1) >= 1, "%s: as %s", who, reason);
+    /* Its page asks, and is told that there is no way back. */
+    struct server_reply r;
+    char type[64];
+    const char *path = strstr(peer_location(p), "/session/");
+    snprintf(type, sizeof(type), "problem:%s\"", reason);
+    for (char *c = type; *c; c++) {
+        *c = *c == '_' ? '-' : *c;
+    }
+    check(path && server_http(&server, false, "GET", path, NULL, NULL, &r) == 404 && r.body &&
+              strstr(r.body, type),
+          "%s: its URL says so", who);
+    free(r.body);
 }
 
 /* ---- what moderators do ---- */

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// crowd.test.mjs - six Chromiums and a Firefox in one room: each sees and hears every other, by painted numbers and by tones; one closes its tab, one is killed.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { client, openStage, sleep, startChromium, until } from './lib.mjs';
+import { participant, sees } from './participant.mjs';
+
+const CHROMIUMS = [1, 2, 3, 4, 5, 6], FIREFOX = 40, DOOMED = 6, LEAVER = 5; // Firefox' own tone is none of 300 + 100 n
+const ROOM = 'crowd', SECONDS = 100; // of Firefox, its start included
+
+const stage = await openStage({ outside: true }), { server, browser, ns, test } = stage;
+const doomed = await startChromium();
+after(() => doomed.close());
+
+async function enter(n, others) {
+  const page = await (n === DOOMED ? doomed : browser).page(server.origin);
+  await page.evaluate(participant);
+  await page.evaluate(async ([base, room, id, count]) => {
+    await window.speak(`${base}/whip/${room}/p${id}`, id, { fps: 8 });
+    await window.attend(`${base}/whep/${room}?as=p${id}`, count, count);
+    window.voice(true);
+  }, [server.origin, ROOM, n, others]);
+  return page;
+}
+
+/** Tones of the others that a Chromium hears now, among those of Chromiums. */
+async function hears(page, others) {
+  const heard = Object.values(await page.evaluate(() => window.heard())).map((x) => x.hz);
+  return others.filter((n) => heard.some((hz) => Math.abs(hz - (300 + 100 * n)) < 40));
+}
+
+test('six Chromiums and a Firefox: each sees and hears every other; leaving is told in 3 s, a death in 20 s', async (t) => {
+  const all = ns ? [...CHROMIUMS, FIREFOX] : CHROMIUMS, pages = {}, began = Date.now();
+  const firefox = ns?.run('node', [client('firefox_room.mjs'), stage.outside(), ROOM, String(FIREFOX), String(SECONDS), ...CHROMIUMS.map(String)], 1000 * (SECONDS + 60));
+  firefox?.catch(() => {}); // told below
+  if (!ns) t.diagnostic('no namespaces here: without Firefox');
+  for (const n of CHROMIUMS) pages[n] = await enter(n, all.length - 1);
+  for (const n of CHROMIUMS) {
+    const others = all.filter((x) => x !== n), tones = CHROMIUMS.filter((x) => x !== n);
+    await until(() => sees(pages[n], others), 60000, `p${n} sees ${others}`).catch(async (e) => assert.fail(`${e.message}: ${JSON.stringify(await pages[n].evaluate(() => ({ painted: window.painted(), people: Object.keys(window.room.people), slots: Object.values(window.room.slots).filter((s) => s.participant).map((s) => `${s.mid} ${s.kind} ${s.participant}`) })))}`));
+    await until(async () => (await hears(pages[n], tones)).length === tones.length, 20000, `p${n} hears ${tones}`);
+  }
+  t.diagnostic(`all ${CHROMIUMS.length} Chromiums see and hear all after ${Date.now() - began} ms`);
+  if (ns) await sleep(6000); // Firefox looks, too
+
+  const gone = async (n, ms, left) => {
+    const at = Date.now();
+    await left();
+    for (const m of CHROMIUMS.filter((x) => pages[x])) await until(() => pages[m].evaluate((who) => !window.room.people[who], `p${n}`), ms - (Date.now() - at), `p${n} is gone from the roster of p${m}`);
+    t.diagnostic(`p${n} gone from every roster after ${Date.now() - at} ms`);
+    return at;
+  };
+  const leave = (n, how) => { delete pages[n]; return how(); };
+  const closing = pages[LEAVER];
+  const leftAt = await gone(LEAVER, 3000, () => leave(LEAVER, () => closing.close()));
+  const diedAt = await gone(DOOMED, 20000, () => leave(DOOMED, () => doomed.kill()));
+  for (const n of CHROMIUMS.filter((x) => pages[x])) await until(() => sees(pages[n], all.filter((x) => ![n, LEAVER, DOOMED].includes(x))), 5000, `p${n} sees who is left`);
+
+  if (!firefox) return;
+  const seen = await firefox;
+  t.diagnostic(JSON.stringify(seen));
+  assert.ok(seen.saw, 'Firefox has seen all');
+  assert.ok(seen.heard >= CHROMIUMS.length - 2, `Firefox hears ${seen.heard}`);
+  assert.ok(seen.left[LEAVER] - leftAt <= 3500, `told Firefox of who left after ${seen.left[LEAVER] - leftAt} ms`); // it looks each 100 ms or so
+  assert.ok(seen.left[DOOMED] - diedAt <= 20500, `told Firefox of who died after ${seen.left[DOOMED] - diedAt} ms`);
+});
