@@ -17,7 +17,19 @@
 
 static struct server server;
 
+/* What the server says on its own channel, as messages begin. */
+static const char *const sayings[] = {
+    "{\"event\":\"participants\",\"data\":{\"snapshot\":true",
+    "{\"event\":\"slots\",\"data\":{\"slots\":[{\"mid\":",
+    "{\"event\":\"speakers\",\"data\":{\"dominant\":",
+    "{\"event\":\"stats\",\"data\":{\"rtt_ms\":",
+    "{\"event\":\"wish\",\"data\":{\"status\":200}}",
+    "{\"event\":\"wish\",\"data\":{\"status\":422,\"detail\":\"",
+};
+#define N_SAYINGS (sizeof(sayings) / sizeof(sayings[0]))
+
 struct client {
+    unsigned told; /* bit per entry of sayings: has come */
     struct peer *peer;
     char path[64];
     unsigned n; /* messages received */
@@ -48,6 +60,10 @@ static void on_message(void *ctx, struct peer *p, const struct peer_message *m)
     c->ppid = m->ppid;
     c->len = m->len;
     c->sid = m->sid;
+    for (unsigned i = 0; i < N_SAYINGS; i++) {
+        size_t len = strlen(sayings[i]);
+        c->told |= (unsigned)(m->len >= len && !memcmp(m->data, sayings[i], len)) << i;
+    }
     snprintf(c->text, sizeof(c->text), "%.*s", (int)(m->len < 63 ? m->len : 63),
              (const char *)m->data);
 }
@@ -646,6 +662,38 @@ static void test_off(void)
     leave(&only);
 }
 
+static bool is_all_told(void *ctx)
+{
+    const struct client *c = ctx;
+
+    return c->told == (1U << N_SAYINGS) - 1;
+}
+
+/* Events and wishes on the server's own channel. */
+static void test_control(void)
+{
+    struct client ann, bob, viewer = {.n = 0};
+    struct peer_params m;
+
+    bool up = join(&ann, "control/ann") && join(&bob, "control/bob");
+    data_params(&viewer, PEER_PLAY, true, &m);
+    m.n_audio = 2;
+    m.n_video = 2;
+    viewer.peer = server_peer(&server, "control", &m);
+    up = wait_up(&viewer) && up;
+    int sid = up ? open_channel(&viewer, "sluice") : -1;
+    check(sid >= 0, "the control channel opens");
+    check(say(&viewer, sid, "{\"pin\":[\"bob\"]}") == 0 &&
+              say(&viewer, sid, "{\"slots\":[{\"mid\":\"none\"}]}") == 0,
+          "wishes are sent");
+    check(server_until(&server, SERVER_PATIENCE_MS, is_all_told, &viewer),
+          "events come as by SSE, and answers to wishes");
+    check(ann.n == 0, "nothing of it reaches others");
+    leave(&viewer);
+    leave(&bob);
+    leave(&ann);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const sets[] = {"media.workers=2", NULL};
@@ -660,6 +708,7 @@ int main(int argc, char **argv)
     test_openings();
     test_forged();
     test_long_messages();
+    test_control();
     test_end();
     test_passive_client();
     test_off();
