@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// firefox_room.mjs - Firefox as a participant of a room. Its last line of output says, as JSON, whom it saw and heard when it had all, and when each left.
+// firefox_room.mjs - Firefox as a participant of a room until two of the others have left, or so many seconds are over. Its last line of output says, as JSON, whom it saw and heard when it had all, and when each left.
 //
 //   node firefox_room.mjs ORIGIN ROOM NUMBER SECONDS OTHERS...      the numbers of who must be seen
 //
@@ -31,7 +31,7 @@ try {
   const energies = () => page.evaluate(async () => [...(await window.attending.getStats()).values()].filter((s) => s.type === 'inbound-rtp' && s.kind === 'audio').map((s) => s.totalAudioEnergy || 0));
   let saw = 0;
   const left = {};
-  for (; Date.now() < began + 1000 * seconds; await sleep(100)) {
+  for (; Date.now() < began + 1000 * seconds && Object.keys(left).length < 2; await sleep(100)) {
     if (!saw && await sees(page, others.map(Number))) saw = Date.now();
     const people = await page.evaluate(() => Object.keys(window.room.people));
     for (const n of others) if (saw && !people.includes(`p${n}`)) left[n] ||= Date.now();
