@@ -3,6 +3,7 @@
  * Expect, slow bodies. http:// and https:// (the certificate is not judged: it is the server's
  * protocol that is under test, often with a self-signed one). */
 #include "tests/conformance/suite.h"
+#include "tests/peer/peer_http_text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -25,39 +26,6 @@ struct wire {
     SSL *ssl;
     int64_t end_us;
 };
-
-struct target {
-    char host[256], port[8];
-    const char *path;
-    bool tls, v6;
-};
-
-static int split(const char *url, struct target *t)
-{
-    char authority[256];
-
-    *t = (struct target){.tls = !strncmp(url, "https://", 8)};
-    const char *p = url + (t->tls ? 8 : 7);
-    size_t n = strcspn(p, "/");
-    if (!n || n >= sizeof(authority)) {
-        return -EINVAL;
-    }
-    snprintf(authority, sizeof(authority), "%.*s", (int)n, p);
-    t->path = p[n] ? p + n : "/";
-    char *name = authority, *colon = strrchr(authority, ':'), *end = strchr(authority, ']');
-    if (authority[0] == '[' && end) {
-        t->v6 = true;
-        name++;
-        *end = '\0';
-        colon = end[1] == ':' ? end + 1 : NULL;
-    }
-    snprintf(t->port, sizeof(t->port), "%.6s", colon ? colon + 1 : t->tls ? "443" : "80");
-    if (colon) {
-        *colon = '\0';
-    }
-    snprintf(t->host, sizeof(t->host), "%s", name);
-    return 0;
-}
 
 /* ---- bytes ---- */
 
@@ -119,7 +87,7 @@ static int put(struct wire *w, const char *buf, size_t len)
     return 0;
 }
 
-static int start_tls(struct wire *w, const struct target *t)
+static int start_tls(struct wire *w, const struct peer_http_url *t)
 {
     w->ctx = SSL_CTX_new(TLS_client_method());
     w->ssl = w->ctx ? SSL_new(w->ctx) : NULL;
@@ -145,7 +113,7 @@ static int start_tls(struct wire *w, const struct target *t)
     }
 }
 
-static int open_wire(struct wire *w, const struct target *t)
+static int open_wire(struct wire *w, const struct peer_http_url *t)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
 
@@ -188,7 +156,7 @@ static const char *usual_token(const struct suite *s, const char *url)
     return !strncmp(url, s->o.whep, n) && s->o.whep_token ? s->o.whep_token : s->o.token;
 }
 
-static char *write_head(struct suite *s, const struct request *rq, const struct target *t,
+static char *write_head(struct suite *s, const struct request *rq, const struct peer_http_url *t,
                         size_t len)
 {
     const char *token = rq->token ? rq->token : usual_token(s, rq->url);
@@ -228,64 +196,26 @@ static int put_chunks(struct wire *w, const char *body, size_t len)
 
 /* ---- reply ---- */
 
-static ssize_t join_chunks(char *body, size_t len)
+static void keep_reply(struct reply *r, const char *head, size_t head_len, const char *body,
+                       size_t len)
 {
-    size_t out = 0, at = 0;
-
-    for (;;) {
-        char *nl = memmem(body + at, len - at, "\r\n", 2);
-        size_t n = nl ? strtoul(body + at, NULL, 16) : 0;
-        size_t data = nl ? (size_t)(nl - body) + 2 : 0;
-        if (!nl || n > len || data + n + 2 > len) {
-            return -1;
-        }
-        if (!n) {
-            return (ssize_t)out;
-        }
-        memmove(body + out, body + data, n);
-        out += n;
-        at = data + n + 2;
-    }
+    r->head = strndup(head, head_len);
+    r->len = len;
+    r->body = calloc(1, len + 1);
+    memcpy(r->body, body, len);
 }
 
 /* Cuts what has come into head and body. Returns 1 when whole, 0 when not, -EBADMSG. */
 static int cut(struct reply *r, char *in, size_t len, bool head_only, bool eof)
 {
-    char *end = memmem(in, len, "\r\n\r\n", 4);
+    struct peer_http_text t;
+    int whole = peer_http_text_read(in, len, head_only, eof, &t);
 
-    if (!end || sscanf(in, "HTTP/1.%*1[01] %d", &r->status) != 1) {
-        return eof ? -EBADMSG : 0;
+    if (whole == 1) {
+        r->status = t.status;
+        keep_reply(r, in, t.head_len, t.body, t.body_len);
     }
-    free(r->head);
-    r->head = strndup(in, (size_t)(end + 2 - in));
-    char *body = end + 4;
-    size_t have = len - (size_t)(body - in), want = have;
-    const char *length = reply_nth(r, "Content-Length", 0);
-    bool whole = eof;
-    if (head_only || r->status == 204 || r->status == 304) {
-        want = 0;
-        whole = true;
-    } else if (!strcasecmp(reply_get(r, "Transfer-Encoding"), "chunked")) {
-        char *copy = malloc(have + 1);
-        memcpy(copy, body, have);
-        ssize_t n = join_chunks(copy, have);
-        whole = n >= 0;
-        if (whole) {
-            memcpy(body, copy, (size_t)n);
-            want = (size_t)n;
-        }
-        free(copy);
-    } else if (length) {
-        want = strtoul(length, NULL, 10);
-        whole = have >= want;
-    }
-    if (!whole) {
-        return eof ? -EBADMSG : 0;
-    }
-    r->len = want;
-    r->body = calloc(1, want + 1);
-    memcpy(r->body, body, want);
-    return 1;
+    return whole;
 }
 
 /* Reads one response. stop_at_100: an interim response ends the reading (1). */
@@ -326,10 +256,9 @@ static int read_reply(struct wire *w, struct reply *r, bool head_only, bool stop
         done = n < 0 && !len ? (int)n : cut(r, in, len, head_only, n <= 0);
     }
     char *end = in && done == -ETIMEDOUT && !r->body ? memmem(in, len, "\r\n\r\n", 4) : NULL;
-    if (end) { /* a stream that never ends: what came of it */
-        r->len = len - (size_t)(end + 4 - in);
-        r->body = calloc(1, r->len + 1);
-        memcpy(r->body, end + 4, r->len);
+    if (end && sscanf(in, "HTTP/1.%*1[01] %d", &r->status) == 1) {
+        /* a stream that never ends: what came of it */
+        keep_reply(r, in, (size_t)(end + 2 - in), end + 4, len - (size_t)(end + 4 - in));
     }
     free(in);
     return in ? done : -ENOMEM;
@@ -337,9 +266,9 @@ static int read_reply(struct wire *w, struct reply *r, bool head_only, bool stop
 
 static int exchange(struct suite *s, struct wire *w, const struct request *rq, struct reply *r)
 {
-    struct target t;
+    struct peer_http_url t;
     size_t len = rq->len ? rq->len : rq->body ? strlen(rq->body) : 0;
-    int e = split(rq->url, &t);
+    int e = peer_http_url_read(rq->url, &t);
 
     e = e < 0 ? e : open_wire(w, &t);
     if (e < 0) {
@@ -412,19 +341,10 @@ const struct reply *suite_ask(struct suite *s, const struct request *rq)
 
 const char *reply_nth(const struct reply *r, const char *name, unsigned n)
 {
-    size_t len = strlen(name);
+    size_t len = 0;
+    const char *value = peer_http_text_header(r->head, name, n, &len);
 
-    for (const char *p = r->head ? strstr(r->head, "\r\n") : NULL; p && p[2];
-         p = strstr(p + 2, "\r\n")) {
-        const char *line = p + 2;
-        if (strncasecmp(line, name, len) || line[len] != ':' || n-- > 0) {
-            continue;
-        }
-        line += len + 1;
-        line += strspn(line, " \t");
-        return suite_keep(r->suite, "%.*s", (int)strcspn(line, "\r"), line);
-    }
-    return NULL;
+    return value ? suite_keep(r->suite, "%.*s", (int)len, value) : NULL;
 }
 
 const char *reply_get(const struct reply *r, const char *name)

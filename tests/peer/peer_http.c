@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/peer/peer_http.h"
 #include "tests/peer/peer_bytes.h"
+#include "tests/peer/peer_http_text.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -25,47 +25,15 @@ struct peer_http {
     bool head_request;
 };
 
-/* host, port, path of an http:// URL. Returns 0 or -EINVAL. */
-static int split_url(const char *url, char host[256], char port[8], const char **ret_path)
-{
-    if (strncmp(url, "http://", 7)) {
-        return -EINVAL;
-    }
-    const char *p = url + 7;
-    const char *slash = strchr(p, '/');
-    size_t n = slash ? (size_t)(slash - p) : strlen(p);
-    char authority[256];
-    if (!n || n >= sizeof(authority)) {
-        return -EINVAL;
-    }
-    memcpy(authority, p, n);
-    authority[n] = '\0';
-    char *name = authority, *colon = strrchr(authority, ':');
-    char *bracket = strchr(authority, ']');
-    if (authority[0] == '[' && bracket) {
-        name = authority + 1;
-        colon = bracket[1] == ':' ? bracket + 1 : NULL;
-        *bracket = '\0';
-    }
-    snprintf(port, 8, "%s", colon ? colon + 1 : "80");
-    if (colon) {
-        *colon = '\0';
-    }
-    snprintf(host, 256, "%s", name);
-    *ret_path = slash ? slash : "/";
-    return 0;
-}
-
 int peer_http_resolve(const char *url, struct sockaddr_storage *ret, socklen_t *ret_len)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    char host[256], port[8];
-    const char *path;
+    struct peer_http_url u;
 
-    if (split_url(url, host, port, &path) < 0) {
+    if (peer_http_url_read(url, &u) < 0 || u.tls) {
         return -EINVAL;
     }
-    if (getaddrinfo(host, port, &hints, &found) || !found) {
+    if (getaddrinfo(u.host, u.port, &hints, &found) || !found) {
         return -EHOSTUNREACH;
     }
     memcpy(ret, found->ai_addr, found->ai_addrlen);
@@ -127,98 +95,39 @@ static void fail(struct peer_http *h, int error)
     finish(h, &r);
 }
 
-/* The value of a header in a terminated head, "" if absent. */
+/* The value of a header, "" if absent. */
 static void header(const char *head, const char *name, char *out, size_t cap)
 {
-    size_t n = strlen(name);
+    size_t n = 0;
+    const char *value = peer_http_text_header(head, name, 0, &n);
 
-    out[0] = '\0';
-    for (const char *p = strstr(head, "\r\n"); p && p[2]; p = strstr(p + 2, "\r\n")) {
-        const char *line = p + 2;
-        if (!strncasecmp(line, name, n) && line[n] == ':') {
-            line += n + 1;
-            line += strspn(line, " \t");
-            snprintf(out, cap, "%.*s", (int)strcspn(line, "\r"), line);
-            return;
-        }
-    }
+    snprintf(out, cap, "%.*s", (int)n, value ? value : "");
 }
 
-/* Joins chunks in place. Returns the length, or -1 when the last chunk has not come. */
-static ssize_t join_chunks(char *body, size_t len)
-{
-    size_t out = 0, at = 0;
-
-    for (;;) {
-        char *line_end = memmem(body + at, len - at, "\r\n", 2);
-        if (!line_end) {
-            return -1;
-        }
-        size_t n = strtoul(body + at, NULL, 16);
-        size_t data = (size_t)(line_end - body) + 2;
-        if (n > len || data + n + 2 > len) {
-            return -1;
-        }
-        if (!n) {
-            return (ssize_t)out;
-        }
-        memmove(body + out, body + data, n);
-        out += n;
-        at = data + n + 2;
-    }
-}
-
-/* Whether the response in h->in is whole; eof: nothing more will come. */
+/* Whether what has come is all there will be: then fn has been called and h is gone. eof: nothing
+ * more will come. */
 static bool try_finish(struct peer_http *h, bool eof)
 {
+    struct peer_http_text t;
     struct peer_http_response r = {.retry_after_s = -1};
     char value[32];
 
     h->in[h->in_len] = '\0';
-    char *end = memmem(h->in, h->in_len, "\r\n\r\n", 4);
-    if (!end || sscanf(h->in, "HTTP/1.%*1[01] %d", &r.status) != 1) {
+    if (peer_http_text_read(h->in, h->in_len, h->head_request, eof, &t) != 1) {
         return false;
     }
-    char *body = end + 4;
-    size_t have = h->in_len - (size_t)(body - h->in);
-    end[2] = '\0';
-    header(h->in, "Content-Length", value, sizeof(value));
-    char chunked[32];
-    header(h->in, "Transfer-Encoding", chunked, sizeof(chunked));
-    bool complete = h->head_request || r.status == 204 || r.status == 304;
-    size_t len = 0;
-    if (complete) {
-        len = 0;
-    } else if (!strcasecmp(chunked, "chunked")) {
-        char *copy = memcpy(malloc(have + 1), body, have + 1);
-        ssize_t n = join_chunks(copy, have);
-        complete = n >= 0;
-        if (complete) {
-            len = (size_t)n;
-            memcpy(body, copy, len);
-        }
-        free(copy);
-    } else if (value[0]) {
-        len = strtoul(value, NULL, 10);
-        complete = have >= len;
-    } else {
-        len = have;
-        complete = eof;
-    }
-    if (!complete) {
-        end[2] = '\r';
-        return false;
-    }
-    body[len] = '\0';
+    h->in[t.head_len] = '\0';
+    t.body[t.body_len] = '\0';
     header(h->in, "Location", r.location, sizeof(r.location));
     header(h->in, "ETag", r.etag, sizeof(r.etag));
     header(h->in, "Content-Type", r.content_type, sizeof(r.content_type));
     header(h->in, "Link", r.link, sizeof(r.link));
     header(h->in, "Retry-After", value, sizeof(value));
     r.retry_after_s = value[0] ? atoi(value) : -1;
+    r.status = t.status;
     r.head = h->in;
-    r.body = body;
-    r.body_len = len;
+    r.body = t.body;
+    r.body_len = t.body_len;
     finish(h, &r);
     return true;
 }
@@ -283,22 +192,20 @@ static void on_timeout(void *ctx)
 
 static int write_request(struct peer_http *h, const struct peer_http_request *rq)
 {
-    char host[256], port[8];
-    const char *path;
+    struct peer_http_url u;
 
-    if (split_url(rq->url, host, port, &path) < 0) {
+    if (peer_http_url_read(rq->url, &u) < 0) {
         return -EINVAL;
     }
-    size_t cap = 2048 + strlen(path) + rq->body_len + (rq->token ? strlen(rq->token) : 0) +
+    size_t cap = 2048 + strlen(u.path) + rq->body_len + (rq->token ? strlen(rq->token) : 0) +
                  (rq->headers ? strlen(rq->headers) : 0);
     h->out = malloc(cap);
     if (!h->out) {
         return -ENOMEM;
     }
     struct peer_text t = {.buf = h->out, .cap = cap};
-    bool v6 = strchr(host, ':') != NULL;
-    peer_text_add(&t, "%s %s HTTP/1.1\r\n", rq->method, path);
-    peer_text_add(&t, v6 ? "Host: [%s]:%s\r\n" : "Host: %s:%s\r\n", host, port);
+    peer_text_add(&t, "%s %s HTTP/1.1\r\n", rq->method, u.path);
+    peer_text_add(&t, u.v6 ? "Host: [%s]:%s\r\n" : "Host: %s:%s\r\n", u.host, u.port);
     peer_text_add(&t, "Connection: close\r\nUser-Agent: peer/1\r\n");
     if (rq->token) {
         peer_text_add(&t, "Authorization: Bearer %s\r\n", rq->token);

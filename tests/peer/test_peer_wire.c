@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_peer_wire.c - the peer's own codecs of STUN, RTP, RTCP, SRTP, SDP and media, without
+/* test_peer_wire.c - the peer's own codecs of STUN, RTP, RTCP, SRTP, SDP, HTTP and media, without
  * network: a tester whose instruments are wrong proves nothing. */
 #include "tests/peer/peer_bytes.h"
+#include "tests/peer/peer_http_text.h"
 #include "tests/peer/peer_rx.h"
 #include "tests/peer/peer_srtp.h"
 #include "tests/peer/peer_stun.h"
@@ -482,6 +483,78 @@ static void sdp_faults(void)
     }
 }
 
+/* ---- HTTP ---- */
+
+#define HEAD_201 "HTTP/1.1 201 Created\r\nlocation:  /s/1\r\nLink: <a>\r\nLINK: <b>\r\n"
+
+static void http_responses(void)
+{
+    static const struct {
+        const char *what, *in;
+        bool head_only, eof;
+        int rc;
+        const char *body; /* when it is whole */
+    } rows[] = {
+        {"a length", HEAD_201 "Content-Length: 3\r\n\r\nabcd", false, false, 1, "abc"},
+        {"half of it", HEAD_201 "Content-Length: 5\r\n\r\nabcd", false, false, 0, NULL},
+        {"never more", HEAD_201 "Content-Length: 5\r\n\r\nabcd", false, true, -EBADMSG, NULL},
+        {"chunks", HEAD_201 "Transfer-Encoding: Chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+         false, false, 1, "abc"},
+        {"no last chunk", HEAD_201 "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", false, false, 0,
+         NULL},
+        {"until the end", HEAD_201 "\r\nabc", false, true, 1, "abc"},
+        {"not yet the end", HEAD_201 "\r\nabc", false, false, 0, NULL},
+        {"an answer to HEAD", HEAD_201 "Content-Length: 3\r\n\r\n", true, false, 1, ""},
+        {"no content", "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", false, false, 1, ""},
+        {"half a head", HEAD_201, false, false, 0, NULL},
+        {"no HTTP", "SSH-2.0-x\r\n\r\n", false, true, -EBADMSG, NULL},
+    };
+
+    for (size_t i = 0; i < PEER_LEN(rows); i++) {
+        struct peer_http_text t = {0};
+        size_t len = strlen(rows[i].in);
+        char *in = strdup(rows[i].in);
+        int rc = peer_http_text_read(in, len, rows[i].head_only, rows[i].eof, &t);
+        bool ok = rc == rows[i].rc;
+        if (ok && rc == 1) {
+            ok = t.body_len == strlen(rows[i].body) && !memcmp(t.body, rows[i].body, t.body_len);
+        } else if (ok) {
+            ok = !strcmp(in, rows[i].in);
+        }
+        check(ok, "http: %s (%d)", rows[i].what, rc);
+        free(in);
+    }
+    size_t n = 0;
+    const char *v = peer_http_text_header(HEAD_201, "Location", 0, &n);
+    check(v && n == 4 && !strncmp(v, "/s/1", n), "http: a header, its name in any case");
+    v = peer_http_text_header(HEAD_201, "Link", 1, &n);
+    check(v && n == 3 && !strncmp(v, "<b>", n) && !peer_http_text_header(HEAD_201, "Link", 2, &n),
+          "http: the second of two of one name, and no third");
+}
+
+static void http_urls(void)
+{
+    static const struct {
+        const char *url, *host, *port, *path; /* host NULL: refused */
+    } rows[] = {
+        {"http://a.example/x?y", "a.example", "80", "/x?y"},
+        {"https://[::1]:8443", "::1", "8443", "/"},
+        {"http://10.0.0.1:81/", "10.0.0.1", "81", "/"},
+        {"ftp://a/", NULL, NULL, NULL},
+        {"http:///x", NULL, NULL, NULL},
+    };
+
+    for (size_t i = 0; i < PEER_LEN(rows); i++) {
+        struct peer_http_url u;
+        int rc = peer_http_url_read(rows[i].url, &u);
+        check(rows[i].host
+                  ? rc == 0 && !strcmp(u.host, rows[i].host) && !strcmp(u.port, rows[i].port) &&
+                        !strcmp(u.path, rows[i].path) && u.tls == (rows[i].url[4] == 's')
+                  : rc == -EINVAL,
+              "http: %s", rows[i].url);
+    }
+}
+
 int main(void)
 {
     stun_vector();
@@ -500,5 +573,7 @@ int main(void)
     mutations();
     gaps();
     sdp_faults();
+    http_responses();
+    http_urls();
     return checks_report();
 }
