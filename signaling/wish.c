@@ -37,15 +37,20 @@ static int refuse(const struct reader *r, int err, const char *fmt, ...)
     return err;
 }
 
-/* Every member's name is one of these. */
-static int check_keys(const struct reader *r, const cJSON *object, const char *const *known)
+static bool is_among(const char *const *words, const char *word)
+{
+    while (*words != NULL && strcmp(*words, word) != 0) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+/* Every member's name is one of these, or of those. */
+static int check_keys(const struct reader *r, const cJSON *object, const char *const *these,
+                      const char *const *those)
 {
     for (const cJSON *i = object->child; i != NULL; i = i->next) {
-        bool found = false;
-        for (const char *const *k = known; *k != NULL && !found; k++) {
-            found = strcmp(*k, i->string) == 0;
-        }
-        if (!found) {
+        if (!is_among(these, i->string) && !is_among(those, i->string)) {
             return refuse(r, -EBADMSG, "\"%.40s\" is not known here.", i->string);
         }
     }
@@ -93,7 +98,7 @@ static int find_mid(const struct reader *r, const cJSON *v, uint8_t *ret)
     return refuse(r, -ENOENT, "The session has no section with mid \"%.32s\".", v->valuestring);
 }
 
-/* An optional whole number from min to max. */
+/* An optional whole number from 0 to max; *out is left alone without it. */
 static int read_int(const struct reader *r, const cJSON *object, const char *key, int max, int *out)
 {
     const cJSON *v = json_get(object, key);
@@ -108,7 +113,18 @@ static int read_int(const struct reader *r, const cJSON *object, const char *key
     return 0;
 }
 
-/* The members that choose a layer. */
+/* The members that choose a layer, in a wish's "layer" and in the draft's layer selection. */
+static const char *const layer_keys[] = {"rid",
+                                         "spatialLayerId",
+                                         "temporalLayerId",
+                                         "maxSpatialLayerId",
+                                         "maxTemporalLayerId",
+                                         "maxWidth",
+                                         "maxHeight",
+                                         "priority",
+                                         NULL};
+static const char *const no_keys[] = {NULL};
+
 static int read_layer(const struct reader *r, const cJSON *o, struct api_wish *out)
 {
     int sid = -1, tid = -1, max_sid = -1, max_tid = -1, width = 0, height = 0, priority = 0;
@@ -138,53 +154,40 @@ static int read_layer(const struct reader *r, const cJSON *o, struct api_wish *o
     return err;
 }
 
-/* One entry of "slots". */
-static int read_slot(const struct reader *r, const cJSON *o, struct wish *ret)
+static int read_slot_stream(const struct reader *r, const cJSON *v, uint8_t at, struct wish *ret)
 {
-    static const char *const keys[] = {"mid", "stream", "off", "layer", NULL};
-    static const char *const layer_keys[] = {"rid",
-                                             "spatialLayerId",
-                                             "temporalLayerId",
-                                             "maxSpatialLayerId",
-                                             "maxTemporalLayerId",
-                                             "maxWidth",
-                                             "maxHeight",
-                                             "priority",
-                                             NULL};
-    uint8_t at = 0;
-    if (!cJSON_IsObject(o)) {
-        return refuse(r, -EBADMSG, "\"slots\" must be a list of objects.");
-    }
-    int err = check_keys(r, o, keys);
-    err = err ? err : find_mid(r, json_get(o, "mid"), &at);
-    if (err) {
-        return err;
-    }
-    const cJSON *stream = json_get(o, "stream");
-    if (stream != NULL && !cJSON_IsNull(stream) &&
-        (!cJSON_IsString(stream) ||
-         !rooms_is_name(stream->valuestring, strlen(stream->valuestring)))) {
-        return refuse(r, -EBADMSG, "\"stream\" must be the name of a stream, or null.");
-    }
-    if (stream != NULL) {
-        ret->has_fixed |= 1ULL << at;
-        snprintf(ret->state.fixed[at], WISH_NAME_MAX, "%s",
-                 cJSON_IsString(stream) ? stream->valuestring : "");
-    }
-    const cJSON *off = json_get(o, "off");
-    if (off != NULL && !cJSON_IsBool(off)) {
-        return refuse(r, -EBADMSG, "\"off\" must be true or false.");
-    }
-    if (off != NULL) {
-        ret->has_off |= 1ULL << at;
-        ret->state.off &= ~(1ULL << at);
-        ret->state.off |= (uint64_t)cJSON_IsTrue(off) << at;
-    }
-    const cJSON *layer = json_get(o, "layer");
-    if (layer == NULL) {
+    if (v == NULL) {
         return 0;
     }
-    if (!cJSON_IsObject(layer) || !(r->s->video >> at & 1)) {
+    bool is_name = cJSON_IsString(v) && rooms_is_name(v->valuestring, strlen(v->valuestring));
+    if (!is_name && !cJSON_IsNull(v)) {
+        return refuse(r, -EBADMSG, "\"stream\" must be the name of a stream, or null.");
+    }
+    ret->has_fixed |= 1ULL << at;
+    snprintf(ret->state.fixed[at], WISH_NAME_MAX, "%s", is_name ? v->valuestring : "");
+    return 0;
+}
+
+static int read_slot_off(const struct reader *r, const cJSON *v, uint8_t at, struct wish *ret)
+{
+    if (v == NULL) {
+        return 0;
+    }
+    if (!cJSON_IsBool(v)) {
+        return refuse(r, -EBADMSG, "\"off\" must be true or false.");
+    }
+    ret->has_off |= 1ULL << at;
+    ret->state.off &= ~(1ULL << at);
+    ret->state.off |= (uint64_t)cJSON_IsTrue(v) << at;
+    return 0;
+}
+
+static int read_slot_layer(const struct reader *r, const cJSON *v, uint8_t at, struct wish *ret)
+{
+    if (v == NULL) {
+        return 0;
+    }
+    if (!cJSON_IsObject(v) || !(r->s->video >> at & 1)) {
         return refuse(r, -EBADMSG, "\"layer\" must be an object, of a video section.");
     }
     if (ret->n_layers == API_MLINES_MAX) {
@@ -193,8 +196,23 @@ static int read_slot(const struct reader *r, const cJSON *o, struct wish *ret)
     struct api_wish *l = &ret->layers[ret->n_layers++];
     *l = (struct api_wish)API_WISH_NONE;
     l->mline = at;
-    err = check_keys(r, layer, layer_keys);
-    return err ? err : read_layer(r, layer, l);
+    int err = check_keys(r, v, layer_keys, no_keys);
+    return err ? err : read_layer(r, v, l);
+}
+
+/* One entry of "slots". */
+static int read_slot(const struct reader *r, const cJSON *o, struct wish *ret)
+{
+    static const char *const keys[] = {"mid", "stream", "off", "layer", NULL};
+    uint8_t at = 0;
+    if (!cJSON_IsObject(o)) {
+        return refuse(r, -EBADMSG, "\"slots\" must be a list of objects.");
+    }
+    int err = check_keys(r, o, keys, no_keys);
+    err = err ? err : find_mid(r, json_get(o, "mid"), &at);
+    err = err ? err : read_slot_stream(r, json_get(o, "stream"), at, ret);
+    err = err ? err : read_slot_off(r, json_get(o, "off"), at, ret);
+    return err ? err : read_slot_layer(r, json_get(o, "layer"), at, ret);
 }
 
 static int parse(const struct reader *r, const char *text, size_t len, cJSON **ret)
@@ -217,7 +235,7 @@ static int read_all(const struct reader *r, const cJSON *o, struct wish *ret)
     const cJSON *pins = json_get(o, "pin");
     const cJSON *mutes = json_get(o, "mute");
     const cJSON *slots = json_get(o, "slots");
-    int err = check_keys(r, o, keys);
+    int err = check_keys(r, o, keys, no_keys);
     if (!err && pins != NULL) {
         ret->has_pins = true;
         err = read_names(r, pins, "pin", ret->state.pins, &ret->state.n_pins);
@@ -270,17 +288,7 @@ static int find_media(const struct reader *r, const cJSON *v, uint8_t *ret)
 int wish_read_layer(const char *text, size_t len, const struct wish_session *s,
                     struct api_wish *ret, char ret_why[160])
 {
-    static const char *const keys[] = {"mediaId",
-                                       "rid",
-                                       "encodingId",
-                                       "spatialLayerId",
-                                       "temporalLayerId",
-                                       "maxSpatialLayerId",
-                                       "maxTemporalLayerId",
-                                       "maxWidth",
-                                       "maxHeight",
-                                       "priority",
-                                       NULL};
+    static const char *const keys[] = {"mediaId", "encodingId", NULL};
     struct reader r = {.s = s, .why = ret_why};
     cJSON *o;
     struct api_wish w = API_WISH_NONE;
@@ -288,7 +296,7 @@ int wish_read_layer(const char *text, size_t len, const struct wish_session *s,
     if (err) {
         return err;
     }
-    err = check_keys(&r, o, keys);
+    err = check_keys(&r, o, keys, layer_keys);
     err = err ? err : find_media(&r, json_get(o, "mediaId"), &w.mline);
     err = err ? err : read_layer(&r, o, &w);
     cJSON_Delete(o);
