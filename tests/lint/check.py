@@ -42,7 +42,7 @@ EVERYWHERE = {"rtp/base.h"}
 # Made by the build from files of the same folder.
 GENERATED = {"web_assets.h", "admin_assets.h"}
 # The composition root and the self-check see everything.
-ROOTS = {"sfu/main.c", "sfu/doctor.c"}
+ROOTS = {"sfu/main.c", "sfu/doctor.c", "sfu/doctor_machine.c", "sfu/doctor_server.c"}
 
 THIRD_PARTY = {
     "cjson/": {"conf", "signaling"},
