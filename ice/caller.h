@@ -20,8 +20,7 @@ struct caller_remote {
 
 struct caller;
 
-/* cert and creds.local_* are ours: what the offer said. NULL when out of memory. cert outlives it.
- */
+/* cert, ufrag and pwd are ours: what the offer said. NULL when out of memory. cert outlives it. */
 struct caller *caller_new(const struct cert *cert, const char *ufrag, const char *pwd);
 /* Says close_notify where there is a connection; accepts NULL. */
 void caller_free(struct caller *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cert.h - the process's DTLS certificate (ECDSA P-256, self-signed, made at start; SEC-56) and
- * fingerprints (RFC 8122). */
+ * fingerprints (RFC 8122). The certificate is made before other threads start and never changes;
+ * any thread. */
 #ifndef ICE_CERT_H
 #define ICE_CERT_H
 

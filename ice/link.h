@@ -3,8 +3,8 @@
  * time in; plaintext packets, datagrams and events out. Sockets, the owner table and the clock
  * belong to the caller (sfu/worker.c). Role MEDIA.
  *
- *   LINK_NEW ──authenticated check──► LINK_ICE ──DTLS flights──► LINK_UP ──close_notify, silence,
- * link_close──► LINK_CLOSED
+ *   LINK_NEW ──authenticated check──► LINK_ICE ──DTLS flights──► LINK_UP
+ *   any of them ──close_notify, failed handshake, link_close──► LINK_CLOSED
  *
  * Nothing that a peer sends before its MESSAGE-INTEGRITY is verified changes any state (SEC-38,
  * SEC-58); media is sent only to an address that proved itself (SEC-40). */
@@ -95,9 +95,10 @@ struct link *link_new(const struct link_params *p, int64_t now_us);
 void link_free(struct link *l); /* accepts NULL */
 
 /* One datagram (or one RFC 4571 frame). buf is modified in place.
- * from     where it came from, and which local address it was sent to
- * ret_off, ret_len  for RTP, RTCP, DATA: where the plaintext lies in buf. For DATA it may lie
- * elsewhere: *ret_data is the truth. Drain link_poll and link_poll_event after each call. */
+ * from               where it came from, and which local address it was sent to
+ * ret_data, ret_len  for RTP, RTCP, DATA: the plaintext, in buf but for DATA, which may lie
+ *                    elsewhere until the next call
+ * Drain link_poll and link_poll_event after each call. */
 enum link_in link_on_datagram(struct link *l, int64_t now_us, const struct path *from, uint8_t *buf,
                               size_t len, uint8_t **ret_data, size_t *ret_len);
 
@@ -137,8 +138,6 @@ enum srtp_profile link_profile(const struct link *l);
 /* Last time any authenticated packet came (STUN with valid integrity, SRTP, SRTCP, DTLS record),
  * monotonic us; 0 = never. */
 int64_t link_last_heard(const struct link *l);
-/* Smoothed round trip is not known to ICE-lite; RTCP gives it. */
-
 /* A new generation of credentials beside the old one; the old is forgotten once the new one
  * nominates a pair (ICE-25). DTLS stays. */
 void link_restart(struct link *l, const struct ice_creds *creds, int64_t now_us);

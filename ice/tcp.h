@@ -17,11 +17,11 @@ int tcp_listen(const struct addr *bind) MUST_CHECK;
 /* Accepts one connection, non-blocking, TCP_NODELAY. Returns its descriptor, -EAGAIN, or -errno. */
 int tcp_accept(int listen_fd, struct path *ret_path) MUST_CHECK;
 
+/* A connection and what was read of it so far; may be handed to another thread between calls. */
 struct tcp_conn;
 
 /* Takes over fd. Returns NULL when out of memory (fd is closed then). */
 struct tcp_conn *tcp_conn_new(int fd, const struct path *path);
-/* Hands the connection to another thread: nothing is lost, bytes read so far travel with it. */
 void tcp_conn_free(struct tcp_conn *c); /* closes */
 int tcp_conn_fd(const struct tcp_conn *c);
 const struct path *tcp_conn_path(const struct tcp_conn *c);

@@ -69,8 +69,9 @@ struct ext_set {
 /* Reads the extensions of a parsed packet, both RFC 8285 forms; id 0 is padding, one-byte id 15
  * (and one-byte id 0 with a length) stops the walk, appbits are ignored, unknown ids are skipped,
  * the first of two equal ids wins. Any other profile word reads as "no extensions" (RFC 9335's
- * too). pkt  the packet that hdr was read from Returns 0, or -EBADMSG if an element runs past the
- * block (ret_set then holds those before it). */
+ * too).
+ * pkt  the packet that hdr was read from
+ * Returns 0, or -EBADMSG if an element runs past the block (ret_set then holds those before it). */
 int ext_read(const struct rtp_header *hdr, const uint8_t *pkt, const struct ext_map *map,
              struct ext_set *ret_set);
 

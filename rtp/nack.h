@@ -41,9 +41,9 @@ void nack_init(struct nack *n);
 /* Notes an arrived packet (by itself, or out of RTX) and any gap it reveals.
  * seq      extended sequence number (recv_stats_on_packet)
  * now_us   monotonic, microseconds, never less than in earlier calls
- * Returns  the number of newly missing packets; 0 if none, late or duplicate; -ERANGE if more than
- *          NACK_GAP_MAX are missing at once or more than NACK_MAX in all (nothing is missing any
- * more: ask for a key frame). */
+ * Returns the number of newly missing packets; 0 if none, late or duplicate; -ERANGE if more than
+ * NACK_GAP_MAX are missing at once or more than NACK_MAX in all: then all are forgotten, ask for a
+ * key frame. */
 int nack_on_seq(struct nack *n, uint64_t seq, int64_t now_us) MUST_CHECK;
 
 /* Stops asking for everything up to seq, the first packet of a key frame: decoding starts there.

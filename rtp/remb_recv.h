@@ -4,12 +4,15 @@
  * Pure; one instance per publishing transport; role MEDIA.
  *
  * The rule. Every 200 ms, over the last second, with R the bits received per second and L the share
- * of packets lost: L < 2 %         1.5 x R + 300 kbps: room to grow, and no wall behind a stream
- * that grew idle 2 % .. 10 %     the estimate before, but not above the line over this one L > 10 %
- * R x (1 - L / 2) within [floor, cap]. Until a second has been measured it is REMB_RECV_START_BPS.
- * It is told once a second, and at once (within 200 ms) when it falls by more than 5 %. While
- * nothing arrives nothing is told and the estimate stays. Delay is not looked at: a queue that does
- * not overflow goes unseen. */
+ * of packets lost, within [floor, cap]:
+ *
+ *   L < 2 %      1.5 x R + 300 kbps: room to grow, and no wall behind a stream that grew idle
+ *   2 % .. 10 %  the estimate before, but not above the line over this one
+ *   L > 10 %     R x (1 - L / 2)
+ *
+ * Until a second has been measured it is REMB_RECV_START_BPS. It is told once a second, and at once
+ * (within 200 ms) when it falls by more than 5 %. While nothing arrives nothing is told and the
+ * estimate stays. Delay is not looked at: a queue that does not overflow goes unseen. */
 #ifndef RTP_REMB_RECV_H
 #define RTP_REMB_RECV_H
 
@@ -46,8 +49,8 @@ void remb_recv_on_packet(struct remb_recv *r, size_t bytes, int64_t now_us);
 
 /* Estimates, if it is time to.
  * expected, lost  sums of recv_stats_expected and recv_stats_lost over the transport's SSRCs; a sum
- * that shrinks (an SSRC left) counts as no loss for that second Returns the bitrate for a REMB to
- * send now, in bps, or 0 if none is due. */
+ *                 that shrinks (an SSRC left) counts as no loss for that second
+ * Returns the bitrate for a REMB to send now, in bps, or 0 if none is due. */
 int64_t remb_recv_poll(struct remb_recv *r, int64_t now_us, uint64_t expected,
                        int64_t lost) MUST_CHECK;
 

@@ -63,8 +63,8 @@ int rtcp_twcc_read(const struct rtcp_packet *pkt, struct rtcp_twcc *ret_head,
  * draws it, so that the message may stand anywhere in a compound packet.
  * head      status_count is ignored
  * st, n     1..65535 statuses of consecutive packets from base_seq16 (seq16 is ignored); deltas
- * within RTCP_TWCC_DELTA_MIN_US..MAX_US, multiples of RTCP_TWCC_TICK_US Returns the bytes written
- * or -ENOSPC, out being then undefined; RTCP_TWCC_LEN_MAX(n) suffices. */
+ *           within RTCP_TWCC_DELTA_MIN_US..MAX_US, multiples of RTCP_TWCC_TICK_US
+ * Returns the bytes written or -ENOSPC, out being then undefined; RTCP_TWCC_LEN_MAX(n) suffices. */
 int rtcp_twcc_write(uint8_t *out, size_t cap, const struct rtcp_twcc *head,
                     const struct rtcp_twcc_status *st, int n) MUST_CHECK;
 

@@ -372,7 +372,7 @@ void plane_stop(struct plane *p);
 
 /* ---- counters ---- */
 
-/* Counters of the plane, summed over workers: stats.h lists them. Any thread. */
+/* Counters of the plane, summed over workers: one line adds one, here and in /metrics. */
 #define API_COUNTERS(X)                                                                            \
     X(rx_datagrams, "datagrams received")                                                          \
     X(rx_kernel_drops, "datagrams that the kernel dropped because the receive buffer was full")    \

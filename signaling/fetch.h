@@ -18,7 +18,7 @@ struct uv_loop_s;
 struct fetch_result {
     int status;       /* HTTP; 0: no whole answer came */
     const char *why;  /* with status 0: fixed words: "timeout", "connect", "resolve", "tls",
-                         "too-large",  "stopped", "error" */
+                         "too-large", "stopped", "error" */
     const char *body; /* terminated */
     size_t len;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http.h - an HTTP/1.1 server on MAIN's loop. Over libmicrohttpd, which runs
- * without a thread of its own: its epoll descriptor is watched by uv_poll, its timeout by a timer.
+/* http.h - an HTTP/1.1 server on MAIN's loop, over libmicrohttpd, which runs without a thread of
+ * its own: its epoll descriptor is watched by uv_poll, its timeout by a timer.
  *
  * A handler is called once the whole request is there. It answers at once, or keeps the request and
  * answers later; until then the connection is suspended. Bodies are bounded per route and refused

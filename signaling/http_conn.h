@@ -43,6 +43,7 @@ struct http_conn *http_conns_add(struct http_conns *cs, int fd, const struct add
 void http_conns_remove(struct http_conns *cs, struct http_conn *c);
 /* Connections from peer's network, this one included. */
 unsigned http_conns_from(const struct http_conns *cs, const struct addr *peer);
+/* c is in this phase from now on: its deadline follows from it. */
 void http_conn_enter(struct http_conn *c, enum http_phase phase, int64_t now_us);
 /* Shuts the sockets of connections that are over their deadline; a body that is late on a plain
  * connection is told 408 first. The library then sees the end and closes. */

@@ -23,7 +23,7 @@ int ice_servers_check(const struct conf *c, const char **ret_bad) MUST_CHECK;
 int ice_servers_link(const struct conf *c, int i, const char *name, int64_t now_s,
                      char out[ICE_SERVERS_LINK_MAX]) MUST_CHECK;
 
-/* base64(HMAC-SHA1(secret, username)); out holds 29 bytes. */
+/* base64(HMAC-SHA1(secret, username)); 28 characters and a terminator. */
 void ice_servers_credential(const char *secret, const char *username, char out[32]);
 
 #endif

@@ -23,8 +23,8 @@ int life_least_worker(const struct signaling *s);
 int life_choose_worker(const struct signaling *s, const struct room *room);
 
 /* Hands session (heap) to r's worker, which is told st's source first when r is a viewer of st
- * (NULL: of a room, whose streams it has been told). Returns 0
- * (session moved), or -ENOBUFS (the caller still owns it; nothing has changed). */
+ * (NULL: of a room, whose streams it has been told). Returns 0 (session moved), or -ENOBUFS (the
+ * caller still owns it; nothing has changed). */
 int life_admit(struct signaling *s, struct resource *r, const struct stream *st,
                struct api_session *session) MUST_CHECK;
 /* Tells every worker who publishes into stream: worker -1 and publisher 0 for nobody. */

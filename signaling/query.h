@@ -20,7 +20,7 @@ struct query_result {
     unsigned n;
     bool partial; /* a worker did not answer in time */
 };
-/* cancelled: the server stops; the result is empty and partial. */
+/* When the server stops the result is empty and partial. */
 typedef void(query_done_fn)(const struct query_result *res, void *ctx);
 
 /* NULL when out of memory. */

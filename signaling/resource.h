@@ -2,8 +2,8 @@
 /* resource.h - sessions as MAIN knows them: the unguessable URL, the entity tag, the generations of
  * ICE credentials, and the way from POST to tombstone:
  *
- *   NEW (no DTLS yet) ──UP──► UP ──end asked for──► ENDING ──the plane says so──► GONE (30 s) ──►
- * freed
+ *   NEW (no DTLS yet) ──UP──► UP ──end asked for──► ENDING ──the plane says so──► GONE
+ *   GONE ──30 s──► freed
  *
  * Quotas count NEW and UP. Role MAIN. */
 #ifndef SIGNALING_RESOURCE_H

@@ -39,8 +39,8 @@ struct wish_session {
     uint64_t audio, video;           /* bit per m-line index: accepted sections */
 };
 
-/* The body of a POST on the wish URL. ret_why: a sentence, at most 160 bytes. Returns 0, -EBADMSG
- * (no JSON, wrong form: 400) or -ENOENT (no such section: 422). */
+/* The body of a POST on the wish URL. ret_why: a sentence, at most 160 bytes. Returns 0; -EBADMSG
+ * (no JSON, wrong form: 400); -ENOENT (no such section: 422); -ENOMEM. */
 int wish_read(const char *text, size_t len, const struct wish_session *s, struct wish *ret,
               char ret_why[160]) MUST_CHECK;
 /* The body of a POST on the layer URL (draft-ietf-wish-whep, video layer selection; encodingId is
