@@ -83,12 +83,16 @@ PRINT_CALLS = {"printf", "fprintf", "vprintf", "vfprintf", "puts", "fputs", "per
 HEAP_CALLS = {"malloc", "calloc", "realloc", "strdup", "strndup", "free"}
 
 FORBIDDEN_STEMS = ("stun_", "sctp_", "srtp_", "nice_", "uv_", "conf_ssl_")
-RULES = ("LAYER", "THIRDPARTY", "BANNED", "SIZE", "STEM", "FORBIDDEN_STEM", "NODOC", "TODO", "NOTEST",
-         "README-NAMES", "PATH", "SPDX")
+RULES = ("LAYER", "THIRDPARTY", "BANNED", "SIZE", "STEM", "FORBIDDEN_STEM", "NODOC", "RUNON", "TODO",
+         "NOTEST", "README-NAMES", "PATH", "SPDX")
 
 ALLOW_RE = re.compile(r"lint: allow(?: +([A-Z_-]+))?(?: +([^*\n]*?))?\s*(?:\*/|$)")
 CALL_RE = re.compile(r"(?<![\w.>])([A-Za-z_]\w*)\s*\(")
 TODO_RE = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\s*\(?#\d+)")
+# A line of a contract that clang-format has joined to the one before: a long line of "name  what it is"
+# or of a table is wrapped as if it were prose.
+COMMENT_RE = re.compile(r"/\*.*?\*/", re.S)
+RUNON_RE = re.compile(r"[\w)\]%] Returns\b")
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "defined"}
 
 
@@ -357,6 +361,15 @@ class Checker:
                 if not self.is_documented(s, i):
                     self.say(s.path, i + 1, "NODOC", "%s has no comment" % function, function)
 
+    def check_runon(self):
+        for s in self.sources.values():
+            text = "\n".join(s.raw)
+            for comment in COMMENT_RE.finditer(text):
+                for i, line in enumerate(comment.group().split("\n")):
+                    if RUNON_RE.search(line):
+                        self.say(s.path, text.count("\n", 0, comment.start()) + i + 1, "RUNON",
+                                 '"Returns" in the middle of a sentence: give it a line of its own')
+
     def check_text(self):
         todos = 0
         for path in self.files:
@@ -524,6 +537,7 @@ class Checker:
         self.check_size()
         self.check_stem()
         self.check_doc()
+        self.check_runon()
         self.check_text()
         self.check_test_files()
         self.check_readme_names()

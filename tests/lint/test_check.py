@@ -147,6 +147,15 @@ class Lint(unittest.TestCase):
                 self.red(files, ("rtp/a.h", line, "NODOC"))
         self.red({"rtp/a.h": SPDX + "int x;\n"}, ("rtp/a.h", 1, "NODOC"))
 
+    def test_runon(self):
+        for text, ok in [("/* Adds.\n * a  what\n * Returns 0. */", True), ("/* a: what. Returns 0. */", True),
+                         ("/* Adds.\n * a  the first of two Returns 0. */", False), ("int Returns;", True)]:
+            files = {"rtp/a.h": h("a.h", text + "\nint a_x(int a);\n")}
+            if ok:
+                self.green(files)
+            else:
+                self.red(files, ("rtp/a.h", 4, "RUNON"))
+
     def test_todo(self):
         for text, ok in [("TODO: later", False), ("FIXME", False), ("TODO #12: later", True),
                          ("TODO(#12) later", True), ("TODOS are fine", True)]:
