@@ -1,65 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The m=application section of offers (RFC 8841, standards DC-01..05). */
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "signaling/negotiate.h"
-#include "signaling/sdp.h"
+#include "tests/negotiate_kit.h"
 #include "tests/sdp_check.h"
 
 #define HEAD "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
-#define FP                                                                                         \
-    "73:09:2E:3A:CE:D6:B1:6B:51:0C:82:39:92:48:A5:D4:9A:BE:23:72:BA:62:7F:27:27:59:6E:B3:FD:C5:A6" \
-    ":8E"
-#define TRANSPORT                                                                                  \
-    "a=ice-ufrag:NZ1N\r\na=ice-pwd:/v5MJK+UBIxgXMCz738Qi5Ll\r\na=fingerprint:sha-256 " FP          \
-    "\r\na=setup:actpass\r\n"
 #define AUDIO(mid, direction)                                                                      \
     "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:" mid "\r\n" TRANSPORT "a=" direction                \
     "\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
 #define DATA(mid) "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:" mid "\r\n" TRANSPORT
 #define PORT      "a=sctp-port:5000\r\n"
 
-static struct fingerprint ours = {.hash = FP_SHA256, .len = 32, .digest = {1, 2, 3}};
-
-static int answer(const char *text, bool publish, bool on, struct negotiate_result *r)
+/* The answer of a server that has data channels on, or off. */
+static int answer_data(const char *text, bool publish, bool on, struct negotiate_result *r)
 {
-    static const struct negotiate_source unknown;
-    struct negotiate_params p = {
-        .fingerprint = &ours,
-        .creds = {.local_ufrag = "AbcdefghijkL", .local_pwd = "0123456789abcdefghijABCD"},
-        .n_candidates = 1,
-        .n_video_codecs = 2,
-        .video_codecs = {CODEC_VP8, CODEC_H264},
-        .id = 7,
-        .stream = 9,
-        .label = "room/main",
-        .cname = "cnamecname",
-        .ssrc_seed = 1,
-        .data = on,
-        .data_max_message_bytes = 65536,
-        .data_room = "room",
-        .data_name = "main",
-    };
-    struct negotiate_refusal why = {0};
-    struct sdp *offer = NULL;
-    int line = 0;
-    cr_assert_eq(addr_parse_ip("192.0.2.1", 8189, &p.candidates[0].addr), 0);
+    struct negotiate_params p = params();
+    struct negotiate_refusal why;
+    p.data = on;
+    p.data_max_message_bytes = 65536;
+    snprintf(p.data_room, sizeof(p.data_room), "room");
+    snprintf(p.data_name, sizeof(p.data_name), "main");
     *r = (struct negotiate_result){0};
-    cr_assert_eq(sdp_read(text, strlen(text), &offer, &line), 0, "line %d of %s", line, text);
-    int err = publish ? negotiate_publish(offer, &p, r, &why)
-                      : negotiate_play(offer, &p, &unknown, r, &why);
-    sdp_free(offer);
-    return err == 0 ? 0 : why.status;
-}
-
-static void done(struct negotiate_result *r)
-{
-    free(r->session);
-    free(r->answer);
+    return answer(text, publish, &p, NULL, r, &why);
 }
 
 /* What the answer says of the section, from its m-line to the next or the end. */
@@ -81,7 +42,7 @@ Test(negotiate_data, a_section_is_answered_in_the_bundle_without_candidates_of_i
                                           PORT "a=max-message-size:262144\r\n"
                                     : HEAD "a=group:BUNDLE 0 1\r\n" AUDIO("0", "recvonly") DATA("1")
                                           PORT "a=max-message-size:262144\r\n";
-        cr_assert_eq(answer(offer, publish, true, &r), 0);
+        cr_assert_eq(answer_data(offer, publish, true, &r), 0);
         cr_expect(strstr(r.answer, "a=group:BUNDLE 0 1\r\n"), "DC-04");
         const char *s = section(r.answer);
         cr_expect(strstr(s, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"), "DC-01: %s",
@@ -113,14 +74,14 @@ Test(negotiate_data, alone_it_carries_the_transport_or_is_refused_where_it_is_of
     for (size_t i = 0; i < ARRAY_LEN(offers); i++) {
         for (int publish = 0; publish < 2; publish++) {
             struct negotiate_result r;
-            cr_assert_eq(answer(offers[i], publish, true, &r), 0, "row %zu", i);
+            cr_assert_eq(answer_data(offers[i], publish, true, &r), 0, "row %zu", i);
             const char *s = section(r.answer);
             cr_expect(strstr(s, "a=candidate:") && strstr(s, "a=end-of-candidates"), "%s", s);
             cr_expect_eq(r.session->n_mlines, 0);
             cr_expect(!r.source.audio && !r.source.video);
             cr_expect_eq(r.session->data.max_message_bytes, 65536, "DC-03: when not said");
             done(&r);
-            cr_expect_eq(answer(offers[i], publish, false, &r), 422, "DC-05");
+            cr_expect_eq(answer_data(offers[i], publish, false, &r), 422, "DC-05");
             done(&r);
         }
     }
@@ -147,7 +108,7 @@ Test(negotiate_data, what_cannot_be_served_gets_port_0_and_media_is_served)
         struct negotiate_result r;
         snprintf(offer, sizeof(offer), "%s%s", HEAD "a=group:BUNDLE 0 1\r\n" AUDIO("0", "sendonly"),
                  rows[i].section);
-        cr_assert_eq(answer(offer, true, true, &r), 0, "%s", rows[i].what);
+        cr_assert_eq(answer_data(offer, true, true, &r), 0, "%s", rows[i].what);
         cr_expect_eq(strncmp(section(r.answer), "m=application 0 ", 16), 0, "%s", rows[i].what);
         cr_expect(strstr(r.answer, "a=group:BUNDLE 0\r\n"), "%s", rows[i].what);
         cr_expect(!r.session->data.on && !r.session->link.data_channel, "%s", rows[i].what);
@@ -156,11 +117,11 @@ Test(negotiate_data, what_cannot_be_served_gets_port_0_and_media_is_served)
     struct negotiate_result r;
     const char *two =
         HEAD "a=group:BUNDLE 0 1 2\r\n" AUDIO("0", "sendonly") DATA("1") PORT DATA("2") PORT;
-    cr_assert_eq(answer(two, true, true, &r), 0);
+    cr_assert_eq(answer_data(two, true, true, &r), 0);
     cr_expect(strstr(r.answer, "a=group:BUNDLE 0 1\r\n"), "one association: %s", r.answer);
     done(&r);
-    cr_assert_eq(answer(HEAD "a=group:BUNDLE 0 1\r\n" AUDIO("0", "sendonly") DATA("1") PORT, true,
-                        false, &r),
+    cr_assert_eq(answer_data(HEAD "a=group:BUNDLE 0 1\r\n" AUDIO("0", "sendonly") DATA("1") PORT,
+                             true, false, &r),
                  0);
     cr_expect_eq(strncmp(section(r.answer), "m=application 0 ", 16), 0, "SEC-72");
     done(&r);
@@ -185,7 +146,7 @@ Test(negotiate_data, the_peers_message_size_is_understood)
         char offer[2048];
         struct negotiate_result r;
         snprintf(offer, sizeof(offer), "%s%s", HEAD DATA("0") PORT, rows[i].line);
-        cr_assert_eq(answer(offer, false, true, &r), 0);
+        cr_assert_eq(answer_data(offer, false, true, &r), 0);
         cr_expect_eq(r.session->data.max_message_bytes, rows[i].want, "%s", rows[i].line);
         done(&r);
     }
@@ -195,7 +156,7 @@ Test(negotiate_data, the_first_of_the_group_has_the_transport)
 {
     struct negotiate_result r;
     const char *offer = HEAD "a=group:BUNDLE 1 0\r\n" AUDIO("0", "sendonly") DATA("1") PORT;
-    cr_assert_eq(answer(offer, true, true, &r), 0);
+    cr_assert_eq(answer_data(offer, true, true, &r), 0);
     cr_expect(strstr(r.answer, "a=group:BUNDLE 1 0\r\n"));
     cr_expect(strstr(section(r.answer), "a=candidate:"));
     cr_expect_null(strstr(strstr(r.answer, "m=audio"), "a=candidate:") <
@@ -203,8 +164,8 @@ Test(negotiate_data, the_first_of_the_group_has_the_transport)
                        ? strstr(strstr(r.answer, "m=audio"), "a=candidate:")
                        : NULL);
     done(&r);
-    char *fragment = negotiate_restart_fragment(&(struct negotiate_params){.fingerprint = &ours},
-                                                "1", MEDIA_AUDIO, true);
+    struct negotiate_params p = params();
+    char *fragment = negotiate_restart_fragment(&p, "1", MEDIA_AUDIO, true);
     cr_expect(strstr(fragment, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n"));
     free(fragment);
 }
@@ -229,7 +190,8 @@ Test(negotiate_data, what_real_clients_offer)
         struct negotiate_result r;
         snprintf(path, sizeof(path), "sdp/%s.sdp", rows[i].name);
         char *text = fixture_load(path, NULL);
-        cr_assert_eq(answer(text, strstr(rows[i].name, "-pub-"), true, &r), 0, "%s", rows[i].name);
+        cr_assert_eq(answer_data(text, strstr(rows[i].name, "-pub-"), true, &r), 0, "%s",
+                     rows[i].name);
         cr_expect_eq(r.session->data.on, rows[i].taken, "%s", rows[i].name);
         cr_expect_eq(r.session->data.max_message_bytes, rows[i].max_message_bytes, "%s %u",
                      rows[i].name, (unsigned)r.session->data.max_message_bytes);
