@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_inner.h - what http.c and http_stream.c share: the server and one request of it. The only
- * header that shows libmicrohttpd. Private to them. Role MAIN. */
+/* http_inner.h - what http.c, http_request.c and http_stream.c share: the server and one request of
+ * it. The only header that shows libmicrohttpd. Private to them. Role MAIN. */
 #ifndef SIGNALING_HTTP_INNER_H
 #define SIGNALING_HTTP_INNER_H
 
