@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "rtp/bytes.h"
 #include "rtp/codec_ops.h"
 
 /* Payload descriptor, RFC 7741 4.2:
@@ -36,40 +37,29 @@ struct vp8_head {
 
 static int read_head(const uint8_t *p, size_t len, struct vp8_head *ret)
 {
-    struct vp8_head h = {.len = 1};
-    if (len < 1) {
-        return -EBADMSG;
-    }
-    if (p[0] & VP8_X) {
-        if (len < 2) {
-            return -EBADMSG;
-        }
-        h.ext = p[1] & 0xf0;
-        h.len = 2;
+    struct bytes_in in = bytes_in_init(p, len);
+    struct vp8_head h = {0};
+    if (bytes_in_u8(&in) & VP8_X) {
+        h.ext = bytes_in_u8(&in) & 0xf0;
         if (h.ext & VP8_X_I) {
-            if (h.len >= len) {
-                return -EBADMSG;
-            }
-            h.is_15bit = p[h.len] & VP8_M;
-            h.pic_id = p[h.len++] & 0x7f;
+            uint8_t first = bytes_in_u8(&in);
+            h.is_15bit = first & VP8_M;
+            h.pic_id = first & 0x7f;
             if (h.is_15bit) {
-                if (h.len >= len) {
-                    return -EBADMSG;
-                }
-                h.pic_id = (uint16_t)(h.pic_id << 8 | p[h.len++]);
+                h.pic_id = (uint16_t)(h.pic_id << 8 | bytes_in_u8(&in));
             }
-        }
-        unsigned rest = (h.ext & VP8_X_L ? 1 : 0) + (h.ext & (VP8_X_T | VP8_X_K) ? 1 : 0);
-        if (h.len + rest > len) {
-            return -EBADMSG;
         }
         if (h.ext & VP8_X_L) {
-            h.tl0_idx = p[h.len++];
+            h.tl0_idx = bytes_in_u8(&in);
         }
         if (h.ext & (VP8_X_T | VP8_X_K)) {
-            h.tk = p[h.len++];
+            h.tk = bytes_in_u8(&in);
         }
     }
+    if (in.failed) {
+        return -EBADMSG;
+    }
+    h.len = (uint8_t)(len - bytes_in_left(&in));
     *ret = h;
     return 0;
 }
