@@ -87,9 +87,9 @@ struct conf {
     } tls;
     struct {
         char listen[CONF_STR_MAX]; /* "[::]:8189", UDP and TCP */
-        struct conf_strings
-            announce; /* addresses written into answers, in order; empty: those of the interfaces */
-        int workers;  /* 0: one per core */
+        /* addresses written into answers, in order; empty: those of the interfaces */
+        struct conf_strings announce;
+        int workers; /* 0: one per core */
         bool tcp;
         bool gso;
         bool gro;
@@ -99,8 +99,8 @@ struct conf {
         char seal_backend[16];  /* auto, openssl, ipsec-mb, libsrtp2 */
         int max_publisher_kbps; /* cap per publisher (SEC-71), told by REMB, enforced by dropping */
         int history_ms;         /* how long sent packets can be asked for again */
-        struct conf_strings
-            video_codecs; /* allowed, in the server's order of preference: VP8 H264 VP9 AV1 H265 */
+        /* allowed, in the server's order of preference: VP8 H264 VP9 AV1 H265 */
+        struct conf_strings video_codecs;
         bool prefer_offer_order; /* the publisher's order decides among the allowed ones */
         bool video_orientation;  /* negotiate urn:3gpp:video-orientation with publishers */
     } media;

@@ -27,8 +27,8 @@ enum dtls_state {
 struct dtls_params {
     const struct cert *cert; /* outlives the session */
     enum dtls_role role;
-    const struct fingerprint
-        *fingerprints; /* of the peer, from its SDP; any match suffices (RFC 8122 5); copied */
+    /* of the peer, from its SDP; any match suffices (RFC 8122 5); copied */
+    const struct fingerprint *fingerprints;
     unsigned n_fingerprints;
     bool only_cm;      /* offer and accept AES-CM only (NACK without RTX, architecture §3) */
     bool allow_no_ems; /* accept peers without the extended master secret of RFC 7627 */

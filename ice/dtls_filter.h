@@ -48,11 +48,11 @@ struct dtls_filter {
     bool server;        /* our role */
     bool up;            /* handshake over */
     uint8_t sealed_min; /* least length of a sealed record, bytes */
-    uint16_t
-        next_message;  /* message_seq that the peer has not completed yet, as far as one can see */
-    uint32_t covered;  /* bytes of it that came, from its start */
-    uint32_t records;  /* since window_us */
-    int64_t window_us; /* start of the second that records counts */
+    /* message_seq that the peer has not completed yet, as far as one can see */
+    uint16_t next_message;
+    uint32_t covered;                  /* bytes of it that came, from its start */
+    uint32_t records;                  /* since window_us */
+    int64_t window_us;                 /* start of the second that records counts */
     uint32_t drops[DTLS_FILTER_COUNT]; /* datagrams by reason */
 };
 

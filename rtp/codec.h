@@ -117,9 +117,9 @@ struct describe_in {
 
 /* VP8 and VP9 picture id, TL0PICIDX and (VP8) KEYIDX to write instead of the packet's own. */
 struct codec_ids {
-    uint16_t
-        pic_id; /* 15 bit, and written so. VP8: also written where the source had none, because a
-                   stream spliced from several sources must not mix frames with and without */
+    /* 15 bit, and written so. VP8: also written where the source had none, because a stream spliced
+     * from several sources must not mix frames with and without */
+    uint16_t pic_id;
     uint8_t tl0_idx;
     uint8_t key_idx; /* 5 bit */
 };

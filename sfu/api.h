@@ -250,8 +250,8 @@ struct api_track_stats {
     uint32_t bitrate_bps;   /* over the last second */
     uint16_t width, height; /* 0 = not known */
     /* video: */
-    int8_t
-        layer; /* index in the order of a=simulcast: received, or sent to the viewer; -1 = none */
+    /* index in the order of a=simulcast: received, or sent to the viewer; -1 = none */
+    int8_t layer;
     int8_t sid, tid;      /* play: highest spatial and temporal layer sent */
     uint8_t n_sid, n_tid; /* of the encoding that is received, or sent */
     int8_t aim_layer;     /* play: what the viewer should get, when an entry point lets it */

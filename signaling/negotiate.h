@@ -49,8 +49,8 @@ struct negotiate_params {
     uint64_t id, stream;
     char label[64];
     char cname[API_CNAME_MAX]; /* play */
-    uint32_t
-        ssrc_seed; /* play: random; SSRCs are derived from it, collision-free within the session */
+    /* play: random; SSRCs are derived from it, collision-free within the session */
+    uint32_t ssrc_seed;
     uint32_t max_kbps;
     bool data;                       /* accept a data channel section */
     uint32_t data_max_message_bytes; /* told as a=max-message-size */

@@ -95,9 +95,9 @@ struct sdp_media {
     bool mux;
     bool rsize;
     uint16_t sctp_port; /* a=sctp-port (RFC 8841 5); 0: none */
-    uint32_t
-        max_message_bytes;   /* a=max-message-size (RFC 8841 6); 0: no limit, 65536 if not said */
-    const char *msid_stream; /* first MediaStream id; NULL: none, or "-" */
+    /* a=max-message-size (RFC 8841 6); 0: no limit, 65536 if not said */
+    uint32_t max_message_bytes;
+    const char *msid_stream;        /* first MediaStream id; NULL: none, or "-" */
     struct sdp_ext ext[EXT_COUNT];  /* by enum ext_kind */
     unsigned n_rids;                /* a=rid lines with direction send */
     const char *rids[SDP_RIDS_MAX]; /* 1..255 characters each */
