@@ -3,6 +3,10 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MAIN_NICER 5 /* a third of a worker's share */
 
 struct thread_role thread_role_main;
 struct thread_role thread_role_media;
@@ -30,6 +34,12 @@ void thread_become(enum thread_kind kind, int index)
         break;
     }
     (void)pthread_setname_np(pthread_self(), name);
+}
+
+void thread_give_way(void)
+{
+    id_t self = (id_t)gettid();
+    (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + MAIN_NICER);
 }
 
 enum thread_kind thread_kind_now(void)

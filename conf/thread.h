@@ -32,6 +32,9 @@ enum thread_kind {
 /* Says what the calling thread is; index: worker number. Also names it for ps and gdb ("media-0");
  * the main thread keeps the program's name. */
 void thread_become(enum thread_kind kind, int index);
+/* The calling thread gives way to the others where there is not a core for each: while media waits
+ * it does little. For MAIN, when they have been started: threads inherit it. */
+void thread_give_way(void);
 /* What the calling thread said it is; THREAD_OTHER if it said nothing. */
 enum thread_kind thread_kind_now(void);
 /* The worker number that the calling thread gave, else 0. */

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEAL_STREAMS_MAX    256
-#define RTP_HDR_MIN         12
-#define KEYS_HOT_BYTES      1088 /* AES-GCM of RTP: salt, round keys and powers of the hash key */
+#define SEAL_STREAMS_MAX 256
+#define RTP_HDR_MIN      12
+/* Of AES-GCM for RTP: salt and round keys, then powers of the hash key. One of 16 bytes is needed
+ * for each 16 bytes of the packet, counted from the end. */
+#define KEYS_HOT_BYTES      1088
+#define KEYS_HEAD_BYTES     304
 #define CACHE_LINE          64
 #define OPEN_RTCP_SSRCS_MIN 8
 #define RTCP_INDEX_MAX      0x7fffffffu
@@ -217,10 +220,12 @@ static void fetch(const void *from, size_t bytes)
     }
 }
 
-void seal_prefetch(const struct seal *s)
+void seal_prefetch(const struct seal *s, size_t bytes)
 {
     if (s) {
-        fetch(s->keys, KEYS_HOT_BYTES);
+        size_t powers = MIN(bytes, (size_t)(KEYS_HOT_BYTES - KEYS_HEAD_BYTES));
+        fetch(s->keys, KEYS_HEAD_BYTES);
+        fetch((const char *)s->keys + KEYS_HOT_BYTES - powers, powers);
     }
 }
 

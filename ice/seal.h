@@ -76,9 +76,9 @@ void seal_free(struct seal *s); /* accepts NULL; zeroises */
  * 256 SSRCs. */
 struct seal_stream *seal_stream(struct seal *s, uint32_t ssrc);
 
-/* Fetch what seal_rtp touches into the cache, the keys and an SSRC's window: useful a few hundred
- * nanoseconds before it. s and st may be NULL. */
-void seal_prefetch(const struct seal *s);
+/* Fetch what seal_rtp touches into the cache, the keys for a packet of so many bytes and an SSRC's
+ * window: useful a few hundred nanoseconds before it. s and st may be NULL. */
+void seal_prefetch(const struct seal *s, size_t bytes);
 void seal_stream_prefetch(const struct seal_stream *st);
 
 /* Seals one RTP packet.

@@ -15,9 +15,11 @@
 #define AHEAD_STEPS  3
 #define AHEAD_STRIDE 2 /* visits from one step to the next */
 #define AHEAD_LINE   64
+#define AHEAD_AUDIO  128 /* bytes of a packet, nearly always */
 
-/* How far each step has come on a list of struct peer.pending. Good while no peer is freed. */
+/* How far each step has come on a list of peers. Good while no peer is freed. */
 struct ahead {
+    size_t node; /* offset in struct peer of what is in the list */
     const struct list *end;
     const struct list *at[AHEAD_STEPS];
 };
@@ -31,9 +33,11 @@ static inline void ahead_fetch(const void *from, size_t bytes)
     }
 }
 
-/* What sending to p touches of it and of what it points to; step counts from 0. */
+/* The first step: the viewer itself. The second: its sections, as far as they say what they owe,
+ * and what all of them share. The third: what the packets of those that owe something need. */
 static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
 {
+    size_t largest = 0;
     if (step == 0) {
         ahead_fetch(p, offsetof(struct peer, data_stats));
         return;
@@ -41,19 +45,21 @@ static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
     for (unsigned i = 0; i < p->n_subs; i++) {
         const struct sub *s = &p->subs[i];
         if (step == 1) {
-            ahead_fetch(s, offsetof(struct sub, seg));
-            continue;
+            ahead_fetch(s, offsetof(struct sub, packets));
+        } else if (sub_owes(s)) {
+            ahead_fetch(&s->packets, offsetof(struct sub, seg) - offsetof(struct sub, packets));
+            ahead_fetch(&s->seg[s->seg_top], sizeof(s->seg[0]));
+            ahead_fetch(&s->ml->ext, sizeof(s->ml->ext));
+            ahead_fetch(s->ml->ssrcs, sizeof(s->ml->ssrcs[0]));
+            seal_stream_prefetch(s->ss);
+            largest = MAX(largest, s->track->kind == MEDIA_VIDEO ? RTP_PACKET_MAX : AHEAD_AUDIO);
         }
-        ahead_fetch(&s->seg[s->seg_top], sizeof(s->seg[0]));
-        ahead_fetch(&s->ml->ext, sizeof(s->ml->ext));
-        ahead_fetch(s->ml->ssrcs, sizeof(s->ml->ssrcs[0]));
-        seal_stream_prefetch(s->ss);
     }
     if (step == 1) {
         ahead_fetch(p->seal, AHEAD_LINE);
         ahead_fetch(p->brain, offsetof(struct brain, probe));
     } else {
-        seal_prefetch(p->seal);
+        seal_prefetch(p->seal, largest);
         if (p->brain) {
             __builtin_prefetch(p->brain->bwe);
         }
@@ -65,18 +71,19 @@ static inline void ahead_next(struct ahead *a, unsigned steps)
 {
     for (unsigned i = 0; i < steps; i++) {
         if (a->at[i] != a->end) {
-            ahead_fetch_peer(container_of(a->at[i], struct peer, pending), i);
+            ahead_fetch_peer((const struct peer *)((const char *)a->at[i] - a->node), i);
             a->at[i] = a->at[i]->next;
         }
     }
 }
 
-/* Visits to the peers of the list are about to begin. */
-static inline void ahead_begin(struct ahead *a, const struct list *pending)
+/* Visits to the peers of a list are about to begin; node: offset in struct peer. */
+static inline void ahead_begin(struct ahead *a, const struct list *peers, size_t node)
 {
-    a->end = pending;
+    a->node = node;
+    a->end = peers;
     for (unsigned i = 0; i < AHEAD_STEPS; i++) {
-        a->at[i] = pending->next;
+        a->at[i] = peers->next;
     }
     for (unsigned k = 0; k < AHEAD_STEPS * AHEAD_STRIDE; k++) {
         ahead_next(a, k / AHEAD_STRIDE + 1);

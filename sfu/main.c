@@ -278,6 +278,7 @@ static int serve(struct app *app)
     if (r == 0) {
         r = start(app);
         if (r == 0) {
+            thread_give_way();
             watch_signals(app);
             doctor_warn(app->conf);
             greet(app);

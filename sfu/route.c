@@ -300,7 +300,7 @@ bool router_fill(struct router *r, struct tx_batch *b, int64_t now_us)
     wake_subs(r, now_us);
     bool full = false;
     struct ahead ahead;
-    ahead_begin(&ahead, &r->pending);
+    ahead_begin(&ahead, &r->pending, offsetof(struct peer, pending));
     while (!full && !list_empty(&r->pending)) {
         struct peer *p = container_of(r->pending.next, struct peer, pending);
         ahead_next(&ahead, AHEAD_STEPS);
@@ -341,6 +341,10 @@ bool peer_fill(struct peer *p, struct tx_batch *b, int64_t now_us)
     }
     for (unsigned i = p->n_subs; i-- > 0;) { /* audio last: it fits the end of a run of video */
         struct sub *s = &p->subs[i];
+        if (!sub_owes(s)) {
+            s->lagging = false;
+            continue;
+        }
         if (!sub_fill(s, b, now_us, VISIT_PACKETS)) {
             return false;
         }

@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "rtp/demux.h"
+#include "sfu/ahead.h"
 #include "sfu/brain.h"
 #include "sfu/feed.h"
 #include "sfu/ingest.h"
@@ -602,9 +603,12 @@ static void tick_viewer(struct router *r, struct peer *p, int64_t now_us, bool s
 /* One slice of the wheel: every peer is looked at ten times a second, and reports once. */
 static void tick_slice(struct router *r, unsigned slice, int64_t now_us, bool second)
 {
+    struct ahead ahead;
+    ahead_begin(&ahead, &r->wheel[slice], offsetof(struct peer, wheel));
     LIST_EACH(it, &r->wheel[slice])
     {
         struct peer *p = container_of(it, struct peer, wheel);
+        ahead_next(&ahead, AHEAD_STEPS);
         if (p->subs) {
             tick_viewer(r, p, now_us, second);
         }

@@ -129,7 +129,6 @@ struct sub {
     bool nack[CODEC_COUNT];
     uint64_t repair_from; /* numbers before this one are not sent again */
     uint16_t nack_queue[SUB_NACK_QUEUE];
-    struct sub_resend resends[SUB_RESENDS];
     uint8_t fillers;       /* counts what sub_send_filler sent */
     int64_t rtx_tokens;    /* bytes that may be sent again now; by sub_send.c */
     int64_t rtx_filled_us; /* when tokens were last added */
@@ -152,6 +151,7 @@ struct sub {
     enum alloc_reason reason; /* why aim is no better */
     int8_t cap; /* by loss, without an estimate: so many encodings below the best; 0 = none */
     int64_t waits_since_us; /* for an entry point, or for a way into dt_goal; 0 = does not */
+    struct sub_resend resends[SUB_RESENDS]; /* last, since it is large and seldom touched */
 };
 
 /* Binds a sub to its viewer's section; random: for the first numbers. */
