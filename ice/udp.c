@@ -48,6 +48,7 @@ struct udp {
     int family;
     int rcvbuf;
     uint16_t port;
+    bool one_address; /* bound to it: the kernel needs not be told the source */
     bool gso;
     uint32_t rxq_ovfl; /* the kernel's drop count when last seen */
     struct udp_stats stats;
@@ -77,6 +78,13 @@ static bool is_any_v6(const struct addr *a)
     static const uint8_t zero[16];
 
     return memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
+static bool is_any(const struct addr *a)
+{
+    static const uint8_t zero[4];
+
+    return is_any_v6(a) || (addr_is_v4(a) && memcmp(a->ip + 12, zero, sizeof(zero)) == 0);
 }
 
 static int bind_family(const struct addr *bind_to, int family, bool reuse_port)
@@ -209,6 +217,7 @@ int udp_new(const struct udp_params *p, struct udp **ret)
         return err;
     }
     u->port = bound_port(u->fd);
+    u->one_address = !is_any(&p->bind);
     err = set_options(u, p);
     if (err == 0) {
         mem = mmap(NULL, (size_t)UDP_RX_BATCH * RX_SLOT_BYTES, PROT_READ | PROT_WRITE,
@@ -394,7 +403,8 @@ static size_t put_cmsg(uint8_t *ctrl, size_t at, int level, int type, const void
  * address selection is all that a multi-homed host needs. */
 static size_t put_source(const struct udp *u, const struct path *to, uint8_t *ctrl)
 {
-    if (is_any_v6(&to->local) || addr_is_v4(&to->local) != addr_is_v4(&to->remote)) {
+    if (u->one_address || is_any_v6(&to->local) ||
+        addr_is_v4(&to->local) != addr_is_v4(&to->remote)) {
         return 0;
     }
     if (u->family == AF_INET6) {

@@ -22,6 +22,7 @@
  * under load. */
 #define RX_BATCHES   4
 #define IDLE_TICK_MS 500
+#define MANY_RUNS    (UDP_TX_RUNS / 2)
 #define DATA_AT_ONCE 8 /* SCTP packets between two flushes */
 /* Looks in the longest wait for the rest of a frame. */
 #define NAPS 4
@@ -92,11 +93,25 @@ static void watch_udp(struct worker *w, int events)
     }
 }
 
+/* A socket that epoll watches wakes it for every message that the kernel has sent, in vain, at a
+ * twentieth of the message's cost: while many leave it is not watched. worker_flush watches it
+ * again. */
+static void look_away(struct worker *w)
+{
+    if (w->udp_events) {
+        w->udp_events = 0;
+        uv_poll_stop(&w->udp_poll);
+    }
+}
+
 /* Runs to TCP peers leave one by one; stretches of UDP runs leave together. Returns false when the
  * UDP socket is full. */
 static bool send_batch(struct worker *w)
 {
     struct tx_batch *b = &w->batch;
+    if (b->n > MANY_RUNS) {
+        look_away(w);
+    }
     while (w->batch_sent < b->n) {
         int end = w->batch_sent;
         if (b->paths[end].transport == TRANSPORT_TCP) {

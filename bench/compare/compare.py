@@ -90,7 +90,7 @@ class Sluice:
 
     def __init__(self, build, shape):
         http, admin = free_port(), free_port()
-        settings = {"http.listen": f"127.0.0.1:{http}", "admin.listen": f"127.0.0.1:{admin}", "media.listen": f"[::]:{free_port()}",
+        settings = {"http.listen": f"127.0.0.1:{http}", "admin.listen": f"127.0.0.1:{admin}", "media.listen": f"127.0.0.1:{free_port()}",
                     "media.announce": "127.0.0.1", "media.workers": 1, "http.posts_per_ip_per_s": 100000, "http.max_connections": 8192,
                     "http.max_connections_per_ip": 8192, "limits.max_half_open": 20000}
         args = [os.path.join(build, "sluice")]
