@@ -41,6 +41,8 @@ struct brain_probe {
 
 #define BRAIN_BURST (12 * 1200) /* bytes that may be sent at once: so many packets */
 
+#define PLAYOUT_UNSAID UINT16_MAX
+
 /* Of one viewer; owned by its peer. */
 struct brain {
     /* packet path */
@@ -54,16 +56,20 @@ struct brain {
     uint16_t overhead;   /* bytes of UDP and IP in front of a packet */
     uint32_t replay_bps; /* of what is being replayed (sub_is_catching_up); 0: nothing is */
     bool numbered;       /* transport-wide numbers are written, and noted here */
-    bool twice;          /* repair is sent in two copies */
-    bool full;           /* the link's queue is long: nothing that will be given up goes into it */
-    bool active;         /* something depends on bwe, or did lately */
-    struct bwe *bwe;     /* NULL: nothing has depended on an estimate yet, or nothing tells one */
+    uint8_t twice;       /* repair is sent in two copies for so many temporal layers */
+    uint16_t
+        playout_cs;  /* packets ask the receiver to show pictures so late at least, so that repair
+                        comes in time, in 10 ms; PLAYOUT_UNSAID: they say nothing of it */
+    bool full;       /* the link's queue is long: nothing that will be given up goes into it */
+    bool active;     /* something depends on bwe, or did lately */
+    struct bwe *bwe; /* NULL: nothing has depended on an estimate yet, or nothing tells one */
     struct brain_probe probe;
     /* the rest */
     bool twcc, remb;        /* negotiated, and of use */
     int64_t needed_us;      /* when an estimate was last needed */
     int64_t born_us;        /* of bwe */
     struct bwe_facts facts; /* of the last look */
+    int32_t loss_q16;       /* lost on the way, over some seconds */
     struct alloc alloc;
     struct alloc_needs needs; /* at the last decision */
 };

@@ -47,12 +47,23 @@
 #define AUDIO_MORE_BPS 20000
 /* A cluster that takes so long is given up: there was nothing to fill it with. */
 #define PROBE_MOST_US (250 * US_PER_MS)
-/* Loss that no queue explains is worth sending repair twice. */
-#define TWICE_LOSS_Q8 6
+/* Loss that no queue explains is worth sending repair twice: all of it while it is little, later
+ * that of what other pictures build on. */
+#define TWICE_LOSS_Q16 262  /* 0.4 % */
+#define TWICE_BASE_Q16 2621 /* 4 % */
 /* A queue no longer than what frames make by themselves. */
 #define CALM_US        (40 * US_PER_MS)
 #define TWICE_QUEUE_US (40 * US_PER_MS)
 #define PROBE_STEP_US  (5 * US_PER_MS)
+/* Loss over some seconds from which on receivers are asked to leave time for two rounds of repair,
+ * and below which they need not any more. */
+#define LOSSY_Q16     1311 /* 2 % */
+#define LOSSY_OFF_Q16 491  /* 0.75 % */
+#define LOSS_SLOW     50   /* looks of 100 ms */
+/* A packet is found missing by the next one; libwebrtc, which knows no round trip where it sends no
+ * media, asks again after 100 ms and what its timer adds. */
+#define REPAIR_AGAIN_US (160 * US_PER_MS)
+#define REPAIR_MOST_US  (400 * US_PER_MS)
 /* One for a small step goes on for so long: jitter makes a short one say anything. */
 #define PROBE_LEAST_US (150 * US_PER_MS)
 
@@ -96,6 +107,9 @@ static void remember(const struct peer *p, const struct brain *b, int64_t now_us
 struct brain *brain_new(const struct peer *p)
 {
     struct brain *b = calloc(1, sizeof(*b));
+    if (b) {
+        b->playout_cs = PLAYOUT_UNSAID;
+    }
     /* Where a resend must be byte-identical, no number may differ between the two. */
     for (unsigned i = 0; b && i < p->n_subs; i++) {
         const struct api_mline *ml = p->subs[i].ml;
@@ -204,7 +218,7 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
     if (!b->active) {
         if (b->numbered || b->probe.cluster) {
             b->probe = (struct brain_probe){0};
-            b->twice = false;
+            b->twice = 0;
             set_marks(p);
         }
         return;
@@ -216,6 +230,17 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
     ret->urgent = ret->overuse && (b->facts.queue_us > URGENT_US || b->facts.surge);
     ret->bps = for_video(p, b->facts.capacity_bps);
     ret->proved_bps = for_video(p, b->facts.proved_bps);
+}
+
+/* For how many temporal layers repair is sent twice. */
+static uint8_t twice(const struct brain *b)
+{
+    bool random = b->facts.mode == BWE_TWCC && b->facts.usage == BWE_NORMAL &&
+                  b->facts.queue_us < TWICE_QUEUE_US;
+    if (!random || b->loss_q16 < TWICE_LOSS_Q16) {
+        return 0;
+    }
+    return b->loss_q16 < TWICE_BASE_Q16 ? UINT8_MAX : 1;
 }
 
 /* Only what feedback has shown is known for a rate. */
@@ -266,8 +291,7 @@ void brain_settle(struct peer *p, int64_t now_us)
         b->pace_Bps = (uint32_t)((uint64_t)b->facts.estimate_bps * PACE_PERCENT / 100 / 8);
         b->pace_Bps = MAX(b->pace_Bps, least_Bps);
     }
-    b->twice = b->facts.mode == BWE_TWCC && b->facts.usage == BWE_NORMAL &&
-               b->facts.loss_q8 >= TWICE_LOSS_Q8 && b->facts.queue_us < TWICE_QUEUE_US;
+    b->twice = twice(b);
     int64_t burst = (int64_t)b->facts.estimate_bps / 8 * BURST_US / US_PER_S;
     b->burst = (uint32_t)MAX(MIN(burst, (int64_t)BURST_MOST), (int64_t)BURST_LEAST);
     set_credit(b);
@@ -346,6 +370,23 @@ bool brain_fill_probe(struct peer *p, struct tx_batch *b, int64_t now_us)
     return true;
 }
 
+/* ---- time for repair ---- */
+
+/* Without this a receiver's buffer leaves time for one round at most, and a twentieth of what is
+ * sent again is lost as well where a twentieth is. */
+static void set_playout(struct brain *b)
+{
+    int32_t lost_q16 = b->facts.mode == BWE_TWCC ? b->facts.loss_q8 * 256 : 0;
+    b->loss_q16 += (lost_q16 - b->loss_q16) / LOSS_SLOW;
+    bool on = b->playout_cs && b->playout_cs != PLAYOUT_UNSAID;
+    if (!on && b->loss_q16 >= LOSSY_Q16 && b->facts.rtt_us) {
+        int64_t us = MIN(REPAIR_AGAIN_US + (int64_t)b->facts.rtt_us, REPAIR_MOST_US);
+        b->playout_cs = (uint16_t)(us / (10 * US_PER_MS));
+    } else if (on && b->loss_q16 < LOSSY_OFF_Q16) {
+        b->playout_cs = 0;
+    }
+}
+
 /* ---- feedback and time ---- */
 
 static void look_again(struct peer *p, bool changed, int64_t now_us)
@@ -391,6 +432,7 @@ void brain_tick(struct peer *p, int64_t now_us)
     struct brain *b = p->brain;
     if (b->bwe) {
         (void)bwe_tick(b->bwe, now_us); /* it is looked at in any case */
+        set_playout(b);
     }
     brain_look(p, now_us);
     begin_probe(p, now_us);

@@ -36,17 +36,26 @@ void keyframes_want(struct keyframes *k, bool urgent, int64_t now_us)
 
 void keyframes_on_key(struct keyframes *k, int64_t now_us)
 {
-    /* A source that answers, however late, is not deaf; one that only follows its own interval is
-     * found out again after the next tries. */
-    if (!k->never && k->tries > 0 && now_us - k->last_ask_us < US_PER_S) {
+    /* A source that answers, however late, is not deaf; one that goes on in its own interval
+     * although it was asked is. */
+    int64_t gap_us = now_us - k->last_key_us;
+    bool own = k->own_us && gap_us > k->own_us - k->own_us / 16 && gap_us < k->own_us / 16 * 17;
+    if (own && k->tries >= KEYFRAME_TRIES_LEAST) {
+        k->deaf = true;
+    } else if (!own && !k->never && k->tries > 0 && now_us - k->last_ask_us < US_PER_S) {
         k->deaf = false;
     }
+    k->own_us = k->seen && k->tries == 0 ? gap_us : k->own_us;
     k->wanted = false;
     k->urgent = false;
     k->charged = false;
     k->tries = 0;
-    k->seen++;
     k->last_key_us = now_us;
+    /* Key frames that nobody has asked for: a source with an interval of its own. Whether it
+     * listens as well must be known before somebody joins and waits in vain. */
+    if (k->seen++ && !k->asked) {
+        keyframes_want(k, false, now_us);
+    }
 }
 
 void keyframes_on_packet(struct keyframes *k, uint32_t len, bool key)

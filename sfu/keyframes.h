@@ -11,6 +11,8 @@
 
 #define KEYFRAME_FLOOR_US (300 * US_PER_MS)
 #define KEYFRAME_TRIES    5
+/* After so many already if its own interval went on meanwhile. */
+#define KEYFRAME_TRIES_LEAST 3
 /* A source that ignored KEYFRAME_TRIES requests is asked again after this long. */
 #define KEYFRAME_DEAF_US (10 * US_PER_S)
 /* Key frames may cost this share of what the source sends, in the long run: a storm of joiners must
@@ -34,6 +36,7 @@ struct keyframes {
     int64_t next_ask_us; /* not before; meaningful while wanted */
     int64_t last_key_us;
     uint64_t asked, seen; /* requests sent, key frames received */
+    int64_t own_us;       /* between key frames that nobody asked for; 0 = not known */
     /* what they cost, bytes */
     bool urgent;        /* a viewer that cannot wait wants it */
     bool charged;       /* the request under way has been paid for */

@@ -38,11 +38,12 @@
 #define REPAIR_BYTES_MIN     16000
 #define REPAIR_PACED_MIN     4000
 #define REPAIR_BPS_MIN       256000
+#define TWICE_AT_ONCE        2  /* more that are missing together were lost in a burst */
 #define REPAIR_HEAD          40 /* RTP header, extensions, OSN and tag, about */
 #define OSN_LEN              2  /* original sequence number, RFC 4588 4 */
 /* All that travels on, each with the longer head, a longer dependency descriptor, MID, the hop's
  * two, the block's head and its padding. */
-#define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 5 + 2 + API_MID_MAX + 4 + 5 + 4 + 3)
+#define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 5 + 2 + API_MID_MAX + 4 + 5 + 5 + 4 + 3)
 
 /* Microseconds of media time between the last packet sent and the first of the next source. */
 static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
@@ -240,11 +241,12 @@ static int write_ext(const struct sub *s, const struct sub_segment *seg, const u
                      size_t ext_len, int64_t now_us, uint8_t *out)
 {
     bool mid = !s->mid_done && s->ml->ext.id[EXT_MID];
-    if (!ext_len && !mid && !s->numbered && !s->stamped) {
+    uint16_t playout_cs = s->ml->kind == MEDIA_VIDEO ? s->peer->brain->playout_cs : PLAYOUT_UNSAID;
+    if (!ext_len && !mid && !s->numbered && !s->stamped && playout_cs == PLAYOUT_UNSAID) {
         return 0;
     }
     struct ext_set set = {0};
-    uint8_t number[2], stamp[3], dd[DD_LEN_MAX] UNINITIALIZED;
+    uint8_t number[2], stamp[3], playout[3], dd[DD_LEN_MAX] UNINITIALIZED;
     for (const uint8_t *p = ext, *end = ext + ext_len; p < end; p += 2 + p[1]) {
         set.e[p[0]].data = p + 2;
         set.e[p[0]].len = p[1];
@@ -264,6 +266,13 @@ static int write_ext(const struct sub *s, const struct sub_segment *seg, const u
         bytes_store16(stamp + 1, (uint16_t)t);
         set.e[EXT_ABS_SEND_TIME].data = stamp;
         set.e[EXT_ABS_SEND_TIME].len = sizeof(stamp);
+    }
+    if (playout_cs != PLAYOUT_UNSAID) {
+        /* At least this, at most anything: 12 bits each. */
+        playout[0] = (uint8_t)(playout_cs >> 4);
+        bytes_store16(playout + 1, (uint16_t)(playout_cs << 12 | 0xfff));
+        set.e[EXT_PLAYOUT_DELAY].data = playout;
+        set.e[EXT_PLAYOUT_DELAY].len = sizeof(playout);
     }
     if (seg && seg->dd_active && set.e[EXT_DD].data) {
         int n = dd_narrow(seg->n_dd, set.e[EXT_DD].data, set.e[EXT_DD].len, seg->dd_active, dd);
@@ -536,11 +545,10 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
         return true;
     }
     send_again(s, &o, out, b, now_us);
-    /* Where much is lost at random, so is repair: of what others build on, a second copy is cheaper
-     * than another round trip.
-     */
-    if (s->peer->brain->twice && o.slot->desc.tid == 0 && s->rtx_ss && (out = tx_reserve(b)) &&
-        may_repair(s, o.slot, now_us)) {
+    /* Where packets are lost one by one, so is repair: a second copy is cheaper than another round
+     * trip. */
+    if (s->nack_n <= TWICE_AT_ONCE && o.slot->desc.tid < s->peer->brain->twice && s->rtx_ss &&
+        (out = tx_reserve(b)) && may_repair(s, o.slot, now_us)) {
         send_again(s, &o, out, b, now_us);
     }
     return true;

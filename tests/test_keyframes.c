@@ -49,6 +49,31 @@ Test(keyframes, a_lost_request_is_repeated_then_the_source_counts_as_deaf)
     cr_expect_eq(k.tries, 0);
 }
 
+/* A source with an interval of its own is asked once before anybody depends on it. */
+Test(keyframes, a_source_with_an_interval_shows_whether_it_listens)
+{
+    static const struct {
+        int64_t interval_ms;
+        bool listens;
+    } rows[] = {{2000, false}, {4000, false}, {2000, true}, {4000, true}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct keyframes k;
+        int asks = 0;
+        keyframes_init(&k);
+        for (int64_t ms = 0, next = 0; ms < 30000; ms += 50) {
+            if (ms == next) {
+                keyframes_on_key(&k, ms * MS);
+                next = ms + rows[i].interval_ms;
+            }
+            int n = asks_between(&k, ms * MS, (ms + 50) * MS - 1);
+            asks += n;
+            next = n && rows[i].listens ? ms + 100 : next;
+        }
+        cr_expect_eq(k.deaf, !rows[i].listens, "%d ms", (int)rows[i].interval_ms);
+        cr_expect(asks > 0 && asks <= (rows[i].listens ? 1 : KEYFRAME_TRIES), "%d times", asks);
+    }
+}
+
 Test(keyframes, a_source_that_is_known_to_be_deaf_is_not_asked)
 {
     struct keyframes k;

@@ -127,6 +127,15 @@ static void note_send_time(struct player *p, const struct rx_rtp *r, int64_t now
     p->remb_queue_us = delay - p->remb_min_us;
 }
 
+/* The least of how late pictures are to be shown, and the most, 12 bits of 10 ms each. */
+static void note_playout(struct player *p, int video, const struct rx_rtp *r)
+{
+    const uint8_t *e = p->p.playout_id ? r->ext[p->p.playout_id] : NULL;
+    if (e) {
+        p->video[video]->least_us = (e[0] << 4 | e[1] >> 4) * 10 * US_PER_MS;
+    }
+}
+
 static void audio_frame(struct player *p, uint32_t ts)
 {
     if (!p->audio_any) {
@@ -198,6 +207,7 @@ void player_on_rtp(struct player *p, const uint8_t *pkt, size_t len, int64_t arr
     for (int i = 0; i < p->p.n_videos; i++) {
         if (r.ssrc == p->p.video_ssrc[i]) {
             const uint8_t *dd = p->p.dd_id ? r.ext[p->p.dd_id] : NULL;
+            note_playout(p, i, &r);
             video_rx_packet(p->video[i], &r, false, dd, dd ? r.ext_len[p->p.dd_id] : 0, arrival_us);
             return;
         }

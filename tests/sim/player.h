@@ -27,7 +27,7 @@ struct player_params {
     int n_videos;
     uint32_t video_ssrc[PLAYER_VIDEOS], rtx_ssrc[PLAYER_VIDEOS], audio_ssrc;
     uint8_t video_pt, rtx_pt, opus_pt, red_pt;
-    uint8_t twcc_id, abs_id, dd_id; /* of header extensions; 0: not negotiated */
+    uint8_t twcc_id, abs_id, dd_id, playout_id; /* of header extensions; 0: not negotiated */
     bool nack;
     bool remb; /* REMB instead of transport-wide feedback, as Firefox with VP9 */
 };

@@ -17,6 +17,7 @@
 #define VIEW_PT       100
 #define VIEW_RTX_PT   101
 #define TWCC_ID       3
+#define PLAYOUT_ID    5
 #define AUDIO_US      (20 * US_PER_MS)
 #define OPUS_BYTES    80
 #define RTCP_SEALED   20    /* bytes that sealing adds to RTCP, about */
@@ -536,6 +537,7 @@ static void view_sections(struct api_session *a, const struct scene_view_params 
     pp->twcc_id = p->remb ? 0 : TWCC_ID;
     pp->abs_id = p->remb ? 2 : 0;
     pp->dd_id = CAMERA_DD_ID;
+    pp->playout_id = PLAYOUT_ID;
     pp->nack = true;
     pp->remb = p->remb;
     a->mlines[0].ssrcs[0] = pp->audio_ssrc;
@@ -552,6 +554,7 @@ static void view_sections(struct api_session *a, const struct scene_view_params 
         ml->ext.allow_mixed = true;
         ml->ext.id[EXT_TWCC] = p->remb ? 0 : TWCC_ID;
         ml->ext.id[EXT_ABS_SEND_TIME] = p->remb ? 2 : 0;
+        ml->ext.id[EXT_PLAYOUT_DELAY] = PLAYOUT_ID;
         ml->ext.id[EXT_DD] = codec == CODEC_VP8 || codec == CODEC_H264 ? 0 : CAMERA_DD_ID;
         ml->n_ssrcs = 1;
         ml->ssrcs[0] = pp->video_ssrc[i] = pp->audio_ssrc + 1u + (unsigned)i;

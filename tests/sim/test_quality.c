@@ -69,6 +69,35 @@ Test(quality, loss, .timeout = 600)
     EXPECT_ALL("9a", "9b", "9c", "10a", "10b");
 }
 
+Test(quality, lossy_viewers_are_asked_to_leave_time_for_repair)
+{
+    static const struct {
+        double loss;
+        int64_t least_us, most_us; /* asked for */
+    } rows[] = {{0, 0, 0}, {0.05, 150 * US_PER_MS, 400 * US_PER_MS}};
+    static const struct wire_step trace[] = {{0, 3000000}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scene *s = scene_new(3);
+        struct camera_params cam = scene_camera();
+        struct wire *w = scene_wire(s, &(struct wire_params){.trace = trace,
+                                                             .n_steps = 1,
+                                                             .delay_us = 25 * US_PER_MS,
+                                                             .queue_us = 300 * US_PER_MS,
+                                                             .loss = rows[i].loss});
+        scene_publish(s, 7, &cam, 1, NULL, NULL);
+        scene_run(s, US_PER_S);
+        struct scene_viewer *v = scene_view(s, &(struct scene_view_params){.stream = 7, .down = w});
+        scene_run(s, 15 * US_PER_S);
+        int64_t asked_us = v->player->video[0]->least_us;
+        cr_expect(asked_us >= rows[i].least_us && asked_us <= rows[i].most_us, "%.2f lost: %ld us",
+                  rows[i].loss, asked_us);
+        w->p.loss = 0;
+        scene_run(s, 25 * US_PER_S);
+        cr_expect_eq(v->player->video[0]->least_us, 0, "no longer needed");
+        scene_free(s);
+    }
+}
+
 Test(quality, jitter_policers_and_outages, .timeout = 600)
 {
     EXPECT_ALL("11", "13", "14a", "14b");

@@ -350,7 +350,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Late enough for all but the two latest of the last pictures; a round trip more when repair has
- * been needed lately. */
+ * been needed lately; and no earlier than the sender asks for. */
 static int64_t playout_target(const struct video_rx *v, int64_t now_us)
 {
     int64_t sorted[ARRAY_LEN(v->offsets)];
@@ -364,7 +364,7 @@ static int64_t playout_target(const struct video_rx *v, int64_t now_us)
     if (now_us - v->nacked_us[0] < REPAIR_MEMORY_US) {
         target = MAX(target, sorted[n / 2] + NACK_RTT_US + RENDER_US);
     }
-    return target;
+    return v->least_us ? MAX(target, sorted[n / 2] + v->least_us) : target;
 }
 
 static void move_playout(struct video_rx *v, int64_t now_us)

@@ -75,6 +75,7 @@ struct video_rx {
     /* playout */
     int64_t playout_us; /* local time minus media time at which pictures are shown */
     bool has_playout;
+    int64_t least_us;               /* asked for by the playout-delay extension */
     int64_t target_us, retarget_us; /* where playout goes; when to look again */
     unsigned targeted;              /* n_offsets at the last look */
     int64_t offsets[90];
