@@ -235,7 +235,21 @@ bool admin_parse_id(const char *text, uint64_t *ret)
     return true;
 }
 
-bool admin_body(struct admin_call *c, cJSON **ret)
+static bool has_only(const cJSON *object, const char *const *known)
+{
+    for (const cJSON *i = object->child; i != NULL; i = i->next) {
+        const char *const *k = known;
+        while (*k != NULL && strcmp(*k, i->string) != 0) {
+            k++;
+        }
+        if (*k == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool admin_body(struct admin_call *c, const char *const *known, cJSON **ret)
 {
     size_t len;
     const char *body = http_body(c->rq, &len);
@@ -245,13 +259,14 @@ bool admin_body(struct admin_call *c, cJSON **ret)
         return false;
     }
     int r = json_parse(len > 0 ? body : "{}", len > 0 ? len : 2, 4, ret);
-    if (r == 0 && cJSON_IsObject(*ret)) {
+    if (r == 0 && cJSON_IsObject(*ret) && has_only(*ret, known)) {
         return true;
     }
     if (r == 0) {
         cJSON_Delete(*ret);
     }
-    problem_answer(c->rq, 400, "body", "The body must be a JSON object, without members twice.");
+    problem_answer(c->rq, 400, "body",
+                   "The body must be a JSON object, without members twice or unknown ones.");
     return false;
 }
 

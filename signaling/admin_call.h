@@ -36,9 +36,9 @@ void admin_answer(struct http_request *rq, int status, cJSON *o);
 /* Adds a number that JSON would round as text. */
 void admin_add_id(cJSON *o, const char *key, uint64_t id);
 void admin_add_num(cJSON *o, const char *key, uint64_t n);
-/* The body as an object: an empty one when there is none. Returns false after answering 400 or 415.
- * Delete *ret. */
-bool admin_body(struct admin_call *c, cJSON **ret);
+/* The body as an object of no members but the known ones (NULL at the end): an empty one when there
+ * is none. Returns false after answering 400 or 415. Delete *ret. */
+bool admin_body(struct admin_call *c, const char *const *known, cJSON **ret);
 /* A member that must be true or false when it is there. Returns false after answering 400. */
 bool admin_flag(struct admin_call *c, const cJSON *body, const char *name, bool otherwise,
                 bool *ret);

@@ -308,10 +308,11 @@ void admin_delete_participant(struct admin_call *c)
 
 static void mute(struct admin_call *c, enum moderate_wish w)
 {
+    static const char *const known[] = {"audio", "video", NULL};
     cJSON *body;
     bool audio;
     bool video;
-    if (!admin_body(c, &body)) {
+    if (!admin_body(c, known, &body)) {
         return;
     }
     bool ok =

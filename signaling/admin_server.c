@@ -83,9 +83,10 @@ void admin_get_limits(struct admin_call *call)
 
 void admin_post_drain(struct admin_call *c)
 {
+    static const char *const known[] = {"timeout_ms", NULL};
     cJSON *body;
     struct signaling *s = c->s;
-    if (!admin_body(c, &body)) {
+    if (!admin_body(c, known, &body)) {
         return;
     }
     const cJSON *v = json_get(body, "timeout_ms");

@@ -60,6 +60,8 @@ static int act_on_room(struct signaling *s, const struct request *q)
 /* The same; -EALREADY: answered. */
 static int act_on_participant(struct signaling *s, struct request *q)
 {
+    static const char *const of_mute[] = {"audio", "video", NULL};
+    static const char *const of_remove[] = {"revoke", NULL};
     cJSON *body;
     bool mute = strcmp(q->verb, "mute") == 0;
     bool audio = true;
@@ -68,7 +70,7 @@ static int act_on_participant(struct signaling *s, struct request *q)
     if (!mute && strcmp(q->verb, "unmute") != 0 && strcmp(q->verb, "remove") != 0) {
         return -EINVAL;
     }
-    if (!admin_body(&q->call, &body)) {
+    if (!admin_body(&q->call, q->verb[0] == 'r' ? of_remove : of_mute, &body)) {
         return -EALREADY;
     }
     bool ok = admin_flag(&q->call, body, "audio", true, &audio) &&

@@ -180,6 +180,7 @@ static void check_mute(struct peer *bob)
         {"mute", "{\"audio\":true,\"video\":true}", 204, false},
         {"unmute", NULL, 204, true},
         {"mute", "{\"audio\":1}", 400, true},
+        {"mute", "{\"sound\":true}", 400, true},
     };
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         char path[64];
