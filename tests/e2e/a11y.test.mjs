@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { test } from 'node:test';
-import { startChromium, startServer, until } from './lib.mjs';
+import { openStage, until } from './lib.mjs';
 import { LOOKS, roomStates } from './states.mjs';
 
+const { server, browser, test } = await openStage();
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Serious findings of a page as it is now, one line each. */
@@ -27,63 +27,57 @@ async function look(page, name) {
   await page.setViewportSize({ width: 1280, height: 800 });
 }
 
-test('the conference page has no serious findings in any state', { timeout: 240000 }, async () => {
+test('the conference page has no serious findings in any state', async () => {
   seen.length = 0;
   await roomStates(look);
   assert.deepEqual(seen, []);
 });
 
-test('nor has the start page; the keyboard does everything in a room', { timeout: 120000 }, async () => {
+test('nor has the start page; the keyboard does everything in a room', async () => {
   seen.length = 0;
-  const server = await startServer(), browser = await startChromium();
-  try {
-    const start = await browser.context.newPage();
-    await start.goto(`${server.origin}/#publish/keys`);
-    await look(start, 'start');
-    await start.click('#go');
-    await start.waitForFunction(() => document.body.dataset.state === 'live', null, { timeout: 15000 });
-    await look(start, 'publishing');
-    const viewer = await browser.context.newPage();
-    await viewer.goto(`${server.origin}/#watch/keys`);
-    await viewer.waitForFunction(() => document.body.dataset.state === 'live', null, { timeout: 15000 });
-    await look(viewer, 'watching');
-    assert.deepEqual(seen, []);
+  const start = await browser.context.newPage();
+  await start.goto(`${server.origin}/#publish/keys`);
+  await look(start, 'start');
+  await start.click('#go');
+  await start.waitForFunction(() => document.body.dataset.state === 'live', null, { timeout: 15000 });
+  await look(start, 'publishing');
+  const viewer = await browser.context.newPage();
+  await viewer.goto(`${server.origin}/#watch/keys`);
+  await viewer.waitForFunction(() => document.body.dataset.state === 'live', null, { timeout: 15000 });
+  await look(viewer, 'watching');
+  assert.deepEqual(seen, []);
 
-    const page = await browser.context.newPage(), focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.className || document.activeElement.tagName);
-    await page.goto(`${server.origin}/room.html#keys`);
-    await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
-    await page.focus('#name');
-    await page.keyboard.type('Ada');
-    await page.keyboard.press('Enter');
-    await until(async () => (await focus()) === 'mic', 5000, 'joined, the microphone has the focus');
-    await page.keyboard.press('ArrowRight');
-    assert.equal(await focus(), 'cam');
-    await page.keyboard.press('ArrowLeft');
-    await page.keyboard.press('ArrowLeft');
-    assert.equal(await focus(), 'leave', 'round the corner');
-    for (const [key, id] of [['m', 'mic'], ['v', 'cam'], ['h', 'hand'], ['l', 'layout']]) {
-      const before = await page.getAttribute(`#${id}`, 'aria-pressed');
-      await page.keyboard.press(key);
-      await until(async () => (await page.getAttribute(`#${id}`, 'aria-pressed')) !== before, 5000, `${key} presses ${id}`);
-    }
-    await page.keyboard.press('c');
-    assert.equal(await focus(), 'text', 'chat is open to write');
-    await page.keyboard.press('Escape');
-    assert.equal(await focus(), 'show-chat', 'and gives the focus back');
-    assert.equal(await page.getAttribute('#show-chat', 'aria-expanded'), 'false');
-    await page.keyboard.press('p');
-    assert.ok(await page.isVisible('#people'));
-    const order = [];
-    for (let i = 0; i < 14; i++) {
-      await page.keyboard.press('Tab');
-      order.push(await focus());
-    }
-    for (const id of ['close', 'people', 'mic', 'leave']) assert.ok(order.includes(id), `Tab reaches ${id}: ${order}`);
-    await page.focus('#leave');
-    await page.keyboard.press('Enter');
-    await until(() => page.isVisible('#lobby'), 5000, 'left');
-  } finally {
-    await browser.close();
-    await server.stop();
+  const page = await browser.context.newPage(), focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.className || document.activeElement.tagName);
+  await page.goto(`${server.origin}/room.html#keys`);
+  await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
+  await page.focus('#name');
+  await page.keyboard.type('Ada');
+  await page.keyboard.press('Enter');
+  await until(async () => (await focus()) === 'mic', 5000, 'joined, the microphone has the focus');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await focus(), 'cam');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('ArrowLeft');
+  assert.equal(await focus(), 'leave', 'round the corner');
+  for (const [key, id] of [['m', 'mic'], ['v', 'cam'], ['h', 'hand'], ['l', 'layout']]) {
+    const before = await page.getAttribute(`#${id}`, 'aria-pressed');
+    await page.keyboard.press(key);
+    await until(async () => (await page.getAttribute(`#${id}`, 'aria-pressed')) !== before, 5000, `${key} presses ${id}`);
   }
+  await page.keyboard.press('c');
+  assert.equal(await focus(), 'text', 'chat is open to write');
+  await page.keyboard.press('Escape');
+  assert.equal(await focus(), 'show-chat', 'and gives the focus back');
+  assert.equal(await page.getAttribute('#show-chat', 'aria-expanded'), 'false');
+  await page.keyboard.press('p');
+  assert.ok(await page.isVisible('#people'));
+  const order = [];
+  for (let i = 0; i < 14; i++) {
+    await page.keyboard.press('Tab');
+    order.push(await focus());
+  }
+  for (const id of ['close', 'people', 'mic', 'leave']) assert.ok(order.includes(id), `Tab reaches ${id}: ${order}`);
+  await page.focus('#leave');
+  await page.keyboard.press('Enter');
+  await until(() => page.isVisible('#lobby'), 5000, 'left');
 });

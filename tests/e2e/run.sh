@@ -24,9 +24,9 @@ installed() {
 }
 installed || npm ci --no-audit --no-fund || exit 1
 
-files=(quick.test.mjs data.test.mjs rooms.test.mjs meet.test.mjs sealed.test.mjs a11y.test.mjs resilience.test.mjs)
+files=(quick.test.mjs data.test.mjs rooms.test.mjs meet.test.mjs sealed.test.mjs resilience.test.mjs)
 if [ "$size" = long ]; then
-    files+=(crowd.test.mjs matrix.test.mjs webclients.test.mjs quality.test.mjs)
+    files+=(crowd.test.mjs a11y.test.mjs matrix.test.mjs webclients.test.mjs quality.test.mjs)
     (cd webclients && { [ -e node_modules/.package-lock.json ] || npm ci --no-audit --no-fund; }) || exit 1
 fi
 log=$(mktemp)
