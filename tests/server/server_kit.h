@@ -50,6 +50,8 @@ __attribute__((format(printf, 2, 3))) bool check(bool ok, const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) void note(const char *fmt, ...);
 /* Prints "N passed, N failed". Returns the exit code. */
 int check_report(void);
+/* Ends the program with a failure: nothing more can be checked. */
+__attribute__((noreturn, format(printf, 1, 2))) void check_give_up(const char *fmt, ...);
 
 /* ---- the process ---- */
 
@@ -106,6 +108,9 @@ void server_drain(struct server *s, struct peer *const *peers, unsigned n);
 bool server_flawless(struct peer *p, const char *who);
 /* DELETE of the session; waits for the answer. Returns the status. */
 int server_leave(struct server *s, struct peer *p);
+/* The offer of a viewer that will never be heard of again, to be posted by server_http; free(3) it.
+ * A failure is checked. */
+char *server_offer(struct server *s);
 /* Says good-bye for those that are up, and frees all; NULLs are skipped. */
 void server_free_peers(struct server *s, struct peer **peers, unsigned n);
 
