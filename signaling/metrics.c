@@ -85,6 +85,19 @@ static void family(struct strbuf *b, const char *name, const char *type, const c
     strbuf_addf(b, "# TYPE sluice_%s %s\n# HELP sluice_%s %s\n", name, type, name, help);
 }
 
+/* Families of one value without labels. */
+static void add_counter(struct strbuf *b, const char *name, const char *help, uint64_t n)
+{
+    family(b, name, "counter", help);
+    strbuf_addf(b, "sluice_%s_total %" PRIu64 "\n", name, n);
+}
+
+static void add_gauge(struct strbuf *b, const char *name, const char *help, int64_t n)
+{
+    family(b, name, "gauge", help);
+    strbuf_addf(b, "sluice_%s %" PRId64 "\n", name, n);
+}
+
 static void add_hist(struct strbuf *b, const char *name, const char *label,
                      const struct metrics_hist *h)
 {
@@ -130,19 +143,15 @@ static void add_sessions(struct strbuf *b, const struct signaling *s)
            "Streams with a publisher, and those whose viewers wait for one.");
     strbuf_addf(b, "sluice_streams{state=\"live\"} %u\n", s->rooms.n_live);
     strbuf_addf(b, "sluice_streams{state=\"waiting\"} %u\n", s->rooms.n_streams - s->rooms.n_live);
-    family(b, "event_streams", "gauge", "Event streams (SSE) being read.");
-    strbuf_addf(b, "sluice_event_streams %u\n", sse_open(s->sse));
-    family(b, "event_streams_dropped", "counter",
-           "Event streams closed on readers that were too slow.");
-    strbuf_addf(b, "sluice_event_streams_dropped_total %" PRIu64 "\n", sse_dropped(s->sse));
-    family(b, "control_events_too_large", "counter",
-           "Events left out on data channels since they are longer than a message may be.");
-    strbuf_addf(b, "sluice_control_events_too_large_total %" PRIu64 "\n",
+    add_gauge(b, "event_streams", "Event streams (SSE) being read.", sse_open(s->sse));
+    add_counter(b, "event_streams_dropped", "Event streams closed on readers that were too slow.",
+                sse_dropped(s->sse));
+    add_counter(b, "control_events_too_large",
+                "Events left out on data channels since they are longer than a message may be.",
                 s->metrics.control_too_large);
-    family(b, "ice_restarts", "counter", "ICE restarts asked for by clients.");
-    strbuf_addf(b, "sluice_ice_restarts_total %" PRIu64 "\n", s->metrics.restarts);
-    family(b, "ice_trickled_candidates", "counter", "Candidates trickled by clients.");
-    strbuf_addf(b, "sluice_ice_trickled_candidates_total %" PRIu64 "\n", s->metrics.trickled);
+    add_counter(b, "ice_restarts", "ICE restarts asked for by clients.", s->metrics.restarts);
+    add_counter(b, "ice_trickled_candidates", "Candidates trickled by clients.",
+                s->metrics.trickled);
     static const char *const phases[METRICS_JOIN_COUNT] = {
         [METRICS_JOIN_HTTP] = "phase=\"http\"",
         [METRICS_JOIN_DTLS] = "phase=\"dtls\"",
@@ -176,6 +185,21 @@ static void add_http(struct strbuf *b, const struct signaling *s)
         strbuf_addf(b, "sluice_http_problems_total{type=\"%s\"} %" PRIu64 "\n", m->problems[i].type,
                     m->problems[i].n);
     }
+    if (s->public_http == NULL) {
+        return;
+    }
+    add_gauge(b, "http_connections", "Open connections of the public listener.",
+              http_connections(s->public_http));
+    add_counter(b, "http_connections_refused", "Connections above the limit of one address.",
+                http_refused_connections(s->public_http));
+    add_counter(b, "http_connections_timed_out", "Connections shut because they were slow.",
+                http_timed_out(s->public_http));
+}
+
+/* Tokens, the keys that they are judged by, the hook. */
+static void add_auth(struct strbuf *b, const struct signaling *s)
+{
+    const struct metrics *m = &s->metrics;
     family(b, "tokens_refused", "counter",
            "Requests whose token was missing or refused, by reason.");
     for (size_t i = 0; i < ARRAY_LEN(m->refusals) && m->refusals[i].reason != NULL; i++) {
@@ -188,32 +212,24 @@ static void add_http(struct strbuf *b, const struct signaling *s)
         family(b, "jwks_fetches", "counter", "Fetches of auth.jwks_url, by result.");
         strbuf_addf(b, "sluice_jwks_fetches_total{result=\"ok\"} %" PRIu64 "\n", js.fetched);
         strbuf_addf(b, "sluice_jwks_fetches_total{result=\"failed\"} %" PRIu64 "\n", js.failed);
-        family(b, "jwks_keys", "gauge", "Keys of auth.jwks_url in use.");
-        strbuf_addf(b, "sluice_jwks_keys %d\n", js.keys);
+        add_gauge(b, "jwks_keys", "Keys of auth.jwks_url in use.", js.keys);
     }
     family(b, "auth_hook", "counter", "Answers of auth.hook_url.");
-    strbuf_addf(b, "sluice_auth_hook_total{result=\"yes\"} %" PRIu64 "\n", s->metrics.hook[0]);
-    strbuf_addf(b, "sluice_auth_hook_total{result=\"no\"} %" PRIu64 "\n", s->metrics.hook[1]);
-    strbuf_addf(b, "sluice_auth_hook_total{result=\"failed\"} %" PRIu64 "\n", s->metrics.hook[2]);
+    strbuf_addf(b, "sluice_auth_hook_total{result=\"yes\"} %" PRIu64 "\n", m->hook[0]);
+    strbuf_addf(b, "sluice_auth_hook_total{result=\"no\"} %" PRIu64 "\n", m->hook[1]);
+    strbuf_addf(b, "sluice_auth_hook_total{result=\"failed\"} %" PRIu64 "\n", m->hook[2]);
+}
+
+static void add_webhooks(struct strbuf *b, const struct signaling *s)
+{
     family(b, "webhooks", "counter", "Deliveries to webhooks.targets, by result.");
     for (int i = 0; i < WEBHOOK_RESULTS; i++) {
         strbuf_addf(b, "sluice_webhooks_total{result=\"%s\"} %" PRIu64 "\n",
                     webhook_result_name((enum webhook_result)i),
                     webhook_count(s->webhooks, (enum webhook_result)i));
     }
-    family(b, "webhooks_waiting", "gauge", "Deliveries queued or under way.");
-    strbuf_addf(b, "sluice_webhooks_waiting %u\n", webhook_waiting(s->webhooks));
-    if (s->public_http == NULL) {
-        return;
-    }
-    family(b, "http_connections", "gauge", "Open connections of the public listener.");
-    strbuf_addf(b, "sluice_http_connections %u\n", http_connections(s->public_http));
-    family(b, "http_connections_refused", "counter", "Connections above the limit of one address.");
-    strbuf_addf(b, "sluice_http_connections_refused_total %" PRIu64 "\n",
-                http_refused_connections(s->public_http));
-    family(b, "http_connections_timed_out", "counter", "Connections shut because they were slow.");
-    strbuf_addf(b, "sluice_http_connections_timed_out_total %" PRIu64 "\n",
-                http_timed_out(s->public_http));
+    add_gauge(b, "webhooks_waiting", "Deliveries queued or under way.",
+              webhook_waiting(s->webhooks));
 }
 
 /* Counters of the plane that are one value of a labelled family. The rest are families of their
@@ -298,8 +314,7 @@ static void add_plane(struct strbuf *b, const struct api_counters *plane)
     add_drops(b, values, ARRAY_LEN(values), plane);
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         if (row_of(values[i].name) == NULL && strncmp(values[i].name, "drop_", 5) != 0) {
-            family(b, values[i].name, "counter", values[i].help);
-            strbuf_addf(b, "sluice_%s_total %" PRIu64 "\n", values[i].name, values[i].n);
+            add_counter(b, values[i].name, values[i].help, values[i].n);
         }
     }
 }
@@ -308,22 +323,18 @@ static void add_node(struct strbuf *b, const struct signaling *s)
 {
     family(b, "build", "info", "What runs.");
     strbuf_addf(b, "sluice_build_info{version=\"%s\"} 1\n", SLUICE_VERSION);
-    family(b, "draining", "gauge", "1 while new sessions are refused before the end.");
-    strbuf_addf(b, "sluice_draining %d\n", s->draining ? 1 : 0);
-    family(b, "workers", "gauge", "Media workers.");
-    strbuf_addf(b, "sluice_workers %d\n", s->plane != NULL ? plane_workers(s->plane) : 0);
+    add_gauge(b, "draining", "1 while new sessions are refused before the end.",
+              s->draining ? 1 : 0);
+    add_gauge(b, "workers", "Media workers.", s->plane != NULL ? plane_workers(s->plane) : 0);
     family(b, "loop_lag_seconds", "gauge", "How late the latest timer of the HTTP loop was.");
     strbuf_addf(b, "sluice_loop_lag_seconds %" PRId64 ".%06d\n", s->metrics.loop_lag_us / US_PER_S,
                 (int)(s->metrics.loop_lag_us % US_PER_S));
-    family(b, "commands_waiting", "gauge", "Commands that wait for room in a worker's mailbox.");
-    strbuf_addf(b, "sluice_commands_waiting %u\n", post_waiting(s->post));
-    family(b, "log_lines_dropped", "counter", "Log lines lost because the sink was slow.");
-    strbuf_addf(b, "sluice_log_lines_dropped_total %" PRIu64 "\n", log_dropped());
+    add_gauge(b, "commands_waiting", "Commands that wait for room in a worker's mailbox.",
+              post_waiting(s->post));
+    add_counter(b, "log_lines_dropped", "Log lines lost because the sink was slow.", log_dropped());
     if (s->tls != NULL) {
-        family(b, "tls_cert_not_after_timestamp_seconds", "gauge",
-               "When the certificate of the public listener expires.");
-        strbuf_addf(b, "sluice_tls_cert_not_after_timestamp_seconds %" PRId64 "\n",
-                    tls_not_after_s(s->tls));
+        add_gauge(b, "tls_cert_not_after_timestamp_seconds",
+                  "When the certificate of the public listener expires.", tls_not_after_s(s->tls));
     }
 }
 
@@ -333,6 +344,8 @@ char *metrics_text(const struct signaling *s, const struct api_counters *plane, 
     add_node(&b, s);
     add_sessions(&b, s);
     add_http(&b, s);
+    add_auth(&b, s);
+    add_webhooks(&b, s);
     add_plane(&b, plane);
     metrics_process_add(&b);
     strbuf_addf(&b, "# EOF\n");
