@@ -491,4 +491,46 @@ static inline void kit_say(enum api_ev_kind kind, uint64_t id, enum api_reason r
     kit_turn();
 }
 
+/* A publisher whose session has its answer; returns its id. */
+static inline uint64_t kit_publish_id(const char *path)
+{
+    cr_assert_eq(kit_publish(path, "").status, 201);
+    return kit_last(API_CMD_SESSION_ADD)->cmd.id;
+}
+
+static inline void kit_say_live(uint64_t session)
+{
+    kit_say(API_EV_UP, session, 0);
+    kit_say(API_EV_LIVE, session, 0);
+}
+
+/* A publisher whose media flow. */
+static inline uint64_t kit_live(const char *path)
+{
+    uint64_t id = kit_publish_id(path);
+    kit_say_live(id);
+    return id;
+}
+
+/* An offer to play a room in one slot for sound and two for pictures. */
+#define KIT_SLOTS                                                                                  \
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n"                  \
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n" KIT_TRANSPORT             \
+    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"                                    \
+    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n" KIT_TRANSPORT              \
+    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"                                        \
+    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n" KIT_TRANSPORT              \
+    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
+
+/* A viewer with those slots who is up; returns its id, and its session's path in *ret_session. */
+static inline uint64_t kit_join(const char *path, const char **ret_session)
+{
+    struct reply r = kit_do("POST", path, KIT_SDP, KIT_SLOTS);
+    cr_assert_eq(r.status, 201, "%s", r.body);
+    *ret_session = kit_session(&r);
+    uint64_t id = kit_last(API_CMD_SESSION_ADD)->cmd.id;
+    kit_say(API_EV_UP, id, 0);
+    return id;
+}
+
 #endif

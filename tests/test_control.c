@@ -4,27 +4,6 @@
 
 TestSuite(control, .init = kit_start, .fini = kit_stop);
 
-#define SLOTS                                                                                      \
-    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n"                  \
-    "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n" KIT_TRANSPORT             \
-    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"                                    \
-    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n" KIT_TRANSPORT              \
-    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"                                        \
-    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n" KIT_TRANSPORT              \
-    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
-
-static uint64_t publish(const char *path)
-{
-    cr_assert_eq(kit_publish(path, "").status, 201);
-    return kit_last(API_CMD_SESSION_ADD)->cmd.id;
-}
-
-static void live(uint64_t session)
-{
-    kit_say(API_EV_UP, session, 0);
-    kit_say(API_EV_LIVE, session, 0);
-}
-
 /* Lets time pass for the server. */
 static void pass(int ms)
 {
@@ -69,15 +48,11 @@ Test(control, mirrors_events_and_takes_wishes)
         {"{\"slots\":[{\"mid\":\"9\"}]}", false, "\"status\":422,\"detail\":"},
         {"", false, "\"status\":400,\"detail\":\"The body is not valid JSON"},
     };
-    uint64_t ann = publish("/whip/room/ann");
-    live(ann);
-    struct reply r = kit_do("POST", "/whep/room", KIT_SDP, SLOTS);
-    cr_assert_eq(r.status, 201);
-    uint64_t session = kit_last(API_CMD_SESSION_ADD)->cmd.id;
-    kit_say(API_EV_UP, session, 0);
+    uint64_t ann = kit_live("/whip/room/ann");
+    const char *url;
+    uint64_t session = kit_join("/whep/room", &url);
     kit_plane.sent[0] = '\0';
-    uint64_t bob = publish("/whip/room/bob");
-    live(bob);
+    uint64_t bob = kit_live("/whip/room/bob");
     cr_expect_eq(kit_plane.sent[0], '\0', "nothing is told before the channel is open");
     control(session, API_DATA_OPENED, "", false);
     cr_expect(said("{\"event\":\"participants\",\"data\":{\"snapshot\":true"), "%s",
@@ -107,7 +82,7 @@ Test(control, mirrors_events_and_takes_wishes)
     char tail[32];
     snprintf(tail, sizeof(tail), "\n%llu {", (unsigned long long)session);
     kit_plane.sent[0] = '\0';
-    live(publish("/whip/room/cid"));
+    (void)kit_live("/whip/room/cid");
     pass(120);
     cr_expect_null(strstr(kit_plane.sent, tail));
     control(session, API_DATA_OPENED, "", false);

@@ -7,15 +7,6 @@
 TestSuite(sse, .init = kit_start, .fini = kit_stop);
 
 #define JSON "Content-Type: application/json\r\n"
-#define SLOTS                                                                                      \
-    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n"                  \
-    "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n" KIT_TRANSPORT             \
-    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"                                    \
-    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n" KIT_TRANSPORT              \
-    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"                                        \
-    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n" KIT_TRANSPORT              \
-    "a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
-
 /* A connection that reads events. */
 struct reader {
     int fd;
@@ -76,18 +67,6 @@ static void close_reader(struct reader *rd)
     kit_turn();
 }
 
-static uint64_t publish(const char *path)
-{
-    cr_assert_eq(kit_publish(path, "").status, 201);
-    return kit_last(API_CMD_SESSION_ADD)->cmd.id;
-}
-
-static void live(uint64_t session)
-{
-    kit_say(API_EV_UP, session, 0);
-    kit_say(API_EV_LIVE, session, 0);
-}
-
 static const char *below(const char *session, const char *part)
 {
     static char text[4][400];
@@ -132,14 +111,14 @@ Test(sse, links_say_what_there_is)
 
 Test(sse, standard_events_of_one_stream)
 {
-    uint64_t p = publish("/whip/room/ann");
+    uint64_t p = kit_publish_id("/whip/room/ann");
     struct reply r = kit_play("/whep/room/ann", "");
     const char *session = kit_session(&r);
     struct reader *rd = open_reader(make(session, "[\"active\",\"inactive\",\"viewercount\"]"));
     cr_expect(comes(rd, "Content-Type: text/event-stream\r\n", 2000)); /* WHEP-25 */
     cr_expect(comes(rd, "event: viewercount\ndata: {\"viewercount\":1}\n\n", 2000));
     cr_expect_null(strstr(rd->text, "active\n"), "WHEP-27: no inactive at the beginning");
-    live(p);
+    kit_say_live(p);
     cr_expect(comes(rd, "event: active\ndata: {}\n\n", 2000));
     forget(rd);
     kit_play("/whep/room/ann", "");
@@ -153,7 +132,7 @@ Test(sse, standard_events_of_one_stream)
     kit_say(API_EV_ENDED, p, API_END_PEER_CLOSED);
     cr_expect(comes(rd, "event: inactive\n", 2000));
     forget(rd);
-    live(publish("/whip/room/ann")); /* WHEP-34 */
+    (void)kit_live("/whip/room/ann"); /* WHEP-34 */
     cr_expect(comes(rd, "event: active\n", 2000));
     cr_expect_null(strstr(rd->text, "participants"), "not asked for");
     /* The session ends: so does the stream, and its URL. */
@@ -170,7 +149,7 @@ Test(sse, standard_events_of_one_stream)
 
 Test(sse, requests_are_judged)
 {
-    publish("/whip/room/ann");
+    (void)kit_publish_id("/whip/room/ann");
     struct reply r = kit_play("/whep/room/ann", "");
     const char *session = kit_session(&r);
     static const struct {
@@ -219,12 +198,9 @@ Test(sse, requests_are_judged)
 
 Test(sse, a_room_tells_who_is_here_and_where)
 {
-    uint64_t ann = publish("/whip/room/ann");
-    live(ann);
-    struct reply r = kit_do("POST", "/whep/room?as=bob", KIT_SDP, SLOTS);
-    const char *session = kit_session(&r);
-    uint64_t viewer = kit_last(API_CMD_SESSION_ADD)->cmd.id;
-    kit_say(API_EV_UP, viewer, 0);
+    (void)kit_live("/whip/room/ann");
+    const char *session;
+    (void)kit_join("/whep/room?as=bob", &session);
     struct reader *rd = open_reader(below(session, "sse")); /* WHEP-28 */
     cr_expect(comes(rd, "event: participants\ndata: {\"snapshot\":true,\"total\":2", 2000), "%s",
               rd->text);
@@ -235,8 +211,7 @@ Test(sse, a_room_tells_who_is_here_and_where)
     cr_expect(comes(rd, "{\"mid\":\"2\",\"kind\":\"video\",\"participant\":null", 2000));
     cr_expect(comes(rd, "event: speakers\ndata: {\"dominant\":null,\"speaking\":[]}", 2000));
     forget(rd);
-    uint64_t eve = publish("/whip/room/eve");
-    live(eve);
+    uint64_t eve = kit_live("/whip/room/eve");
     cr_expect(comes(rd, "{\"mid\":\"2\",\"kind\":\"video\",\"participant\":\"eve\"", 2000), "%s",
               rd->text);
     cr_expect(
@@ -269,19 +244,16 @@ Test(sse, a_room_tells_who_is_here_and_where)
     cr_expect(comes(rd, "{\"mid\":\"2\",\"kind\":\"video\",\"participant\":null", 2000));
     cr_expect(comes(rd, "\"dominant\":null", 2000));
     close_reader(rd);
-    r = kit_do("GET", below(session, "people?after=0"), "", NULL);
+    struct reply r = kit_do("GET", below(session, "people?after=0"), "", NULL);
     cr_expect_eq(r.status, 200);
     cr_expect_not_null(strstr(r.body, "\"name\":\"bob\",\"watching\":true"), "%s", r.body);
 }
 
 Test(sse, numbers_and_layers_once_a_second)
 {
-    uint64_t p = publish("/whip/room/ann");
-    live(p);
-    struct reply r = kit_do("POST", "/whep/room", KIT_SDP, SLOTS);
-    const char *session = kit_session(&r);
-    uint64_t viewer = kit_last(API_CMD_SESSION_ADD)->cmd.id;
-    kit_say(API_EV_UP, viewer, 0);
+    uint64_t p = kit_live("/whip/room/ann");
+    const char *session;
+    uint64_t viewer = kit_join("/whep/room", &session);
     int asked = kit_count(API_CMD_QUERY);
     struct reader *rd = open_reader(make(session, "[\"stats\",\"layers\"]"));
     cr_expect(
@@ -305,11 +277,9 @@ Test(sse, numbers_and_layers_once_a_second)
 
 Test(sse, a_slow_reader_is_dropped_and_others_go_on)
 {
-    uint64_t ann = publish("/whip/room/ann");
-    live(ann);
-    struct reply r = kit_do("POST", "/whep/room", KIT_SDP, SLOTS);
-    const char *session = kit_session(&r);
-    kit_say(API_EV_UP, kit_last(API_CMD_SESSION_ADD)->cmd.id, 0);
+    uint64_t ann = kit_live("/whip/room/ann");
+    const char *session;
+    (void)kit_join("/whep/room", &session);
     char path[300];
     snprintf(path, sizeof(path), "%s", make(session, "[\"participants\",\"slots\"]"));
     struct reader *slow = open_reader(path);
@@ -329,7 +299,7 @@ Test(sse, a_slow_reader_is_dropped_and_others_go_on)
         kit_plane.n_cmds = n_cmds; /* aliases, by the thousand */
         quick->len = quick->len > 100000 ? 0 : quick->len;
         if (i % 500 == 499) {
-            r = kit_admin("GET", "/metrics");
+            struct reply r = kit_admin("GET", "/metrics");
             dropped = strstr(r.body, "sluice_event_streams_dropped_total 1\n") != NULL;
         }
     }
@@ -356,7 +326,7 @@ TestSuite(sse_limits, .init = few, .fini = kit_stop);
 
 Test(sse_limits, streams_are_bounded_by_session_and_address)
 {
-    publish("/whip/room/ann");
+    (void)kit_publish_id("/whip/room/ann");
     struct reply r = kit_play("/whep/room/ann", "");
     char session[300];
     snprintf(session, sizeof(session), "%s", kit_session(&r));
@@ -390,7 +360,7 @@ Test(sse_limits, streams_are_bounded_by_session_and_address)
 
 Test(sse, draining_asks_players_to_reconnect)
 {
-    publish("/whip/room/ann");
+    (void)kit_publish_id("/whip/room/ann");
     struct reply r = kit_play("/whep/room/ann", "");
     struct reader *rd = open_reader(make(kit_session(&r), "[\"reconnect\"]"));
     cr_expect(comes(rd, "200 OK", 2000));
