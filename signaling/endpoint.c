@@ -325,10 +325,15 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct end
     if (r < 0) {
         why->status = 400;
         why->type = "sdp-malformed";
-        snprintf(why->detail, sizeof(why->detail), "The offer %s at line %d.",
-                 r == -E2BIG ? "exceeds a limit (lines, sections or attributes)"
-                             : "is not valid SDP",
-                 line);
+        if (body[0] == '{') {
+            snprintf(why->detail, sizeof(why->detail), "%s",
+                     "The body is JSON; post the SDP itself, the text of offer.sdp.");
+        } else {
+            snprintf(why->detail, sizeof(why->detail), "The offer %s at line %d.",
+                     r == -E2BIG ? "exceeds a limit (lines, sections or attributes)"
+                                 : "is not valid SDP",
+                     line);
+        }
         return r == -ENOMEM ? -ENOMEM : -EPROTO;
     }
     struct negotiate_params p = {0};

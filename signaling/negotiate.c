@@ -33,11 +33,6 @@ static bool is_rejected(const struct sdp_media *m)
     return m->port == 0 && !m->bundle_only;
 }
 
-bool negotiate_is_media(const struct sdp_media *m)
-{
-    return m->kind <= SDP_VIDEO && !is_rejected(m);
-}
-
 enum sdp_direction negotiate_direction(const struct sdp *offer, const struct sdp_media *m)
 {
     if (m->transport.direction != SDP_DIRECTION_NONE) {
@@ -45,6 +40,11 @@ enum sdp_direction negotiate_direction(const struct sdp *offer, const struct sdp
     }
     enum sdp_direction d = offer->transport.direction;
     return d == SDP_DIRECTION_NONE ? SDP_SENDRECV : d;
+}
+
+bool negotiate_is_media(const struct sdp *offer, const struct sdp_media *m)
+{
+    return m->kind <= SDP_VIDEO && !is_rejected(m) && negotiate_direction(offer, m) != SDP_INACTIVE;
 }
 
 const char *negotiate_kind_name(const struct sdp_media *m)
@@ -62,7 +62,7 @@ static int check_bundle(const struct negotiate_plan *plan)
     for (unsigned i = 0; i < o->n_media; i++) {
         const struct sdp_media *m = o->media[i];
         n_open += is_rejected(m) ? 0 : 1;
-        if (negotiate_is_media(m) && !m->in_bundle) {
+        if (negotiate_is_media(plan->offer, m) && !m->in_bundle) {
             outside = m;
         }
     }
@@ -106,7 +106,7 @@ static int check_payload_types(const struct negotiate_plan *plan)
     const struct sdp_format *first[SDP_FORMATS_MAX] = {0};
     for (unsigned i = 0; i < plan->offer->n_media; i++) {
         const struct sdp_media *m = plan->offer->media[i];
-        for (unsigned k = 0; k < m->n_formats && negotiate_is_media(m); k++) {
+        for (unsigned k = 0; k < m->n_formats && negotiate_is_media(plan->offer, m); k++) {
             const struct sdp_format *f = &m->formats[k];
             if (!first[f->pt]) {
                 first[f->pt] = f;
@@ -128,7 +128,7 @@ static int check_directions(const struct negotiate_plan *plan)
     unsigned n_media = 0;
     for (unsigned i = 0; i < plan->offer->n_media; i++) {
         const struct sdp_media *m = plan->offer->media[i];
-        if (!negotiate_is_media(m)) {
+        if (!negotiate_is_media(plan->offer, m)) {
             continue;
         }
         enum sdp_direction d = negotiate_direction(plan->offer, m);
@@ -145,8 +145,8 @@ static int check_directions(const struct negotiate_plan *plan)
     }
     if (n_media == 0 && plan->data < 0) {
         return negotiate_refuse(plan->why, 422, "no-codec",
-                                "The offer has no open audio or video m-line; at least one is "
-                                "needed."); /* DC-05 */
+                                "The offer has no open audio or video m-line (port not 0, not "
+                                "inactive); at least one is needed."); /* DC-05 */
     }
     return 0;
 }
@@ -279,6 +279,11 @@ static int fill_transport(const struct negotiate_plan *plan, struct link_params 
         return negotiate_refuse(plan->why, 400, "sdp-malformed",
                                 "The offer has no a=fingerprint line with a known hash (sha-256) "
                                 "for its first m-line.");
+    }
+    if (plan->offer->ice_lite) {
+        return negotiate_refuse(plan->why, 422, "ice-lite",
+                                "The offer says a=ice-lite, and so does this server: nobody would "
+                                "make the connectivity checks; use a full ICE agent.");
     }
     if (r.setup == SDP_SETUP_HOLDCONN) {
         return negotiate_refuse(plan->why, 422, "setup",

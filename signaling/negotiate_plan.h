@@ -33,7 +33,7 @@ int negotiate_begin(struct negotiate_plan *plan) MUST_CHECK;
 
 /* True if the section is audio or video and not rejected by its offerer (port 0 without
  * bundle-only, SDP-04, SDP-05). */
-bool negotiate_is_media(const struct sdp_media *m);
+bool negotiate_is_media(const struct sdp *offer, const struct sdp_media *m);
 
 /* The section's direction: its own, else the session's, else sendrecv. */
 enum sdp_direction negotiate_direction(const struct sdp *offer, const struct sdp_media *m);

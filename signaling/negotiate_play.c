@@ -23,7 +23,7 @@ static void accept_sections(struct negotiate_plan *plan, const struct negotiate_
     bool seen[2] = {false, false};
     for (unsigned i = 0; i < plan->offer->n_media; i++) {
         const struct sdp_media *m = plan->offer->media[i];
-        if (!negotiate_is_media(m) || seen[m->kind]) {
+        if (!negotiate_is_media(plan->offer, m) || seen[m->kind]) {
             continue;
         }
         seen[m->kind] = true;
@@ -40,7 +40,7 @@ static void accept_slots(struct negotiate_plan *plan)
         [SDP_AUDIO] = plan->p->max_audio_slots, [SDP_VIDEO] = plan->p->max_video_slots};
     for (unsigned i = 0; i < plan->offer->n_media; i++) {
         const struct sdp_media *m = plan->offer->media[i];
-        if (negotiate_is_media(m) && left[m->kind] > 0) {
+        if (negotiate_is_media(plan->offer, m) && left[m->kind] > 0) {
             left[m->kind]--;
             plan->accepted[plan->n_accepted++] = (uint8_t)i;
         }

@@ -21,7 +21,7 @@ static int accept_sections(struct negotiate_plan *plan)
     const char *denied = NULL;
     for (unsigned i = 0; i < plan->offer->n_media; i++) {
         const struct sdp_media *m = plan->offer->media[i];
-        if (!negotiate_is_media(m)) {
+        if (!negotiate_is_media(plan->offer, m)) {
             continue;
         }
         if (plan->p->denied[m->kind] != NULL) {

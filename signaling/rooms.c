@@ -51,9 +51,40 @@ bool rooms_is_name(const char *name, size_t len)
     return true;
 }
 
-int rooms_split(const char *path, char room[ROOMS_NAME_MAX], char participant[ROOMS_NAME_MAX],
+static int hex(char c)
+{
+    char low = (char)(c | 0x20);
+    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+/* Some clients escape what needs no escape, '~' above all; others end a path with a slash. Any
+ * other escape stays, and makes the name a bad one. Returns 0 or -EINVAL. */
+static int tidy(const char *path, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (; *path != '\0'; path++) {
+        int high = path[0] == '%' ? hex(path[1]) : -1;
+        int low = high >= 0 ? hex(path[2]) : -1;
+        char c = low >= 0 ? (char)(high << 4 | low) : '\0';
+        bool plain = alnum(c) || (c != '\0' && strchr("._~-", c) != NULL);
+        if (n + 1 == cap) {
+            return -EINVAL;
+        }
+        out[n++] = plain ? c : *path;
+        path += plain ? 2 : 0;
+    }
+    n -= n > 0 && out[n - 1] == '/';
+    out[n] = '\0';
+    return 0;
+}
+
+int rooms_split(const char *url, char room[ROOMS_NAME_MAX], char participant[ROOMS_NAME_MAX],
                 bool *ret_named)
 {
+    char path[2 * ROOMS_NAME_MAX + 1];
+    if (tidy(url, path, sizeof(path)) < 0) {
+        return -EINVAL;
+    }
     size_t len = strcspn(path, "/");
     bool named = path[len] == '/';
     const char *second = named ? path + len + 1 : "main";

@@ -104,9 +104,10 @@ void rooms_fini(struct rooms *r);
 
 /* ^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$ (SEC-32). name is len bytes. */
 bool rooms_is_name(const char *name, size_t len);
-/* Splits "room" or "room/participant". *ret_named: a participant was given; else it is "main".
- * Returns 0 or -EINVAL. */
-int rooms_split(const char *path, char room[ROOMS_NAME_MAX], char participant[ROOMS_NAME_MAX],
+/* Splits "room" or "room/participant", as they stand in a URL: a slash at the end and needless
+ * percent-encoding (RFC 3986 6.2.2.2) are taken away. *ret_named: a participant was given; else it
+ * is "main". Returns 0 or -EINVAL. */
+int rooms_split(const char *url, char room[ROOMS_NAME_MAX], char participant[ROOMS_NAME_MAX],
                 bool *ret_named) MUST_CHECK;
 
 /* The stream, or NULL. */

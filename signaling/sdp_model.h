@@ -118,6 +118,7 @@ struct sdp_media {
 
 struct sdp {
     struct sdp_transport transport; /* session level */
+    bool ice_lite;                  /* a=ice-lite */
     unsigned n_bundles;             /* a=group:BUNDLE lines */
     unsigned n_bundle;              /* mids of the first, in its order */
     const char *bundle[SDP_MEDIA_MAX];

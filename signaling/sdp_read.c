@@ -103,6 +103,13 @@ static int read_allow_mixed(struct reader *r, char *value)
 
 /* ---- session level ---- */
 
+static int read_ice_lite(struct reader *r, char *value)
+{
+    (void)value;
+    r->sdp->ice_lite = true;
+    return 0;
+}
+
 static int read_group(struct reader *r, char *value)
 {
     struct sdp *s = r->sdp;
@@ -415,6 +422,7 @@ static const struct {
     {"bundle-only", SECTION, read_bundle_only},
     {"sctp-port", SECTION, read_sctp_port},
     {"max-message-size", SECTION, read_max_message_size},
+    {"ice-lite", BOTH, read_ice_lite},
     {"ice-ufrag", BOTH, read_ufrag},
     {"ice-pwd", BOTH, read_pwd},
     {"fingerprint", BOTH, read_fingerprint},

@@ -200,13 +200,16 @@ static const struct row {
     /* direction */
     {"WHIP-06", PUB | ALL, "sendonly", "recvonly", 422, "direction", "/whep/", NULL},
     {"WHIP-06 one of two", PUB, "sendonly", "recvonly", 422, "direction", "audio", NULL},
-    {"WHIP-07", PUB | ALL, "sendonly", "inactive", 422, "direction", NULL, NULL},
+    {"WHIP-07", PUB | ALL, "sendonly", "inactive", 422, "no-codec", NULL, NULL},
+    {"one section inactive", PUB, "sendonly", "inactive", 0, NULL, "m=audio 0 ", NULL},
+    {"ICE-lite on both sides", PUB, "t=0 0\r\n", "t=0 0\r\na=ice-lite\r\n", 422, "ice-lite", "full",
+     NULL},
     {"WHIP-08", PUB | ALL, "sendonly", "sendrecv", 0, NULL, "a=recvonly\r\n", "a=sendonly"},
     {"WHIP-09", PUB | ALL, "a=sendonly\r\n", "", 0, NULL, "a=recvonly\r\n", "a=sendrecv"},
     {"WHEP-01", ALL, "recvonly", "recvonly", 0, NULL, "a=sendonly\r\n", "a=recvonly\r\n"},
     {"WHEP-02 sendrecv", ALL, "recvonly", "sendrecv", 0, NULL, "a=sendonly\r\n", NULL},
     {"WHEP-02 sendonly", ALL, "recvonly", "sendonly", 422, "direction", "/whip/", NULL},
-    {"WHEP-02 inactive", ALL, "recvonly", "inactive", 422, "direction", NULL, NULL},
+    {"WHEP-02 inactive", ALL, "recvonly", "inactive", 422, "no-codec", NULL, NULL},
     {"session direction", PUB | ALL, "a=sendonly\r\n", "a=recvonly\r\n", 422, "direction", NULL,
      NULL},
     /* tracks */
