@@ -30,6 +30,7 @@ struct dtls_params {
     /* of the peer, from its SDP; any match suffices (RFC 8122 5); copied */
     const struct fingerprint *fingerprints;
     unsigned n_fingerprints;
+    bool no_media;     /* only application data travels: SRTP is not needed (RFC 8261 3) */
     bool only_cm;      /* offer and accept AES-CM only (NACK without RTX, architecture §3) */
     bool allow_no_ems; /* accept peers without the extended master secret of RFC 7627 */
 };
@@ -73,7 +74,7 @@ const char *dtls_fail_reason(const struct dtls *d);
 uint32_t dtls_filtered(const struct dtls *d);
 
 /* Keys of both directions; only in DTLS_UP (only reachable after the fingerprint matched: SEC-53).
- * Returns 0, or -EAGAIN also after dtls_shrink. RFC 5764 4.2. */
+ * Returns 0, or -EAGAIN, also after dtls_shrink and where no SRTP was agreed on. RFC 5764 4.2. */
 int dtls_export_keys(struct dtls *d, struct srtp_keys *ret_tx, struct srtp_keys *ret_rx) MUST_CHECK;
 
 /* Queues application data (an SCTP packet), at most DTLS_MTU - 64 bytes. Returns 0, -EAGAIN before

@@ -121,8 +121,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
     size_t len = 0;
     (void)arg;
     *alert = SSL_AD_HANDSHAKE_FAILURE;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_use_srtp, &ext, &len) != 1 ||
-        !offers_profile(ext, len, peer->only_cm)) {
+    if (!peer->no_media && (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_use_srtp, &ext, &len) != 1 ||
+                            !offers_profile(ext, len, peer->only_cm))) {
         peer->fail_reason = "no_srtp_profile";
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -212,7 +212,7 @@ const char *dtls_ctx_check_finished(SSL *ssl, const struct dtls_peer *peer)
     if (!peer->proof.matched) {
         return "no_certificate";
     }
-    if (agreed_profile(ssl) == SRTP_NONE) {
+    if (!peer->no_media && agreed_profile(ssl) == SRTP_NONE) {
         return "no_srtp_profile";
     }
     if (!peer->allow_no_ems && SSL_get_extms_support(ssl) != 1) {

@@ -22,6 +22,7 @@ struct dtls_proof {
 struct dtls_peer {
     struct fingerprint fingerprints[DTLS_FINGERPRINTS_MAX];
     unsigned n_fingerprints;
+    bool no_media;
     bool only_cm;
     bool allow_no_ems;
     struct dtls_proof proof;

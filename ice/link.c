@@ -31,7 +31,7 @@ struct link {
     enum link_state state;
     enum srtp_profile profile;
     const char *close_reason;
-    bool data_channel;
+    bool data_channel, no_media;
     unsigned max_ssrcs;
     unsigned events; /* bit 1 << enum link_event */
     int64_t heard_us;
@@ -73,6 +73,7 @@ struct link *link_new(const struct link_params *p, int64_t now_us)
                              .role = p->role,
                              .fingerprints = p->fingerprints,
                              .n_fingerprints = p->n_fingerprints,
+                             .no_media = p->no_media,
                              .only_cm = p->only_cm};
 
     assert(p->n_fingerprints <= LINK_FINGERPRINTS_MAX);
@@ -87,6 +88,7 @@ struct link *link_new(const struct link_params *p, int64_t now_us)
     }
     lite_init(&l->lite, &p->creds);
     l->data_channel = p->data_channel;
+    l->no_media = p->no_media;
     l->max_ssrcs = p->max_ssrcs;
     l->shrink_us = INT64_MAX;
     return l;
@@ -154,7 +156,7 @@ static void follow_dtls(struct link *l, int64_t now_us)
         return;
     }
     if (st == DTLS_UP && l->state != LINK_UP) {
-        if (make_srtp(l) < 0) {
+        if (!l->no_media && make_srtp(l) < 0) {
             dtls_close(l->dtls);
             close_link(l, "srtp_setup");
             raise_event(l, LINK_EVENT_CLOSED);
@@ -291,7 +293,7 @@ static enum link_in on_srtp(struct link *l, int64_t now_us, const struct path *f
     if (!lite_has_path(&l->lite, from)) {
         return drop(l, LINK_DROP_SRTP_PATH); /* SEC-59: before any cipher */
     }
-    if (l->state != LINK_UP) {
+    if (l->state != LINK_UP || l->no_media) {
         return drop(l, LINK_DROP_SRTP_EARLY);
     }
     n = rtcp ? open_rtcp(l->open, buf, len) : open_rtp(l->open, buf, len);

@@ -39,7 +39,8 @@ struct link_params {
     struct fingerprint fingerprints[LINK_FINGERPRINTS_MAX];
     unsigned n_fingerprints;
     enum dtls_role role;
-    bool only_cm;       /* restrict use_srtp to AES-CM (NACK without RTX) */
+    bool no_media; /* data channels alone: the peer need not offer use_srtp, nothing is sealed */
+    bool only_cm;  /* restrict use_srtp to AES-CM (NACK without RTX) */
     bool data_channel;  /* keep OpenSSL's state: application data will travel */
     unsigned max_ssrcs; /* incoming SSRCs that may create state */
 };
@@ -131,7 +132,7 @@ const struct path *link_path_at(const struct link *l, unsigned i);
  * LINK_EVENT_PATH, and link_path may be NULL again. */
 void link_on_conn_closed(struct link *l, uint64_t conn);
 
-/* Sealing and the negotiated profile; NULL and SRTP_NONE before LINK_UP. */
+/* Sealing and the negotiated profile; NULL and SRTP_NONE before LINK_UP and without media. */
 struct seal *link_seal(struct link *l);
 enum srtp_profile link_profile(const struct link *l);
 

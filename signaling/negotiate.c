@@ -347,6 +347,7 @@ static void fill_data(const struct negotiate_plan *plan, struct api_session *s)
     }
     const struct sdp_media *m = plan->offer->media[plan->data];
     s->link.data_channel = true;
+    s->link.no_media = plan->n_accepted == 0;
     s->data.on = true;
     s->data.index = (uint8_t)plan->data;
     s->data.port = m->sctp_port;

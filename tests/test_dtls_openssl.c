@@ -183,7 +183,7 @@ static size_t raw_run(struct raw *r, struct dtls *d)
 
 /* Ours, set up to trust r. */
 static struct dtls *ours_for(const struct raw *r, const struct cert *cert, bool server,
-                             bool allow_no_ems)
+                             bool allow_no_ems, bool no_media)
 {
     struct fingerprint fp = {.hash = FP_SHA256, .len = 32};
     if (r->x509) {
@@ -193,6 +193,7 @@ static struct dtls *ours_for(const struct raw *r, const struct cert *cert, bool 
                                        .role = server ? DTLS_SERVER : DTLS_CLIENT,
                                        .fingerprints = &fp,
                                        .n_fingerprints = 1,
+                                       .no_media = no_media,
                                        .allow_no_ems = allow_no_ems};
     struct dtls *d = dtls_new(&params);
     cr_assert(d);
@@ -250,7 +251,7 @@ Test(dtls_openssl, works_with_plain_openssl_and_closes_after_shrinking, .timeout
                                           .profiles = rows[row].profiles,
                                           .ciphers = rows[row].cipher,
                                           .key = rows[row].key});
-        struct dtls *d = ours_for(&r, cert, !raw_server, false);
+        struct dtls *d = ours_for(&r, cert, !raw_server, false, false);
         raw_run(&r, d);
         cr_assert_eq(dtls_state(d), DTLS_UP, "case %zu: %s", i,
                      dtls_fail_reason(d) ? dtls_fail_reason(d) : "");
@@ -314,7 +315,7 @@ Test(dtls_openssl, takes_a_client_hello_in_pieces)
                                           .alpn_bytes = rows[i].alpn_bytes,
                                           .mtu = rows[i].mtu});
         r.split = rows[i].split;
-        struct dtls *d = ours_for(&r, cert, true, false);
+        struct dtls *d = ours_for(&r, cert, true, false, false);
         raw_run(&r, d);
         cr_assert_eq(dtls_state(d), DTLS_UP, "row %zu: %s", i,
                      dtls_fail_reason(d) ? dtls_fail_reason(d) : "no reason");
@@ -331,7 +332,12 @@ Test(dtls_openssl, says_why_it_failed)
         struct raw_params raw;
         bool allow_no_ems;
         const char *want; /* NULL: comes up */
+        bool no_media;
     } rows[] = {
+        {{.profiles = NULL}, false, NULL, true},
+        {{.server = true, .profiles = NULL}, false, NULL, true},
+        {{.profiles = "SRTP_AES128_CM_SHA1_32"}, false, NULL, true},
+        {{.profiles = NULL, .key = "none"}, false, "no_certificate", true},
         {{.profiles = NULL}, false, "no_srtp_profile"},
         {{.profiles = "SRTP_AES128_CM_SHA1_32"}, false, "no_srtp_profile"},
         {{.profiles = ALL_PROFILES}, false, NULL},
@@ -361,7 +367,8 @@ Test(dtls_openssl, says_why_it_failed)
         struct raw r;
         struct srtp_keys k;
         raw_init(&r, &rows[i].raw);
-        struct dtls *d = ours_for(&r, cert, !rows[i].raw.server, rows[i].allow_no_ems);
+        struct dtls *d =
+            ours_for(&r, cert, !rows[i].raw.server, rows[i].allow_no_ems, rows[i].no_media);
         raw_run(&r, d);
         const char *why = dtls_fail_reason(d);
         if (rows[i].want) {
@@ -389,7 +396,7 @@ Test(dtls_openssl, data_records_of_one_datagram_come_out_one_by_one)
     size_t len;
     uint8_t big[DTLS_MTU] = {0};
     raw_init(&r, &(struct raw_params){.profiles = ALL_PROFILES});
-    struct dtls *d = ours_for(&r, cert, true, false);
+    struct dtls *d = ours_for(&r, cert, true, false, false);
     raw_run(&r, d);
     for (int drain = 0; drain < 2; drain++) {
         SSL_write(r.ssl, "one", 3);
@@ -444,7 +451,7 @@ Test(dtls_openssl, refuses_renegotiation)
     struct cert *cert = cert_new();
     struct raw r;
     raw_init(&r, &(struct raw_params){.profiles = ALL_PROFILES});
-    struct dtls *d = ours_for(&r, cert, true, false);
+    struct dtls *d = ours_for(&r, cert, true, false, false);
     raw_run(&r, d);
     struct srtp_keys tx[2];
     struct srtp_keys rx[2];

@@ -346,7 +346,7 @@ static void start_data(struct peer *p)
 
 static void on_dtls_up(struct peer *p)
 {
-    struct peer_srtp_keys k;
+    struct peer_srtp_keys k = {0};
     const struct peer_sdp_media *m = &p->theirs->media[0];
 
     for (unsigned i = 0; i < p->theirs->n_media && !m->fingerprint[0]; i++) {
@@ -356,12 +356,14 @@ static void on_dtls_up(struct peer *p)
         peer_fail(p, "DTLS certificate does not have the fingerprint of the SDP");
         return;
     }
-    if (!peer_dtls_keys(p->dtls, &k)) {
+    bool media = p->params.n_audio + p->params.n_video > 0;
+    bool keys = peer_dtls_keys(p->dtls, &k);
+    if (!keys && media) {
         peer_fail(p, "DTLS negotiated no SRTP profile");
         return;
     }
-    p->srtp = peer_srtp_new(&k, p->params.fast);
-    if (!p->srtp) {
+    p->srtp = keys ? peer_srtp_new(&k, p->params.fast) : NULL;
+    if (keys && !p->srtp) {
         peer_fail(p, "SRTP refuses the keys");
         return;
     }

@@ -79,6 +79,7 @@ static void data_params(struct client *c, enum peer_role role, bool media, struc
     ret->events.ctx = c;
     if (!media) {
         ret->n_audio = ret->n_video = 0;
+        ret->srtp = ""; /* as of libdatachannel, where there is nothing but a data channel */
     }
 }
 
