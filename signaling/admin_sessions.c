@@ -120,6 +120,8 @@ static cJSON *session_json(const struct resource *r, const struct api_session_st
     cJSON_AddStringToObject(o, "principal", r->principal);
     cJSON_AddStringToObject(o, "codecs", r->codecs);
     cJSON_AddStringToObject(o, "http_client", addr_format(&r->client, false, client));
+    cJSON_AddStringToObject(o, "client", r->program);
+    cJSON_AddStringToObject(o, "quirks", r->quirks);
     cJSON_AddNumberToObject(o, "worker", r->worker);
     cJSON_AddNumberToObject(o, "age_ms", (double)((clock_now_us() - r->created_us) / US_PER_MS));
     if (st != NULL) {

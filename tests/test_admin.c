@@ -40,7 +40,7 @@ static bool truth(const cJSON *o, const char *key)
 
 Test(admin, lists_sessions_with_their_numbers_and_ends_one)
 {
-    kit_publish("/whip/r", "");
+    kit_publish("/whip/r", "User-Agent: Mozilla/5.0 (OBS-Studio/32.2.2; Linux x86_64)\r\n");
     kit_play("/whep/r/main", "");
     uint64_t viewer = kit_last(API_CMD_SESSION_ADD)->cmd.id;
     cJSON *o = get_json("/api/v1/sessions");
@@ -55,6 +55,8 @@ Test(admin, lists_sessions_with_their_numbers_and_ends_one)
         found |= publishes ? 1 : 2;
         cr_expect_str_eq(text(one, "stream"), "r/main");
         cr_expect_str_eq(text(one, "codecs"), "opus,VP8");
+        cr_expect_str_eq(text(one, "client"), publishes ? "obs/32.2" : "");
+        cr_expect_str_eq(text(one, "quirks"), publishes ? "obs-no-pli" : "");
         cr_expect_str_eq(text(one, "remote"), "192.0.2.1:4000");
         cr_expect_str_eq(text(one, "link"), "up");
         cr_expect_eq(number(one, "bytes"), 123456789012.0);
