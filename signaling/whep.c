@@ -65,13 +65,23 @@ static struct negotiate_source join_sources(const struct room *room, const struc
     return all;
 }
 
+/* False for an offer of nothing but a data channel, which has its room to itself for as long as
+ * nobody else is there. */
+static bool wants_media(const struct endpoint *e)
+{
+    unsigned audio;
+    unsigned video;
+    endpoint_count_sections(e, &audio, &video);
+    return audio + video > 0;
+}
+
 static void play_room(struct endpoint *e, bool slots)
 {
     struct signaling *s = e->s;
     const struct stream *first = conference_pick(s, e->room, e->as);
     const struct negotiate_source nothing = {0};
     struct negotiate_source source = nothing;
-    if (!slots && first == NULL) {
+    if (!slots && first == NULL && wants_media(e)) {
         answer_not_live(e->rq);
         return;
     }
@@ -83,7 +93,7 @@ static void play_room(struct endpoint *e, bool slots)
         problem_answer_later(e->rq, 503, "no-memory", "The server is out of memory.", 5);
         return;
     }
-    if (!slots) {
+    if (!slots && first != NULL) {
         source = join_sources(room, first);
     }
     const struct endpoint_target target = {.room = room, .source = &source, .slots = slots};

@@ -49,6 +49,11 @@ Test(whep, judges_each_request_by_itself)
         {"WHEP-04", "POST", "/whep/later", KIT_SDP, KIT_OFFER("recvonly"), 409, "Retry-After", "2"},
         {"WHEP-04", "POST", "/whep/live/bob", KIT_SDP, KIT_OFFER("recvonly"), 409, "Retry-After",
          NULL},
+        {"data alone", "POST", "/whep/empty", KIT_SDP,
+         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+         "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 "
+         "0.0.0.0\r\na=mid:0\r\n" KIT_TRANSPORT "a=sctp-port:5000\r\n",
+         201, "Location", NULL},
         {"WHEP-05", "POST", "/whep/-bad", KIT_SDP, KIT_OFFER("recvonly"), 404, NULL, NULL},
         {"WHEP-10", "POST", "/whep/live", KIT_SDP, "", 400, NULL, NULL},
         {"WHEP-11", "HEAD", "/whep/live", "", NULL, 200, "Content-Type", "application/sdp"},
@@ -62,7 +67,7 @@ Test(whep, judges_each_request_by_itself)
         {"WHIP-12", "DELETE", "/whep/live", "", NULL, 405, "Allow", NULL},
     };
     kit_judge(rows, ARRAY_LEN(rows));
-    cr_expect_eq(kit_count(API_CMD_SESSION_ADD), 2);
+    cr_expect_eq(kit_count(API_CMD_SESSION_ADD), 3);
 }
 
 /* What both sections of the latest session play. */

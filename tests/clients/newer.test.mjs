@@ -5,36 +5,17 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, test as plain } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { assertSeen, client, makeNamespace, publishFrom, python, runClient, sleep, startChromium, startServer, watchFrom } from '../e2e/lib.mjs';
+import { assertSeen, client, openStage, python, runClient } from '../e2e/lib.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url)), root = process.env.CLIENTS_ROOT, TOKEN = 'let-them-in', SECONDS = 8;
-let server, browser, ns;
-before(async () => {
-  ns = makeNamespace();
-  assert.ok(ns, 'these clients refuse loopback: network namespaces are needed (root)');
-  execFileSync(python, [client('make_clip.py'), join(root, 'clients/clip.mkv'), String(SECONDS)]);
-  for (const out of [['-c', 'copy', '-an', 'clip.h264'], ['-c', 'copy', '-vn', '-page_duration', '20000', 'clip.ogg']]) {
-    const to = join(root, 'clients', out.pop());
-    execFileSync('ffmpeg', ['-y', '-loglevel', 'error', '-i', join(root, 'clients/clip.mkv'), ...out, to]);
-  }
-  server = await startServer({ host: '0.0.0.0' });
-  browser = await startChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  ns?.remove();
-});
-
-const test = (name, run) => plain(name, async (t) => {
-  try {
-    await run(t);
-  } finally {
-    await browser.closePages();
-  }
-});
+const { ns, server, test, publish, watch } = await openStage({ outside: true });
+assert.ok(ns, 'these clients refuse loopback: network namespaces are needed (root)');
+execFileSync(python, [client('make_clip.py'), join(root, 'clients/clip.mkv'), String(SECONDS)]);
+for (const out of [['-c', 'copy', '-an', 'clip.h264'], ['-c', 'copy', '-vn', '-page_duration', '20000', 'clip.ogg']]) {
+  const to = join(root, 'clients', out.pop());
+  execFileSync('ffmpeg', ['-y', '-loglevel', 'error', '-i', join(root, 'clients/clip.mkv'), ...out, to]);
+}
 
 const url = (way, stream) => `http://${ns.address}:${server.ports.http}/${way}/${stream}`;
 /** A program of the newer distribution; resolves with its last line, parsed. */
@@ -60,7 +41,7 @@ for (const [name, argv, known] of [
 ]) {
   test(`${name} publishes`, async (t) => {
     const stream = name.replaceAll(/\W+/g, '-');
-    const viewer = await watchFrom(browser, server, { stream });
+    const viewer = await watch({ stream });
     const ended = await status(...argv, url('whip', stream));
     const seen = await viewer.evaluate(() => window.watchedSoFar());
     assert.equal(ended, 0, log());
@@ -84,7 +65,7 @@ test('GStreamer: webrtcbin publishes and plays', async (t) => {
 for (const [name, codec, script] of [['GStreamer', 'VP9', 'gst_view.py'], ['aiortc', 'VP8', 'aiortc_view.py'], ['aiortc', 'H264', 'aiortc_view.py']]) {
   test(`${name} plays ${codec} of a browser`, async (t) => {
     const stream = `${name}-${codec}`;
-    await publishFrom(browser, server, { stream, codec });
+    await publish({ stream, codec });
     const seen = await inside('python3', `/clients/${script}`, url('whep', stream), codec, '5');
     assertSeen(t, seen, { frames: 75, delay: 800, first: 3000 });
     assert.equal(seen.deleted, 200);
@@ -94,7 +75,7 @@ for (const [name, codec, script] of [['GStreamer', 'VP9', 'gst_view.py'], ['aior
 test('Pion publishes, and plays, trickling', async (t) => {
   const published = inside('/clients/pion', 'publish', url('whip', 'pion'), String(SECONDS), '/clients/clip.h264', '/clients/clip.ogg');
   published.catch(() => {}); // told below
-  const viewer = await watchFrom(browser, server, { stream: 'pion' });
+  const viewer = await watch({ stream: 'pion' });
   await viewer.waitForFunction(() => window.watched.seen.length > 0, null, { timeout: 10000 });
   const played = await inside('/clients/pion', 'play', url('whep', 'pion'), String(SECONDS - 4), '/clients/played.h264');
   const sent = await published;

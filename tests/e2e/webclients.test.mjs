@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { assertSeen, freePort, here, makeFolder, marker, openStage, runClient, sleep, until } from './lib.mjs';
+import { assertSeen, client, freePort, here, makeFolder, marker, openStage, python, runClient, sleep, until } from './lib.mjs';
 
 const TOKEN = 'let-them-in';
 const { server, browser, test, publish, watch } = await openStage();
@@ -152,4 +152,30 @@ test('wrtc in Node publishes', async (t) => {
   await sleep(1500);
   await assertWatched(t, 'from-wrtc');
   assert.equal((await published).deleted, 200);
+});
+
+const datachannel = (...argv) => runClient(['node', join(here, 'webclients/datachannel.mjs'), ...argv.map(String)]);
+
+test('libdatachannel as OBS sets it up, a keyframe every 10 s: who joins late sees a picture within 500 ms', async (t) => {
+  const folder = makeFolder('clip'), clip = join(folder.path, 'clip.mkv'), raw = join(folder.path, 'clip.h264');
+  execFileSync(python, [client('make_clip.py'), clip, '16', '10']);
+  execFileSync('ffmpeg', ['-loglevel', 'error', '-i', clip, '-c', 'copy', '-an', raw]);
+  const published = datachannel('publish', `${server.origin}/whip/like-obs`, 16, raw);
+  published.catch(() => {}); // told below
+  const early = await watch({ stream: 'like-obs' });
+  await early.waitForFunction(() => window.watched.seen.at(-1)?.id > 200, null, { timeout: 20000 });
+  const late = await watch({ stream: 'like-obs' });
+  await sleep(4000);
+  const seen = await seenBy(late), [session] = (await server.sessions()).filter((s) => s.role === 'publish' && s.stream === 'like-obs/main');
+  t.diagnostic(JSON.stringify(seen));
+  assert.ok(seen.firstAt >= 0 && seen.firstAt <= 500, `the first frame came late: ${JSON.stringify(seen)}`);
+  assert.ok(seen.good >= 60 && seen.good >= 0.95 * seen.frames && seen.back === 0, JSON.stringify(seen));
+  assert.deepEqual([session.client, session.quirks], ['obs/32.2', 'obs-no-pli']);
+  assert.ok((await published).deleted === 200, JSON.stringify(await published));
+  folder.remove();
+});
+
+test('libdatachannel: a data channel and nothing else, without SRTP', async () => {
+  const [one, other] = await Promise.all([datachannel('chat', `${server.origin}/whep/chat`, 5), datachannel('chat', `${server.origin}/whep/chat`, 5)]);
+  for (const said of [one, other]) assert.deepEqual(said, { heard: 'from libdatachannel', deleted: 200 });
 });
