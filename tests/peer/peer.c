@@ -456,6 +456,7 @@ int peer_join(struct peer *p)
         .method = "POST",
         .url = p->url,
         .token = p->token,
+        .agent = p->params.agent,
         .content_type = SDP_TYPE,
         .body = offer,
         .body_len = strlen(offer),

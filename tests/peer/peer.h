@@ -114,6 +114,7 @@ struct peer_params {
     bool lite;         /* play the server's part (peer_answer) */
     const char *url;   /* WHIP or WHEP endpoint, http:// only; copied */
     const char *token; /* Bearer; NULL = none; copied */
+    const char *agent; /* User-Agent of the POST; NULL = "peer/1"; not copied */
     unsigned n_audio;  /* m-lines; more than one only for playing slots */
     unsigned n_video;
     unsigned codecs;                   /* bits 1 << enum peer_codec; video codecs offered */

@@ -198,7 +198,7 @@ static int write_request(struct peer_http *h, const struct peer_http_request *rq
         return -EINVAL;
     }
     size_t cap = 2048 + strlen(u.path) + rq->body_len + (rq->token ? strlen(rq->token) : 0) +
-                 (rq->headers ? strlen(rq->headers) : 0);
+                 (rq->agent ? strlen(rq->agent) : 0) + (rq->headers ? strlen(rq->headers) : 0);
     h->out = malloc(cap);
     if (!h->out) {
         return -ENOMEM;
@@ -206,7 +206,7 @@ static int write_request(struct peer_http *h, const struct peer_http_request *rq
     struct peer_text t = {.buf = h->out, .cap = cap};
     peer_text_add(&t, "%s %s HTTP/1.1\r\n", rq->method, u.path);
     peer_text_add(&t, u.v6 ? "Host: [%s]:%s\r\n" : "Host: %s:%s\r\n", u.host, u.port);
-    peer_text_add(&t, "Connection: close\r\nUser-Agent: peer/1\r\n");
+    peer_text_add(&t, "Connection: close\r\nUser-Agent: %s\r\n", rq->agent ? rq->agent : "peer/1");
     if (rq->token) {
         peer_text_add(&t, "Authorization: Bearer %s\r\n", rq->token);
     }

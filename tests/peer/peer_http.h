@@ -9,6 +9,7 @@ struct peer_http_request {
     const char *method;
     const char *url;          /* absolute */
     const char *token;        /* NULL = no Authorization */
+    const char *agent;        /* NULL = "peer/1" */
     const char *content_type; /* NULL = none */
     const char *if_match;     /* NULL = none */
     const char *headers;      /* more, each ending in CRLF; NULL = none */
