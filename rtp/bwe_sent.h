@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bwe_sent.h - what one transport sent lately, by transport-wide number: time, size, probe, fate.
- * Pure; one instance a viewer; role MEDIA. A ring of 8 bytes a packet, 512 packets at first; grown
+ * Pure; one instance a viewer; role MEDIA. A ring of 8 bytes a packet, 256 packets at first; grown
  * by bwe_sent_grow only. Feedback is not trusted: numbers that were never sent, that the ring has
  * forgotten or whose arrival is already known find nothing. */
 #ifndef RTP_BWE_SENT_H
@@ -8,7 +8,7 @@
 
 #include "rtp/base.h"
 
-#define BWE_SENT_MIN 512  /* packets; a power of 2 */
+#define BWE_SENT_MIN 256  /* packets; a power of 2 */
 #define BWE_SENT_MAX 8192 /* more than 1.28 s at 6,400 packets a second */
 /* A ring of n packets serves n * 100 / this packets a second: a round trip of 1.28 s. */
 #define BWE_SENT_CS 128

@@ -257,8 +257,8 @@ Test(bwe, fits_its_memory)
     struct bwe *b = fresh();
     size_t bytes = sizeof(*b) + BWE_SENT_MIN * sizeof(struct bwe_sent_slot);
     printf("bwe: %zu bytes a viewer, %zu of them the ring\n", bytes, bytes - sizeof(*b));
-    cr_assert_leq(bytes, 6 * 1024);
-    /* 1,000 packets a second need more than 512 slots, 100 never do */
+    cr_assert_leq(bytes, 4 * 1024);
+    /* 1,000 packets a second need more than 256 slots, 100 never do */
     send_for(b, 0, 300, 10 * MS);
     cr_assert_eq(b->sent.mask + 1, BWE_SENT_MIN);
     send_for(b, 3 * US_PER_S, 3000, MS);

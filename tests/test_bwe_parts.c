@@ -39,8 +39,8 @@ Test(bwe_parts, sent_grows_and_keeps_what_it_held)
     for (int i = 0; i < 700; i++) {
         bwe_sent_add(&s, (uint32_t)i, 0, i);
     }
-    cr_assert_not(bwe_sent_grow(&s, 400));
-    cr_assert(bwe_sent_grow(&s, 401));
+    cr_assert_not(bwe_sent_grow(&s, 200));
+    cr_assert(bwe_sent_grow(&s, 201));
     for (int i = 0; i < 700; i++) {
         const struct bwe_sent_slot *slot = bwe_sent_find(&s, (uint16_t)(5 + i));
         cr_assert_eq(slot != NULL, i >= 700 - BWE_SENT_MIN, "%d", i);
