@@ -25,6 +25,8 @@
 #define BEHIND_US (3 * US_PER_S)
 /* So far behind the publisher, a paced viewer gets the base layer only until it has caught up. */
 #define LAG_US (200 * US_PER_MS)
+/* A key frame that has not come so soon may not come at all. */
+#define YIELD_US (500 * US_PER_MS)
 /* What would have to wait so long for its share of repair is a reason for a key frame, so often. */
 #define HOPELESS_US    (300 * US_PER_MS)
 #define GAVE_UP_GAP_US US_PER_S
@@ -702,6 +704,15 @@ static bool repair(struct sub *s, struct tx_batch *b, int64_t now_us)
     return true;
 }
 
+/* Nothing may be sent at this moment: the viewer's share is used up, or the link's queue is full
+ * and what is on its way from a cheaper encoding must come through first. */
+static bool must_wait(const struct sub *s, int64_t now_us)
+{
+    const struct brain *b = s->peer->brain;
+    bool yields = s->fleeing && b->full && now_us - s->waits_since_us < YIELD_US;
+    return s->paced && (brain_is_dry(b) || yields);
+}
+
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
 {
     if (s->nack_n && !repair(s, b, now_us)) {
@@ -714,11 +725,10 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
         sub_choose(s, now_us); /* the source has started anew */
     }
     const struct router *r = s->peer->router;
-    const struct brain *brain = s->peer->brain;
     switch_if_due(s);
     while (s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals && max-- > 0) {
         const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
-        if (slot && s->paced && (brain_is_dry(brain) || (s->fleeing && brain->full))) {
+        if (slot && must_wait(s, now_us)) {
             s->lagging |= now_us - slot->arrival_us > LAG_US && !s->replaying;
             return true;
         }
