@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "rtp/bytes.h"
+
 enum content_type {
     CHANGE_CIPHER_SPEC = 20,
     ALERT = 21,
@@ -35,16 +37,6 @@ void dtls_filter_set_up(struct dtls_filter *f, uint8_t sealed_min)
 {
     f->up = true;
     f->sealed_min = sealed_min;
-}
-
-static unsigned get16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t get24(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
 }
 
 /* Finished travels sealed; tickets and certificate status were not asked for. */
@@ -105,10 +97,10 @@ static enum dtls_filter_reason check_handshake(struct dtls_filter *f, const uint
         if (len < DTLS_HANDSHAKE_HDR) {
             return DTLS_FILTER_FRAGMENT;
         }
-        uint32_t length = get24(p + 1);
-        unsigned seq = get16(p + 4);
-        uint32_t offset = get24(p + 6);
-        uint32_t n = get24(p + 9);
+        uint32_t length = bytes_load24(p + 1);
+        unsigned seq = bytes_load16(p + 4);
+        uint32_t offset = bytes_load24(p + 6);
+        uint32_t n = bytes_load24(p + 9);
         if (!is_message_of_peer(f->server, p[0])) {
             return DTLS_FILTER_MESSAGE_TYPE;
         }
@@ -169,9 +161,9 @@ static enum dtls_filter_reason check_record(struct dtls_filter *f, const uint8_t
     if (left < DTLS_RECORD_HDR) {
         return DTLS_FILTER_LENGTH;
     }
-    unsigned version = get16(p + 1);
-    unsigned epoch = get16(p + 3);
-    size_t len = get16(p + 11);
+    unsigned version = bytes_load16(p + 1);
+    unsigned epoch = bytes_load16(p + 3);
+    size_t len = bytes_load16(p + 11);
     if (epoch > 1) {
         return DTLS_FILTER_EPOCH;
     }

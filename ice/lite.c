@@ -8,6 +8,8 @@
 #include <stun/stunagent.h>
 #include <stun/usages/ice.h>
 
+#include "rtp/bytes.h"
+
 #define STUN_HEADER      20
 #define STUN_BINDING_REQ 0x0001
 #define STUN_COOKIE      0x2112a442u
@@ -58,11 +60,6 @@ struct scan {
     unsigned n_unknown;
     uint16_t unknown[LITE_ATTRS_MAX]; /* host order */
 };
-
-static unsigned get16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
 
 static bool is_known(unsigned type)
 {
@@ -117,11 +114,11 @@ static enum lite_verdict scan_message(struct scan *s, const uint8_t *buf, size_t
 {
     size_t off = STUN_HEADER;
 
-    if (len < STUN_HEADER || len % 4 != 0 || get16(buf + 2) + STUN_HEADER != len ||
-        (get16(buf + 4) << 16 | get16(buf + 6)) != STUN_COOKIE) {
+    if (len < STUN_HEADER || len % 4 != 0 || bytes_load16(buf + 2) != len - STUN_HEADER ||
+        bytes_load32(buf + 4) != STUN_COOKIE) {
         return LITE_MALFORMED;
     }
-    if (get16(buf) != STUN_BINDING_REQ) {
+    if (bytes_load16(buf) != STUN_BINDING_REQ) {
         return LITE_OTHER;
     }
     for (unsigned n = 0; off < len; n++) {
@@ -133,8 +130,8 @@ static enum lite_verdict scan_message(struct scan *s, const uint8_t *buf, size_t
         if (n == LITE_ATTRS_MAX || s->fingerprint) {
             return LITE_MALFORMED;
         }
-        type = get16(buf + off);
-        alen = get16(buf + off + 2);
+        type = bytes_load16(buf + off);
+        alen = bytes_load16(buf + off + 2);
         room = (alen + 3) & ~(size_t)3;
         if (room > len - off - 4 || !scan_attr(s, type, buf + off + 4, alen)) {
             return LITE_MALFORMED;

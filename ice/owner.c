@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "rtp/bytes.h"
+
 /* An entry is one word, so that a reader never sees half of one:
  *   bits 63..16  high 48 bits of the address's hash
  *   bits 15..7   age stamp
@@ -192,23 +194,17 @@ int owner_of_ufrag(const char *ufrag, size_t len)
 #define STUN_INTEGRITY   0x0008
 #define STUN_ATTRS_MAX   32 /* SEC-37 */
 
-static unsigned get16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
-
 int owner_peek_ufrag(const uint8_t *buf, size_t len, const char **ret_ufrag, size_t *ret_len)
 {
     size_t off = STUN_HEADER;
 
-    if (len < STUN_HEADER || get16(buf) != STUN_BINDING_REQ || len % 4 != 0 ||
-        get16(buf + 2) + STUN_HEADER != len ||
-        (get16(buf + 4) << 16 | get16(buf + 6)) != STUN_COOKIE) {
+    if (len < STUN_HEADER || bytes_load16(buf) != STUN_BINDING_REQ || len % 4 != 0 ||
+        bytes_load16(buf + 2) != len - STUN_HEADER || bytes_load32(buf + 4) != STUN_COOKIE) {
         return -EBADMSG;
     }
     for (unsigned i = 0; i < STUN_ATTRS_MAX && off + 4 <= len; i++) {
-        unsigned type = get16(buf + off);
-        size_t alen = get16(buf + off + 2);
+        unsigned type = bytes_load16(buf + off);
+        size_t alen = bytes_load16(buf + off + 2);
         const uint8_t *value = buf + off + 4;
 
         /* Nothing after MESSAGE-INTEGRITY is authenticated, so nothing there counts. */

@@ -239,7 +239,7 @@ void seal_stream_prefetch(const struct seal_stream *st)
 /* Takes the packet's index. Returns 0, or -errno if it must not be sealed. */
 static int admit(const struct seal *s, struct seal_stream *st, const struct seal_pkt *p, size_t cap)
 {
-    assert(p->hdr_len >= RTP_HDR_MIN && seal_get32(p->buf + 8) == st->ssrc);
+    assert(p->hdr_len >= RTP_HDR_MIN && bytes_load32(p->buf + 8) == st->ssrc);
     assert(p->index >> 48 == 0 && (uint8_t)(p->index >> 8) == p->buf[2] &&
            (uint8_t)p->index == p->buf[3]);
     if (p->hdr_len + p->head_len + p->body_len + s->rtp_trailer > cap) {
@@ -283,7 +283,7 @@ void seal_flush(void)
 int seal_rtp_again(struct seal *s, struct seal_stream *st, uint64_t index, uint8_t *out, size_t cap,
                    size_t hdr_len, size_t head_len, const uint8_t *body, size_t body_len)
 {
-    assert(hdr_len >= RTP_HDR_MIN && seal_get32(out + 8) == st->ssrc);
+    assert(hdr_len >= RTP_HDR_MIN && bytes_load32(out + 8) == st->ssrc);
     assert(index >> 48 == 0 && (uint8_t)(index >> 8) == out[2] && (uint8_t)index == out[3]);
     if (s->gcm) {
         return -EPERM;
@@ -309,7 +309,7 @@ int seal_rtcp(struct seal *s, uint8_t *buf, size_t len, size_t cap)
     }
     s->rtcp_index++;
     const struct seal_pkt p = {.part = SEAL_RTCP,
-                               .ssrc = seal_get32(buf + 4),
+                               .ssrc = bytes_load32(buf + 4),
                                .index = s->rtcp_index,
                                .buf = buf,
                                .hdr_len = SEAL_RTCP_HDR,
@@ -411,7 +411,7 @@ int open_rtp(struct open *o, uint8_t *buf, size_t len)
         return -EBADMSG;
     }
     struct seal_pkt p = {.part = SEAL_RTP,
-                         .ssrc = seal_get32(buf + 8),
+                         .ssrc = bytes_load32(buf + 8),
                          .buf = buf,
                          .hdr_len = hdr_len,
                          .body_len = len - hdr_len - trailer};
@@ -456,12 +456,12 @@ int open_rtcp(struct open *o, uint8_t *buf, size_t len)
     }
     /* GCM puts the word behind the tag, AES-CM before it (RFC 7714 9.2, RFC 3711 3.4). */
     size_t word_at = len - SEAL_RTCP_WORD - (seal_is_gcm(o->profile) ? 0 : SEAL_CM_TAG);
-    uint32_t word = seal_get32(buf + word_at);
+    uint32_t word = bytes_load32(buf + word_at);
     if (!(word & SEAL_RTCP_E_BIT)) {
         return -EBADMSG;
     }
     const struct seal_pkt p = {.part = SEAL_RTCP,
-                               .ssrc = seal_get32(buf + 4),
+                               .ssrc = bytes_load32(buf + 4),
                                .index = word & ~SEAL_RTCP_E_BIT,
                                .buf = buf,
                                .hdr_len = SEAL_RTCP_HDR,

@@ -5,7 +5,7 @@
 #define ICE_SEAL_BACKEND_H
 
 #include "ice/seal.h"
-#include "rtp/base.h"
+#include "rtp/bytes.h"
 
 #define SEAL_AUTH_LEN   20 /* HMAC-SHA1 key */
 #define SEAL_GCM_TAG    16
@@ -86,19 +86,6 @@ static inline bool seal_is_gcm(enum srtp_profile p)
 static inline size_t seal_trailer_len(enum srtp_profile p, enum seal_part part)
 {
     return (seal_is_gcm(p) ? SEAL_GCM_TAG : SEAL_CM_TAG) + (part == SEAL_RTCP ? SEAL_RTCP_WORD : 0);
-}
-
-static inline void seal_put32(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 24);
-    p[1] = (uint8_t)(v >> 16);
-    p[2] = (uint8_t)(v >> 8);
-    p[3] = (uint8_t)v;
-}
-
-static inline uint32_t seal_get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* Counter block of AES-CM: salt * 2^16 ^ SSRC * 2^64 ^ index * 2^16 (RFC 3711 4.1.1). */

@@ -100,7 +100,7 @@ static bool evp_gcm_start(const struct evp_part *k, const struct seal_pkt *p)
     if (p->part == SEAL_RTP) {
         return true;
     }
-    seal_put32(word, (uint32_t)p->index | SEAL_RTCP_E_BIT);
+    bytes_store32(word, (uint32_t)p->index | SEAL_RTCP_E_BIT);
     return EVP_CipherUpdate(k->ctx, NULL, &done, word, sizeof(word)) == 1;
 }
 
@@ -131,7 +131,7 @@ static int evp_seal(void *keys, const struct seal_pkt *p)
         }
         end += SEAL_GCM_TAG;
         if (p->part == SEAL_RTCP) {
-            seal_put32(end, (uint32_t)p->index | SEAL_RTCP_E_BIT);
+            bytes_store32(end, (uint32_t)p->index | SEAL_RTCP_E_BIT);
             end += SEAL_RTCP_WORD;
         }
         return (int)(end - p->buf);

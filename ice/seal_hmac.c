@@ -49,8 +49,8 @@ static void make_tag(const struct seal_hmac *h, const struct seal_pkt *p, const 
     uint8_t digest[SHA_DIGEST_LENGTH];
     uint8_t word[4];
     SHA_CTX c;
-    seal_put32(word, p->part == SEAL_RTP ? (uint32_t)(p->index >> 16)
-                                         : (uint32_t)p->index | SEAL_RTCP_E_BIT);
+    bytes_store32(word, p->part == SEAL_RTP ? (uint32_t)(p->index >> 16)
+                                            : (uint32_t)p->index | SEAL_RTCP_E_BIT);
     resume(&c, h->inner);
     SHA1_Update(&c, p->buf, (size_t)(end - p->buf));
     SHA1_Update(&c, word, sizeof(word));
@@ -66,7 +66,7 @@ int seal_hmac_append(const struct seal_hmac *h, const struct seal_pkt *p, uint8_
     uint8_t tag[SEAL_CM_TAG];
     make_tag(h, p, end, tag);
     if (p->part == SEAL_RTCP) {
-        seal_put32(end, (uint32_t)p->index | SEAL_RTCP_E_BIT);
+        bytes_store32(end, (uint32_t)p->index | SEAL_RTCP_E_BIT);
         end += SEAL_RTCP_WORD;
     }
     memcpy(end, tag, sizeof(tag));

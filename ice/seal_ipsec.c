@@ -140,7 +140,7 @@ static const uint8_t *gcm_aad(const struct seal_pkt *p, uint8_t scratch[12], siz
         return p->buf;
     }
     memcpy(scratch, p->buf, SEAL_RTCP_HDR);
-    seal_put32(scratch + SEAL_RTCP_HDR, (uint32_t)p->index | SEAL_RTCP_E_BIT);
+    bytes_store32(scratch + SEAL_RTCP_HDR, (uint32_t)p->index | SEAL_RTCP_E_BIT);
     *ret_len = SEAL_RTCP_HDR + SEAL_RTCP_WORD;
     return scratch;
 }
@@ -207,7 +207,7 @@ static void tag_later(const struct seal_hmac *h, const struct seal_pkt *p, uint8
     if (b->n == HMAC_BURST) {
         ipsec_flush();
     }
-    seal_put32(end, (uint32_t)(p->index >> 16)); /* authenticated, not sent (RFC 3711 4.2) */
+    bytes_store32(end, (uint32_t)(p->index >> 16)); /* authenticated, not sent (RFC 3711 4.2) */
     b->jobs[b->n] = (struct IMB_JOB){
         .src = p->buf,
         .msg_len_to_hash_in_bytes = (uint64_t)(end + ROC_BYTES - p->buf),
@@ -257,7 +257,7 @@ static int seal_packet(void *keys, const struct seal_pkt *p, bool later)
     if (p->part == SEAL_RTP) {
         return (int)(p->hdr_len + len + SEAL_GCM_TAG);
     }
-    seal_put32(head + len + SEAL_GCM_TAG, (uint32_t)p->index | SEAL_RTCP_E_BIT);
+    bytes_store32(head + len + SEAL_GCM_TAG, (uint32_t)p->index | SEAL_RTCP_E_BIT);
     return (int)(p->hdr_len + len + SEAL_GCM_TAG + SEAL_RTCP_WORD);
 }
 

@@ -69,7 +69,7 @@ static size_t make_rtp(uint8_t *buf, uint64_t index, uint32_t ssrc, size_t body)
     buf[1] = 96;
     buf[2] = (uint8_t)(index >> 8);
     buf[3] = (uint8_t)index;
-    seal_put32(buf + 8, ssrc);
+    bytes_store32(buf + 8, ssrc);
     for (size_t i = 0; i < body; i++) {
         buf[12 + i] = (uint8_t)(i + index);
     }
@@ -82,7 +82,7 @@ static size_t make_rtcp(uint8_t *buf, uint32_t ssrc, size_t words)
     buf[1] = 200;
     buf[2] = 0;
     buf[3] = (uint8_t)(words + 1);
-    seal_put32(buf + 4, ssrc);
+    bytes_store32(buf + 4, ssrc);
     for (size_t i = 8; i < 8 + 4 * words; i++) {
         buf[i] = (uint8_t)i;
     }
