@@ -140,16 +140,36 @@ static void make_stream_name(char *out, size_t cap)
     }
 }
 
+/* The server's URL, or one of its endpoints: then that stream is looked at. */
+static bool read_url(struct doctor *d, const char *url)
+{
+    size_t len = strlen(url);
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        fprintf(stderr, "sluice: name the server by its URL, http://%s or https://%s\n", url, url);
+        return false;
+    }
+    const char *end = strstr(url, "/whip/");
+    end = end ? end : strstr(url, "/whep/");
+    if (end) {
+        snprintf(d->stream, sizeof(d->stream), "%s", end + 6);
+        len = (size_t)(end - url);
+    }
+    while (len && url[len - 1] == '/') {
+        len--;
+    }
+    if (len >= sizeof(d->base)) {
+        return false;
+    }
+    memcpy(d->base, url, len);
+    d->base[len] = '\0';
+    return true;
+}
+
 /* A server somewhere: args is its URL, then flags. */
 static int examine_url(struct doctor *d, int n, char **args)
 {
-    size_t len = strlen(args[0]);
-    if (len >= sizeof(d->base)) {
+    if (!read_url(d, args[0])) {
         return usage();
-    }
-    memcpy(d->base, args[0], len + 1);
-    while (len && d->base[len - 1] == '/') {
-        d->base[--len] = '\0';
     }
     for (int i = 1; i < n; i += 2) {
         if (i + 1 < n && strcmp(args[i], "--token") == 0) {
@@ -189,7 +209,7 @@ int doctor_main(int argc, char **argv, char **envp)
 {
     struct doctor d = {0};
     make_stream_name(d.stream, sizeof(d.stream));
-    if (argc > 2 && strncmp(argv[2], "http", 4) == 0) {
+    if (argc > 2 && argv[2][0] != '-') {
         return examine_url(&d, argc - 2, argv + 2);
     }
     argv[1] = argv[0];

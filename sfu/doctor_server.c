@@ -69,6 +69,9 @@ bool doctor_server_http(struct doctor *d, const char *url)
     }
     if (err && a.refused) {
         doctor_say(d, WRONG, "http", "%s: %s; start sluice there, or open the port", url, a.why);
+    } else if (err && strstr(a.why, "wrong version number")) {
+        doctor_say(d, WRONG, "http",
+                   "%s: there is no TLS at this port; say http:// or set tls.cert_file", url);
     } else if (err) {
         doctor_say(d, WRONG, "http", "%s does not answer: %s", url, a.why);
     } else {
@@ -155,14 +158,14 @@ static int post(struct doctor *d, struct call *c, bool publish, const struct cer
 static void blame_post(struct doctor *d, const struct call *c, const char *what)
 {
     if (c->status == 401 || c->status == 403) {
-        doctor_say(d, WRONG, what, "%d: %s; give --token and --stream that it is for", c->status,
-                   c->why);
+        doctor_say(d, WRONG, what, "%d: %s Give --token, and the --stream that it is for",
+                   c->status, c->why);
     } else {
         doctor_say(d, WRONG, what, "the server refuses the session with %d: %s", c->status, c->why);
     }
 }
 
-static const char *in_words(int err)
+static const char *in_words(int err, char other[80])
 {
     switch (err) {
     case -ETIMEDOUT:
@@ -172,7 +175,8 @@ static const char *in_words(int err)
     case -EACCES:
         return "is another server's";
     default:
-        return strerror(-err);
+        snprintf(other, 80, "cannot be reached (%s)", strerror(-err));
+        return other;
     }
 }
 
@@ -211,6 +215,7 @@ static const struct addr *check_candidates(struct doctor *d, struct call *c)
     for (int i = 0; i < c->n_candidates; i++) {
         const struct candidate *k = &c->candidates[i];
         const char *name = k->transport == TRANSPORT_UDP ? "udp" : "tcp";
+        char other[80];
         addr_format(&k->addr, true, text);
         int err =
             caller_check(c->caller, &c->remote, &k->addr, k->transport, CHECK_TIMEOUT_MS, &us);
@@ -224,14 +229,14 @@ static const struct addr *check_candidates(struct doctor *d, struct call *c)
                 d, WRONG, "announce",
                 "the answer names %s/%s, which %s, while %s does answer: set media.announce to an "
                 "address that clients reach",
-                text, name, in_words(err), addr_format(&host, true, real));
+                text, name, in_words(err, other), addr_format(&host, true, real));
         } else {
             doctor_say(
                 d, WRONG, "port",
                 "%s/%s %s: open it in the firewall (udp and tcp), publish it from the container, "
                 "or "
                 "correct media.announce",
-                text, name, in_words(err));
+                text, name, in_words(err, other));
         }
     }
     if (!c->n_candidates) {

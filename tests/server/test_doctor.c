@@ -54,6 +54,7 @@ struct row {
     const char *flags;      /* of the doctor; NULL: from outside, by URL */
     int exit_code;
     const char *begin, *part; /* a line that must be there */
+    const char *path;         /* from outside: behind the base, NULL for none */
 };
 
 static void examine(const struct row *r, const char *base)
@@ -64,7 +65,8 @@ static void examine(const struct row *r, const char *base)
         snprintf(line, sizeof(line), "%s %s doctor --set http.listen=127.0.0.1:%u %s 2>&1", r->env,
                  server.binary, server.http_port, r->flags);
     } else {
-        snprintf(line, sizeof(line), "%s %s doctor %s 2>&1", r->env, server.binary, base);
+        snprintf(line, sizeof(line), "%s %s doctor %s%s 2>&1", r->env, server.binary, base,
+                 r->path ? r->path : "");
     }
     run(line, &got);
     bool ok = check(got.exit_code == r->exit_code && has_line(got.text, r->begin, r->part),
@@ -156,6 +158,8 @@ int main(int argc, char **argv)
     const struct row rows[] = {
         {"all well", "media.workers=2", "", "", 0, "ok    media", "50 of 50 packets came back"},
         {"from outside", "media.workers=1", "", NULL, 0, "ok    whip", "accepts a publisher"},
+        {"an endpoint's URL", "media.workers=1", "", NULL, 0, "ok    whip", "/whip/live accepts",
+         "/whip/live"},
         {"wrong announced address", "media.announce=192.0.2.77,127.0.0.1", "", "", 1,
          "WRONG announce", "set media.announce to an address that clients reach"},
         {"tiny receive buffer", "media.workers=1", "", "--set media.rcvbuf_bytes=65536", 1,
@@ -178,8 +182,12 @@ int main(int argc, char **argv)
     }
     test_expired();
     test_closed_port();
-    char line[128];
+    char line[512];
     struct result got;
+    snprintf(line, sizeof(line), "%s doctor media.example.org 2>&1", server.binary);
+    run(line, &got);
+    check(got.exit_code == 78 && strstr(got.text, "name the server by its URL, http://media."),
+          "a name is no URL: said so");
     snprintf(line, sizeof(line), "rm -r %s", dir);
     run(line, &got);
     server_start(&server, NULL);
