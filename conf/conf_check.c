@@ -204,6 +204,19 @@ static int check_readable(const char *key, const char *path, struct conf_error *
     return 0;
 }
 
+/* A file that is written anew each time needs a folder that can be written to. */
+static int check_writable(const char *key, const char *path, struct conf_error *ret_err)
+{
+    char folder[CONF_STR_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
+    if (path[0] && access(folder, W_OK | X_OK) != 0) {
+        return refuse(ret_err, "%s: %.200s: %s", key, folder, strerror(errno));
+    }
+    return 0;
+}
+
 static int check_tls(const struct conf *c, struct conf_error *ret_err)
 {
     if (c->tls.cert_file[0] && !c->tls.key_file[0]) {
@@ -279,7 +292,8 @@ static int check_auth(const struct conf *c, struct conf_error *ret_err)
             "or http:// on loopback",
             c->auth.hook_url);
     }
-    if (check_readable("auth.hook_secret_file", c->auth.hook_secret_file, ret_err)) {
+    if (check_readable("auth.hook_secret_file", c->auth.hook_secret_file, ret_err) ||
+        check_writable("auth.revoked_file", c->auth.revoked_file, ret_err)) {
         return -EINVAL;
     }
     for (int i = 0; i < c->auth.n_keys; i++) {

@@ -442,6 +442,7 @@ Test(conf, validates_what_holds_between_keys)
         {PUBLIC, "tls.self_signed=true", "auth.hook_url=https://app.example/may", 0},
         {"auth.hook_url=http://app.example/may", 0, 0, "auth.hook_url: "},
         {"auth.hook_secret_file=/none/x", 0, 0, "auth.hook_secret_file: /none/x: No such file"},
+        {"auth.revoked_file=/none/x", 0, 0, "auth.revoked_file: /none/: No such file"},
         {ADMIN, 0, 0, "admin.listen: 0.0.0.0:9090 can be reached from other machines: no entry of"},
         {ADMIN, "tls.self_signed=true", 0,
          "machines: no entry of auth.tokens has \"admin\": true; or"},

@@ -86,14 +86,14 @@ async function listDevices() {
 
 // ---- end-to-end encryption ----
 
-const canSeal = typeof RTCRtpScriptTransform === 'function';
+const canTransform = typeof RTCRtpScriptTransform === 'function', canSeal = canTransform && Boolean(crypto.subtle); // which only secure pages have
 const ways = new Map(); // number of a receiver -> its transceiver
 let worker = null, ring = null;
 
 /** All that arrives passes through the worker, with a key or without: what nobody here can open must not be decoded. */
 function startSealing() {
   ring = me.key ? new Ring(me.key) : null;
-  if (canSeal && !worker) {
+  if (canTransform && !worker) {
     worker = new Worker('/seal-worker.js', { type: 'module' });
     worker.addEventListener('message', ({ data: { mid, state } }) => {
       const slot = slots.get(ways.get(mid)?.mid);
@@ -629,8 +629,11 @@ $('token').value = given.get('token') || '';
 me.key = isKey(given.get('key') || '') ? given.get('key') : '';
 $('seal').checked = Boolean(me.key);
 if (!canSeal) {
+  const what = me.key ? 'This room is encrypted end to end' : 'Encryption', remedy = canTransform ? 'needs a page by https, or on localhost' : 'needs a newer browser';
   $('seal').disabled = true;
-  $('seal-note').textContent = me.key ? 'This room is encrypted, which this browser cannot open: take a newer one.' : 'This browser cannot encrypt; newer ones can.';
+  $('seal').checked = false;
+  $('seal-note').textContent = me.key ? `${what}, which ${remedy}.` : `${what} ${remedy}.`;
+  me.key = '';
 }
 try { $('name').value = given.get('name') || localStorage.getItem('sluice-name') || ''; } catch { /* as above */ }
 endpoint();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// meet.test.mjs - the conference page as people use it: three join, see and hear each other, chat, raise a hand, share a screen, leave.
+// meet.test.mjs - the pages as people use them: three join a room, see and hear each other, chat, raise a hand, share a screen, leave; a viewer chooses a layer.
 import assert from 'node:assert/strict';
 import { openStage, sleep, until } from './lib.mjs';
 
-const { server, browser, test } = await openStage();
+const { server, browser, test, publish } = await openStage();
 
 async function join(name) {
   const page = await browser.context.newPage();
@@ -62,4 +62,19 @@ test('three meet, talk, write, share a screen and leave', async (t) => {
   await grace.click('#leave');
   await until(() => ada.isVisible('#alone'), 8000, 'alone again');
   assert.deepEqual([...ada.faults, ...grace.faults], []);
+});
+
+test('a viewer chooses a layer on the start page', async () => {
+  await publish({ stream: 'layers', codec: 'VP8', simulcast: true });
+  const page = await browser.context.newPage();
+  await page.goto(`${server.origin}/#watch/layers`);
+  await page.waitForSelector('#layers:not([hidden])', { timeout: 20000 });
+  const width = () => page.evaluate(() => document.getElementById('video').videoWidth);
+  await until(async () => (await width()) >= 480, 15000, 'automatic is large');
+  const large = await width(), labels = await page.$$eval('#layer option', (all) => all.map((o) => o.textContent));
+  assert.match(labels.join('; '), /^Automatic; \d+p, [\d,]+ kbit\/s; /);
+  await page.selectOption('#layer', { index: labels.length - 1 });
+  await until(async () => (await width()) < large, 10000, 'the smallest is smaller');
+  await page.selectOption('#layer', '');
+  await until(async () => (await width()) >= large, 20000, 'automatic is large again');
 });
