@@ -133,7 +133,7 @@ static inline void copy_short(uint8_t *dst, const uint8_t *src, unsigned len)
 
 static inline bool fits_one_byte(uint8_t id, uint8_t len)
 {
-    return id <= 14 && (uint8_t)(len - 1) < 16;
+    return id <= EXT_SHORT_ID_MAX && (uint8_t)(len - 1) < 16;
 }
 
 /* Pads the elements that end at p to whole words and writes the block's head. */
@@ -220,4 +220,15 @@ int ext_write(const struct ext_set *set, const struct ext_map *map, uint8_t *out
         }
     }
     return p == out + 4 ? 0 : finish(out, p, PROFILE_ONE_BYTE);
+}
+
+int ext_write_number(uint8_t id, uint16_t number, uint8_t *out)
+{
+    assert(id >= 1 && id <= EXT_SHORT_ID_MAX);
+    bytes_store16(out, PROFILE_ONE_BYTE);
+    bytes_store16(out + 2, 1);
+    out[4] = (uint8_t)(id << 4 | 1);
+    bytes_store16(out + 5, number);
+    out[7] = 0;
+    return 8;
 }

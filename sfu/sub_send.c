@@ -244,8 +244,12 @@ static int write_ext(const struct sub *s, const struct sub_segment *seg, const u
 {
     bool mid = !s->mid_done && s->ml->ext.id[EXT_MID];
     uint16_t playout_cs = s->ml->kind == MEDIA_VIDEO ? s->peer->brain->playout_cs : PLAYOUT_UNSAID;
-    if (!ext_len && !mid && !s->numbered && !s->stamped && playout_cs == PLAYOUT_UNSAID) {
+    bool bare = !ext_len && !mid && !s->stamped && playout_cs == PLAYOUT_UNSAID;
+    if (bare && !s->numbered) {
         return 0;
+    }
+    if (bare && s->ml->ext.id[EXT_TWCC] <= EXT_SHORT_ID_MAX) {
+        return ext_write_number(s->ml->ext.id[EXT_TWCC], bwe_seq16(s->peer->brain->bwe), out);
     }
     struct ext_set set = {0};
     uint8_t number[2], stamp[3], playout[3], dd[DD_LEN_MAX] UNINITIALIZED;

@@ -225,6 +225,18 @@ Test(ext, writes_the_shortest_form_that_is_allowed)
     }
 }
 
+Test(ext, a_lone_number_is_written_as_any_other_set)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        uint8_t number[2] = {(uint8_t)(i * 131 >> 8), (uint8_t)(i * 131)}, want[16], got[16];
+        struct ext_map ids = {.id[EXT_TWCC] = (uint8_t)(1 + i % EXT_SHORT_ID_MAX)};
+        struct ext_set set = {.e[EXT_TWCC] = {.data = number, .len = sizeof(number)}};
+        int n = ext_write(&set, &ids, want, sizeof(want));
+        cr_assert_eq(ext_write_number(ids.id[EXT_TWCC], (uint16_t)(i * 131), got), n);
+        cr_assert_arr_eq(got, want, (size_t)n);
+    }
+}
+
 Test(ext, round_trip_of_random_sets)
 {
     uint64_t seed = 20240229;
