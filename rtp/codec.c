@@ -162,6 +162,17 @@ void describe_fini(struct describe *d)
     d->dd = NULL;
 }
 
+/* A frame that may be of any kind. */
+static int describe_opaque(struct describe *d, const struct describe_in *in, struct pkt_desc *ret)
+{
+    ret->flags = codec_frame_flags(codec_step(d, in), in);
+    ret->flags |= codec_in_key(d, in) ? DESC_KEYFRAME : 0;
+    bool entry = ret->flags & DESC_FRAME_START && !d->from_dd && !in->dd;
+    ret->flags |= entry ? DESC_ENTRY : 0;
+    ret->sw_mask = entry ? DT_ALL : 0;
+    return 0;
+}
+
 int codec_describe(enum codec_id id, struct describe *d, const struct describe_in *in,
                    struct pkt_desc *ret_desc)
 {
@@ -169,7 +180,8 @@ int codec_describe(enum codec_id id, struct describe *d, const struct describe_i
         return -EBADMSG;
     }
     struct pkt_desc desc = {.dt_mask = DT_ALL, .sw_mask = DT_ALL};
-    int rc = codec_info(id)->describe(d, in, &desc);
+    bool opaque = d->opaque && codec_info(id)->kind == MEDIA_VIDEO;
+    int rc = opaque ? describe_opaque(d, in, &desc) : codec_info(id)->describe(d, in, &desc);
     if (rc) {
         return rc;
     }
@@ -181,6 +193,7 @@ int codec_describe(enum codec_id id, struct describe *d, const struct describe_i
     if (d->dd && in->dd && in->dd_len > 0 && dd_read(d->dd, in->dd, in->dd_len, &f) == 0) {
         codec_dd_apply(d, in, &f, &desc);
     }
+    desc.frame_no = dd_number(in->dd, in->dd_len);
     d->last_marker = in->marker;
     *ret_desc = desc;
     return 0;

@@ -66,6 +66,7 @@ struct pkt_desc {
                           with DESC_HAS_PIC_ID */
     uint8_t tl0_idx;   /* valid with DESC_HAS_TL0 */
     uint8_t key_idx;   /* VP8 KEYIDX, valid with DESC_HAS_KEYIDX */
+    uint16_t frame_no; /* of the dependency descriptor, 0 without one */
     uint16_t width;    /* pixels of the largest layer, from a key frame that says so; else 0 */
     uint16_t height;
 };
@@ -73,21 +74,23 @@ struct pkt_desc {
 /* What describing the next packet of an encoding needs to remember. One per published SSRC;
  * zero-initialised. */
 struct describe {
-    uint32_t last_ts;    /* media clock */
-    bool any;            /* a packet has been described */
-    bool in_keyframe;    /* the frame at last_ts is a key frame */
-    bool params_seen;    /* the packet to enter the frame at last_ts was already seen: its parameter
-                            sets, or the start of its first slice (H.264, H.265) */
-    bool last_marker;    /* the packet before ended its frame */
-    bool has_key;        /* key_ts is valid */
-    bool from_dd;        /* the targets below are those of the dependency descriptor */
-    bool has_pic_ref;    /* pic_ref is valid */
-    uint16_t last_seq16; /* newest sequence number */
-    uint16_t pic_ref;    /* newest picture id, 15 bit */
-    uint32_t key_ts;     /* timestamp of the newest key frame, for its packets that come late */
-    uint8_t n_dt;        /* decode targets in use, >= 1 */
-    uint8_t n_sid;       /* spatial layers in this stream, >= 1 */
-    uint8_t n_tid;       /* temporal layers, >= 1 */
+    bool opaque;      /* payloads are encrypted end to end: none is looked into. Set by the caller
+                         after describe_init */
+    uint32_t last_ts; /* media clock */
+    bool any;         /* a packet has been described */
+    bool in_keyframe; /* the frame at last_ts is a key frame */
+    bool params_seen; /* the packet to enter the frame at last_ts was already seen: its parameter
+                         sets, or the start of its first slice (H.264, H.265) */
+    bool last_marker; /* the packet before ended its frame */
+    bool has_key;     /* key_ts is valid */
+    bool from_dd;     /* the targets below are those of the dependency descriptor */
+    bool has_pic_ref; /* pic_ref is valid */
+    uint16_t last_seq16;    /* newest sequence number */
+    uint16_t pic_ref;       /* newest picture id, 15 bit */
+    uint32_t key_ts;        /* timestamp of the newest key frame, for its packets that come late */
+    uint8_t n_dt;           /* decode targets in use, >= 1 */
+    uint8_t n_sid;          /* spatial layers in this stream, >= 1 */
+    uint8_t n_tid;          /* temporal layers, >= 1 */
     uint16_t active_mask;   /* bit d: target d is being sent, as the dependency descriptor says; all
                                ones without one */
     uint8_t dt_sid[DT_MAX]; /* highest spatial layer in target d, d < n_dt */
@@ -187,7 +190,9 @@ enum h264_profile {
 int codec_h264_profile(const char *fmtp);
 
 /* Describes one packet: chooses the dependency descriptor where there is one, the codec's payload
- * descriptor else. Returns 0, or -EBADMSG (drop and count). */
+ * descriptor else. Of an opaque stream only the former is read; where it has none either, nothing
+ * is known of its frames but where they begin, and each counts as an entry. Returns 0, or -EBADMSG
+ * (drop and count). */
 int codec_describe(enum codec_id id, struct describe *d, const struct describe_in *in,
                    struct pkt_desc *ret_desc) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rtp/bits.h"
+#include "rtp/bytes.h"
 
 #define HEAD_BITS  24 /* start, end, template id, frame number */
 #define FLAGS_BITS 5
@@ -313,6 +314,11 @@ int dd_write_active(const struct dd_state *s, const uint8_t *data, size_t len, u
     }
     copy_bits(&w, &tail, b.pos_bits - tail.pos_bits);
     return w.full ? -ENOSPC : (int)((w.pos_bits + 7) / 8);
+}
+
+uint16_t dd_number(const uint8_t *data, size_t len)
+{
+    return data && len * 8 >= HEAD_BITS ? bytes_load16(data + 1) : 0;
 }
 
 int dd_narrow(unsigned n_targets, const uint8_t *data, size_t len, uint32_t active,

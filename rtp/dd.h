@@ -14,6 +14,7 @@
 #define DD_FDIFFS_MAX    8 /* AV1 keeps 8 reference frames; more is malformed */
 #define DD_SPATIAL_MAX   8
 #define DD_TEMPORAL_MAX  8
+#define DD_LEN_MIN       3   /* a descriptor that says nothing but its template and number */
 #define DD_LEN_MAX       255 /* bytes of one header extension element */
 
 /* What a frame means to each decode target; bit t of each mask is decode target t. A target in
@@ -95,6 +96,9 @@ struct dd_frame {
  * untouched on failure. */
 int dd_read(struct dd_state *s, const uint8_t *data, size_t len,
             struct dd_frame *ret_frame) MUST_CHECK;
+
+/* The frame number of a descriptor, without reading it; 0 if it is NULL or cut short. */
+uint16_t dd_number(const uint8_t *data, size_t len);
 
 /* Writes a copy of a descriptor whose active decode target mask is replaced or added, for a viewer
  * that is sent fewer targets than the publisher sends.

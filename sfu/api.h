@@ -49,6 +49,7 @@ struct api_mline {
     char mid[API_MID_MAX];
     struct ext_map ext; /* ids of this section */
     bool rsize;         /* reduced-size RTCP negotiated */
+    bool opaque;        /* publish: payloads are encrypted end to end */
     uint8_t n_codecs;
     struct api_codec codecs[API_CODECS_MAX]; /* publish: one (and RED beside Opus), or all that a
                                                 publisher may choose from; play:

@@ -110,6 +110,11 @@ bool keyframes_poll(struct keyframes *k, int64_t now_us, int64_t rtt_us)
     int64_t patience =
         MAX((rtt_us + 100 * US_PER_MS) << (k->tries - 1), (int64_t)KEYFRAME_FLOOR_US);
     k->next_ask_us = now_us + patience;
+    if (k->blind) {
+        k->wanted = false;
+        k->urgent = false;
+        k->tries = 0;
+    }
     if (k->deaf || k->tries >= KEYFRAME_TRIES) {
         k->deaf = true;
         k->tries = KEYFRAME_TRIES - 1;

@@ -30,6 +30,7 @@
 struct keyframes {
     bool wanted;   /* somebody waits */
     uint8_t tries; /* requests sent since the last key frame */
+    bool blind;    /* an answer cannot be recognised: every wish is passed on once */
     bool deaf;     /* the source ignores requests */
     bool never;    /* known not to answer any: none is sent */
     int64_t last_ask_us;

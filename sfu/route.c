@@ -179,6 +179,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
     if (encoding_open(e, codec->id == CODEC_RED ? CODEC_OPUS : codec->id)) {
         return;
     }
+    e->desc.opaque = src->ml->opaque;
     struct pkt_desc desc = {0};
     const struct describe_in in = {
         .payload = pkt + hdr->payload_off,
@@ -223,7 +224,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
     if (set->e[EXT_AUDIO_LEVEL].len == 1) {
         levels_on_packet(e->track, *set->e[EXT_AUDIO_LEVEL].data, now_us);
     }
-    if (e->track->kind == MEDIA_VIDEO && (desc.flags & DESC_ENTRY)) {
+    if (e->track->kind == MEDIA_VIDEO && (desc.flags & DESC_ENTRY) && !e->map.blind) {
         r->n.keyframes++;
         keyframes_on_key(&e->keys, now_us);
         for (uint8_t i = 0; i < e->track->n_enc; i++) {

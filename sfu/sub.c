@@ -47,6 +47,7 @@ void sub_init(struct sub *s, struct peer *viewer, const struct api_mline *ml, ui
     s->rtx_out = (random >> 16) & 0x3fff;
     s->last_ts_out = (uint32_t)(random >> 32);
     s->last_pid_out = (uint16_t)(random >> 24) & 0x7fff;
+    s->last_frame_out = (uint16_t)(random >> 40);
     s->last_was_end = true;
     for (unsigned i = 0; i < ml->n_codecs; i++) {
         const struct api_codec *c = &ml->codecs[i];
@@ -155,11 +156,10 @@ void sub_enter_target(struct sub *s, unsigned dt)
     s->tid = m->tid[dt];
     s->dt_base = (uint8_t)layer_map_find(m, s->sid, 0);
     s->dense_ids = codec_info(s->enc->codec)->dense_ids;
-    if (dt > 0 && m->n_dd > 0) {
-        for (unsigned d = 0; d < m->n_dt; d++) {
-            bool in = m->dd[d] != DT_NO_DD && m->sid[d] <= s->sid && m->tid[d] <= s->tid;
-            g->dd_active |= in ? 1U << m->dd[d] : 0;
-        }
+    s->narrowed |= dt > 0 && m->n_dd > 0;
+    for (unsigned d = 0; s->narrowed && d < m->n_dt; d++) {
+        bool in = m->dd[d] != DT_NO_DD && m->sid[d] <= s->sid && m->tid[d] <= s->tid;
+        g->dd_active |= in ? 1U << m->dd[d] : 0;
     }
 }
 
@@ -206,7 +206,8 @@ static void wait_for(struct sub *s, struct encoding *e, bool anew, int64_t now_u
         }
         s->want_after = s->live ? e->hist.arrivals : acceptable_entry(s, e, now_us);
     }
-    if (e->hist.entry_arrival <= s->want_after && e->track->kind == MEDIA_VIDEO) {
+    bool waits = e->hist.entry_arrival <= s->want_after || e->map.blind;
+    if (waits && e->track->kind == MEDIA_VIDEO) {
         bool urgent = s->live ? s->fleeing || !is_alive(s->enc) : s->started;
         router_want_key(s->peer->router, e, urgent, now_us);
     }

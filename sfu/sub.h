@@ -40,6 +40,7 @@ struct sub_segment {
                            with the publisher's marker */
     uint8_t n_dd;       /* decode targets of the publisher's dependency descriptor, */
     uint32_t dd_active; /* and those that are sent; 0: what the publisher says is true */
+    uint16_t dd_off;    /* what frame numbers in it are ahead of the publisher's */
     /* What came before replay_end is old, and shown in fast motion: a millisecond a picture, up to
      * replay_pic, which has the timestamp replay_ts. 0: nothing is. */
     uint64_t replay_end;
@@ -86,7 +87,8 @@ struct sub {
     uint8_t
         dt_base;  /* the base layer of the spatial layer being sent: all that is left when behind */
     bool fleeing; /* another encoding is waited for, since the network does not carry this one */
-    bool lagging; /* behind: the viewer's share of the moment does not suffice */
+    bool narrowed;    /* the receiver has been told that not all decode targets are sent */
+    bool lagging;     /* behind: the viewer's share of the moment does not suffice */
     uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
     uint8_t sid, tid; /* highest layers of the target being sent */
     bool dense_ids;   /* pictures left out leave no gap in picture ids */
@@ -112,7 +114,9 @@ struct sub {
     uint32_t last_ts_out;
     uint32_t last_src_ts;
     int64_t last_arrival_us;
+    int64_t last_sent_us;
     uint16_t last_pid_out;
+    uint16_t last_frame_out; /* frame number in the dependency descriptor */
     uint8_t last_tl0_out;
     uint8_t last_key_out;
     bool last_was_end;

@@ -27,6 +27,9 @@
 #define LAG_US (200 * US_PER_MS)
 /* A key frame that has not come so soon may not come at all. */
 #define YIELD_US (500 * US_PER_MS)
+/* Who has got nothing for so long gets one packet beyond its share: where other streams use that
+ * up, only what comes back of this one tells that the network carries more again. */
+#define STARVED_US (500 * US_PER_MS)
 /* What would have to wait so long for its share of repair is a reason for a key frame, so often. */
 #define HOPELESS_US    (300 * US_PER_MS)
 #define GAVE_UP_GAP_US US_PER_S
@@ -123,6 +126,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
         .replay_pic = anchor->desc.pic_id,
         .rank0 = slot->rank[dt],
         .pid_off = (uint16_t)(s->last_pid_out + 1 - slot->desc.pic_id),
+        .dd_off = (uint16_t)(s->last_frame_out + 1 - slot->desc.frame_no),
         .tl0_off = (uint8_t)(s->last_tl0_out + 1 - slot->desc.tl0_idx),
         .key_off = (uint8_t)(s->last_key_out + 1 - slot->desc.key_idx),
         .layer = e->index,
@@ -139,6 +143,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     s->waits_since_us = 0;
     s->dt_goal = (uint8_t)dt;
     s->dt_hold = DT_NONE;
+    s->narrowed = false;
     sub_enter_target(s, dt);
     g->pid_off = (uint16_t)(g->pid_off + skipped(s, slot, dt));
     s->repair_from = s->fleeing ? g->out0 : s->repair_from;
@@ -237,6 +242,22 @@ static uint32_t send_time(int64_t now_us)
     return (uint32_t)(((uint64_t)(now_us % (64 * US_PER_S)) << 18) / US_PER_S);
 }
 
+/* The dependency descriptor with the frame numbers of this viewer, and what it is sent of the
+ * targets. Said with every packet until a structure says anew that all are, since any may be lost.
+ * Returns its length. */
+static uint8_t write_dd(const struct sub *s, const struct sub_segment *seg, const uint8_t *data,
+                        uint8_t len, uint8_t out[DD_LEN_MAX])
+{
+    uint32_t active = seg->dd_active & s->track->enc[seg->layer].map.dd_active;
+    int n = active ? dd_narrow(seg->n_dd, data, len, active, out) : 0;
+    if (n <= 0) {
+        memcpy(out, data, len);
+        n = len;
+    }
+    bytes_store16(out + 1, (uint16_t)(dd_number(data, len) + seg->dd_off));
+    return (uint8_t)n;
+}
+
 /* Extensions: those of the publisher that travel on (ext_len bytes at ext), with ids of this
  * viewer; MID until it has been heard; what describes this hop. seg: NULL for padding. */
 static int write_ext(const struct sub *s, const struct sub_segment *seg, const uint8_t *ext,
@@ -280,10 +301,9 @@ static int write_ext(const struct sub *s, const struct sub_segment *seg, const u
         set.e[EXT_PLAYOUT_DELAY].data = playout;
         set.e[EXT_PLAYOUT_DELAY].len = sizeof(playout);
     }
-    if (seg && seg->dd_active && set.e[EXT_DD].data) {
-        int n = dd_narrow(seg->n_dd, set.e[EXT_DD].data, set.e[EXT_DD].len, seg->dd_active, dd);
-        set.e[EXT_DD].data = n > 0 ? dd : set.e[EXT_DD].data;
-        set.e[EXT_DD].len = n > 0 ? (uint8_t)n : set.e[EXT_DD].len;
+    if (seg && set.e[EXT_DD].len >= DD_LEN_MIN && s->ml->ext.id[EXT_DD]) {
+        set.e[EXT_DD].len = write_dd(s, seg, set.e[EXT_DD].data, set.e[EXT_DD].len, dd);
+        set.e[EXT_DD].data = dd;
     }
     return ext_write(&set, &s->ml->ext, out, EXT_OUT_MAX);
 }
@@ -376,7 +396,7 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_u
 }
 
 /* Remembers what the receiver has now seen. */
-static void note_sent(struct sub *s, const struct out_packet *o)
+static void note_sent(struct sub *s, const struct out_packet *o, int64_t now_us)
 {
     const struct hist_slot *slot = o->slot;
     if (o->number > s->last_out) {
@@ -386,11 +406,15 @@ static void note_sent(struct sub *s, const struct out_packet *o)
         s->last_src_ts = slot->ts;
         s->last_arrival_us = slot->arrival_us;
         s->last_pid_out = picture_id(s, o);
+        if (o->seg->n_dd) {
+            s->last_frame_out = (uint16_t)(slot->desc.frame_no + o->seg->dd_off);
+        }
         s->last_tl0_out = (uint8_t)(slot->desc.tl0_idx + o->seg->tl0_off);
         s->last_key_out = (uint8_t)(slot->desc.key_idx + o->seg->key_off) & 0x1f;
         s->last_was_end = slot->desc.flags & DESC_FRAME_END;
     }
     s->started = true;
+    s->last_sent_us = now_us;
     s->packets++;
     s->octets += o->head_len + o->body_len;
     s->bytes += o->hdr_len + o->head_len + o->body_len;
@@ -421,7 +445,7 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
                              o.head_len, o.body, o.body_len);
     if (len > 0) {
         tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
-        note_sent(s, &o);
+        note_sent(s, &o, now_us);
         brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
         struct api_counters *n = &s->peer->router->n;
         n->tx_rtp_packets++;
@@ -714,7 +738,8 @@ static bool must_wait(const struct sub *s, int64_t now_us)
 {
     const struct brain *b = s->peer->brain;
     bool yields = s->fleeing && b->full && now_us - s->waits_since_us < YIELD_US;
-    return s->paced && (brain_is_dry(b) || yields);
+    bool dry = brain_is_dry(b) && now_us - s->last_sent_us < STARVED_US;
+    return s->paced && (dry || yields);
 }
 
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)

@@ -165,7 +165,11 @@ void encoding_note_map(struct encoding *e)
     const struct describe *d = &e->desc;
     struct layer_map *m = &e->map;
     m->active = d->active_mask;
-    if (m->n_dt == d->n_dt && m->n_sid == d->n_sid && m->n_tid == d->n_tid &&
+    m->blind = d->opaque && !d->from_dd && e->track->kind == MEDIA_VIDEO;
+    e->keys.blind = m->blind;
+    m->dd_active = d->from_dd && d->dd ? d->dd->active_targets : 0;
+    uint8_t n_dd = d->from_dd && d->dd ? d->dd->structure.n_targets : 0;
+    if (m->n_dt == d->n_dt && m->n_sid == d->n_sid && m->n_tid == d->n_tid && m->n_dd == n_dd &&
         memcmp(m->sid, d->dt_sid, m->n_dt) == 0 && memcmp(m->tid, d->dt_tid, m->n_dt) == 0) {
         return;
     }
@@ -173,7 +177,7 @@ void encoding_note_map(struct encoding *e)
     m->n_dt = d->n_dt;
     m->n_sid = d->n_sid;
     m->n_tid = d->n_tid;
-    m->n_dd = d->from_dd && d->dd ? d->dd->structure.n_targets : 0;
+    m->n_dd = n_dd;
     memcpy(m->sid, d->dt_sid, sizeof(m->sid));
     memcpy(m->tid, d->dt_tid, sizeof(m->tid));
     memcpy(m->dd, d->dt_dd, sizeof(m->dd));

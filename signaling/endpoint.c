@@ -344,6 +344,8 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct end
     fill_session(e, t, &p);
     if (role == API_PUBLISH) {
         permit_denied(&e->grant, t->st->participant, p.denied);
+        const char *e2ee = http_query(e->rq, "e2ee");
+        p.opaque = e2ee != NULL && strcmp(e2ee, "0") != 0;
     }
     r = role == API_PUBLISH ? negotiate_publish(offer, &p, &e->out, why)
                             : negotiate_play(offer, &p, t->source, &e->out, why);

@@ -43,6 +43,7 @@ struct negotiate_params {
                                  (fixed word); NULL: permitted */
     enum codec_id room_codec; /* video codec that the room has agreed on: before all others where it
                                  is offered; CODEC_NONE: free */
+    bool opaque;              /* publish: payloads are encrypted end to end */
     bool slots; /* play: every section is a slot with a stream id of its own, audio is Opus only */
     unsigned max_audio_slots, max_video_slots;
     /* session */

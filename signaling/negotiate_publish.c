@@ -83,11 +83,13 @@ static int choose_codecs(const struct negotiate_plan *plan, const struct sdp_med
             continue;
         }
         negotiate_codec_add(line, m, f);
-        if (codec_info(f->codec)->no_dd) {
+        line->opaque = plan->p->opaque;
+        if (codec_info(f->codec)->no_dd && !line->opaque) {
             line->ext.id[EXT_DD] = 0;
         }
+        /* The frames of RED could not be told apart for viewers without it. */
         const struct sdp_format *red =
-            f->codec == CODEC_OPUS ? negotiate_codec_red(m, f->pt) : NULL;
+            f->codec == CODEC_OPUS && !line->opaque ? negotiate_codec_red(m, f->pt) : NULL;
         if (red) {
             negotiate_codec_add(line, m, red);
         }
@@ -95,9 +97,13 @@ static int choose_codecs(const struct negotiate_plan *plan, const struct sdp_med
     return line->n_codecs > 0 ? 0 : refuse_codec(plan, m);
 }
 
-/* Layers need the extension that names them (SIM-15); without it they are one stream. */
+/* Layers need the extension that names them (SIM-15); without it they are one stream. Where key
+ * frames cannot be told from others nobody could go from one to another. */
 static void keep_layers(const struct sdp_media *m, struct api_mline *line)
 {
+    if (line->opaque && line->ext.id[EXT_DD] == 0) {
+        return;
+    }
     for (unsigned i = 0; i < m->n_layers && line->ext.id[EXT_RID] != 0; i++) {
         bool usable = line->n_rids < API_LAYERS_MAX && strlen(m->layers[i]) < API_RID_MAX;
         for (unsigned k = 0; k < line->n_rids && usable; k++) {

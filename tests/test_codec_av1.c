@@ -28,6 +28,62 @@ Test(codec_av1, describes_real_senders)
     check_captures(CODEC_AV1, captures, ARRAY_LEN(captures), capture_describe);
 }
 
+/* Payloads that are encrypted: the same but for what only they tell, whatever the codec. */
+Test(codec_av1, opaque_payloads_are_described_by_the_descriptor_alone)
+{
+    static const enum codec_id codecs[] = {CODEC_AV1, CODEC_VP8, CODEC_VP9, CODEC_H264};
+    struct capture c;
+    capture_open(&c, "av1-chromium-L3T3");
+    for (size_t k = 0; k < ARRAY_LEN(codecs); k++) {
+        struct describe d, plain;
+        cr_assert_eq(describe_init(&d, codecs[k]), 0);
+        cr_assert_eq(describe_init(&plain, CODEC_AV1), 0);
+        d.opaque = true;
+        for (size_t i = 0; i < c.n; i++) {
+            struct cap_pkt p = c.pkts[i];
+            struct pkt_desc want, got;
+            cr_assert_eq(describe_pkt(CODEC_AV1, &plain, &p, &want), 0);
+            p.payload = "\xff";
+            p.len = 1;
+            cr_assert_eq(describe_pkt(codecs[k], &d, &p, &got), 0);
+            cr_expect_eq(memcmp(&got, &want, sizeof(got)), 0, "%s, packet %zu: %s",
+                         codec_info(codecs[k])->name, i, desc_text(&d, &got));
+        }
+        describe_fini(&d);
+        describe_fini(&plain);
+    }
+    capture_close(&c);
+}
+
+/* Nor a descriptor: any frame may be one to begin with. */
+Test(codec_av1, opaque_payloads_without_descriptor_are_told_by_their_frames)
+{
+    struct describe d;
+    cr_assert_eq(describe_init(&d, CODEC_H264), 0);
+    d.opaque = true;
+    static const struct {
+        uint16_t seq16;
+        uint32_t ts;
+        bool marker;
+        const char *text;
+    } rows[] = {
+        {1, 10, false, "-E(-- 0.0 dt=1 sw=1 tsw=1"},
+        {2, 10, true, "---)- 0.0 dt=1 sw=0 tsw=0"},
+        {3, 20, true, "-E()- 0.0 dt=1 sw=1 tsw=1"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct cap_pkt p = {.seq16 = rows[i].seq16,
+                            .ts = rows[i].ts,
+                            .marker = rows[i].marker,
+                            .payload = "\x67",
+                            .len = 1};
+        struct pkt_desc desc;
+        cr_assert_eq(describe_pkt(CODEC_H264, &d, &p, &desc), 0);
+        cr_expect_str_eq(desc_text(&d, &desc), rows[i].text);
+    }
+    describe_fini(&d);
+}
+
 /* OBS sends AV1 without the dependency descriptor. */
 Test(codec_av1, keyframes_are_found_without_dependency_descriptor)
 {

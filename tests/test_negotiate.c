@@ -129,6 +129,7 @@ Test(negotiate, answers_the_offers_of_real_clients)
 /* What the answer to a captured offer must say, and must not. */
 static const struct {
     const char *file, *has, *lacks;
+    bool opaque; /* published with ?e2ee=1 */
 } captured[] = {
     {"ffmpeg9.0.2-pub-baseline", "a=setup:active\r\n", "a=setup:passive"},
     {"ffmpeg9.0.2-pub-baseline", "m=video 9 UDP/TLS/RTP/SAVPF 106 105\r\n", "nack pli"},
@@ -159,6 +160,11 @@ static const struct {
     {"weblib-eyevinn-whep-chromium156-play", "a=rtcp-fb:111 nack\r\n", "goog-remb"},
     {"weblib-eyevinn-whep-chromium156-play", "a=group:BUNDLE 0 1\r\n", "ulpfec"},
     {"chromium156-play-1audio-9video", "m=video 0 UDP/TLS/RTP/SAVPF", "red/90000"},
+    {"chromium156-pub-simulcast-vp8", "dependency-descriptor", "red/48000", true},
+    {"chromium156-pub-simulcast-vp8", "a=simulcast:recv q;h;f\r\n", "red/48000", true},
+    {"chromium156-pub-red", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "red/48000", true},
+    /* no descriptor: nobody could tell where to go from one layer to another */
+    {"obs32.2.2-pub-simulcast3", "m=video 9 ", "a=simulcast", true},
 };
 
 Test(negotiate, answers_each_client_in_its_way)
@@ -171,6 +177,7 @@ Test(negotiate, answers_each_client_in_its_way)
         char *text = fixture_load(path, NULL);
         struct negotiate_result r = {0};
         struct negotiate_refusal why;
+        p.opaque = captured[i].opaque;
         int status = answer(text, !strstr(path, "-play"), &p, NULL, &r, &why);
         cr_assert_eq(status, 0, "%s: %s", path, why.detail);
         cr_expect(strstr(r.answer, captured[i].has), "%s: lacks %s:\n%s", path, captured[i].has,

@@ -42,6 +42,7 @@ void camera_init(struct camera *c, const struct camera_params *p, uint32_t ssrc0
         l->ts_off = (uint32_t)(camera_random(c) * 4294967295.0);
         l->pid = (uint16_t)(camera_random(c) * 32767);
         l->tl0 = (uint8_t)(camera_random(c) * 255);
+        l->dd_off = (uint16_t)(l->pid * 7);
         l->key_wanted = true;
     }
     c->next_frame_us = now_us + (int64_t)(camera_random(c) * 33333);
@@ -275,6 +276,13 @@ static struct camera_packet *assemble(const struct camera *c, int layer, bool rt
     return p;
 }
 
+void camera_crypt(uint8_t *payload, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        payload[i] ^= (uint8_t)(0xa5 + 7 * i);
+    }
+}
+
 static void append(struct camera *c, struct camera_packet *p, int64_t ready_us)
 {
     p->ready_us = ready_us;
@@ -295,6 +303,9 @@ void camera_queue(struct camera *c, int layer, const uint8_t *payload, size_t le
     assert(12 + len <= sizeof(l->sent[at].buf) && dd_len <= sizeof(l->sent[at].dd));
     memcpy(l->sent[at].buf, head, 12);
     memcpy(l->sent[at].buf + 12, payload, len);
+    if (c->p.encrypted) {
+        camera_crypt(l->sent[at].buf + 12, len);
+    }
     l->sent[at].len = (uint16_t)(12 + len);
     if (dd_len) {
         memcpy(l->sent[at].dd, dd, dd_len);
@@ -302,7 +313,7 @@ void camera_queue(struct camera *c, int layer, const uint8_t *payload, size_t le
     l->sent[at].dd_len = (uint16_t)dd_len;
     l->packets++;
     l->octets += len;
-    append(c, assemble(c, layer, false, head, payload, len, dd, dd_len), f->ready_us);
+    append(c, assemble(c, layer, false, head, l->sent[at].buf + 12, len, dd, dd_len), f->ready_us);
 }
 
 struct camera_packet *camera_poll(struct camera *c, int64_t now_us)

@@ -30,6 +30,7 @@ struct camera_params {
     bool k_svc;     /* spatial layers build on each other in key frames only */
     int n_temporal; /* 1 or 3 */
     bool dd;        /* writes the Dependency Descriptor */
+    bool encrypted; /* payloads are no such thing to who has not the key */
     int fps;
     uint32_t kbps[CAMERA_LAYERS]; /* of each SSRC, or of each spatial layer alone */
     int64_t encode_us;            /* from capture to the pacer */
@@ -55,6 +56,7 @@ struct camera_layer {
     int phase;          /* within the temporal pattern */
     uint32_t last_t0[CAMERA_SPATIAL], last_t1[CAMERA_SPATIAL];
     uint16_t pid;
+    uint16_t dd_off; /* frame numbers in the descriptor are ahead by this */
     uint8_t tl0;
     bool key_wanted, paused;
     bool started; /* a key frame has come */
@@ -94,6 +96,8 @@ void camera_init(struct camera *c, const struct camera_params *p, uint32_t ssrc0
 void camera_fini(struct camera *c);
 /* Encodes what is due by now. */
 void camera_step(struct camera *c, int64_t now_us);
+/* Encrypts a payload, and decrypts it. */
+void camera_crypt(uint8_t *payload, size_t len);
 /* The next packet that the pacer lets go by now, NULL: none. The caller frees it. */
 struct camera_packet *camera_poll(struct camera *c, int64_t now_us);
 void camera_on_pli(struct camera *c, uint32_t ssrc);

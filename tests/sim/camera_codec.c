@@ -152,7 +152,7 @@ static size_t write_dd(const struct camera *c, const struct camera_frame *f, boo
     put(&w, start, 1);
     put(&w, end, 1);
     put(&w, (uint32_t)(f->sid * roles(c) + (int)role_of(f)), 6);
-    put(&w, f->frame & 0xffff, 16);
+    put(&w, (f->frame + c->layer[f->layer].dd_off) & 0xffff, 16);
     if (start && f->key && f->first) {
         put(&w, 0x10, 5);
         put_structure(c, &w);

@@ -121,8 +121,10 @@ static void read_structure(struct bit_source *b, struct rx_dd *d)
         tid = step == 1 ? (uint8_t)(tid + 1) : step == 2 ? 0 : tid;
         sid = (uint8_t)(sid + (step == 2));
     } while (step != 3 && !b->bad && d->n_templates < ARRAY_LEN(d->t));
-    for (int i = 0; i < d->n_templates * d->n_targets; i++) {
-        get(b, 2);
+    for (int i = 0; i < d->n_templates; i++) {
+        for (int t = 0; t < d->n_targets; t++) {
+            d->t[i].present |= get(b, 2) ? 1u << t : 0;
+        }
     }
     for (int i = 0; i < d->n_templates; i++) {
         while (get(b, 1) && !b->bad && d->t[i].n_diffs < RX_REFS) {
@@ -151,19 +153,19 @@ static bool read_dd(struct rx_dd *state, const uint8_t *p, size_t len, struct rx
     ret->end = get(&b, 1);
     unsigned id = get(&b, 6);
     ret->number = (uint16_t)get(&b, 16);
-    bool own_dtis = false, own_diffs = false;
+    bool own_dtis = false, own_diffs = false, own_active;
     if (len > 3) {
         ret->structure = get(&b, 1);
-        ret->has_active = get(&b, 1);
+        own_active = get(&b, 1);
         own_dtis = get(&b, 1);
         own_diffs = get(&b, 1);
         get(&b, 1);
         if (ret->structure) {
             read_structure(&b, state);
-            ret->active = state->n_targets < 32 ? (1u << state->n_targets) - 1 : UINT32_MAX;
+            state->active = state->n_targets < 32 ? (1u << state->n_targets) - 1 : UINT32_MAX;
         }
-        if (ret->has_active) {
-            ret->active = get(&b, state->n_targets);
+        if (own_active) {
+            state->active = get(&b, state->n_targets);
         }
     }
     unsigned at = (id + 64 - state->offset) % 64;
@@ -172,8 +174,15 @@ static bool read_dd(struct rx_dd *state, const uint8_t *p, size_t len, struct rx
     }
     ret->sid = state->t[at].sid;
     ret->tid = state->t[at].tid;
+    uint32_t present = own_dtis ? 0 : state->t[at].present;
     for (int i = 0; own_dtis && i < state->n_targets; i++) {
-        get(&b, 2);
+        present |= get(&b, 2) ? 1u << i : 0;
+    }
+    ret->unneeded = !(present & state->active);
+    for (int i = 0; i < state->n_templates; i++) {
+        if (state->t[i].present & state->active) {
+            ret->top_sid = MAX(ret->top_sid, state->t[i].sid);
+        }
     }
     if (own_diffs) {
         for (uint32_t n; (n = get(&b, 2)) && !b.bad && ret->n_diffs < RX_REFS;) {

@@ -33,8 +33,8 @@ struct rx_desc {
     uint16_t pid;
     uint8_t tl0;
     bool has_dd, structure;
-    uint32_t active;
-    bool has_active;
+    bool unneeded;   /* DD: no target that is said to be sent has this frame */
+    uint8_t top_sid; /* DD: highest spatial layer of the targets that are said to be sent */
     uint16_t number; /* DD: of the frame */
     uint8_t n_diffs; /* DD: frames back; VP9: pictures back */
     uint16_t diffs[RX_REFS];
@@ -46,8 +46,10 @@ struct rx_desc {
 struct rx_dd {
     bool known;
     uint8_t offset, n_templates, n_targets;
+    uint32_t active; /* targets that are said to be sent */
     struct {
         uint8_t sid, tid, n_diffs, diffs[RX_REFS];
+        uint32_t present; /* targets that have frames of it */
     } t[64];
 };
 

@@ -141,6 +141,20 @@ static void check_packet(struct scene_viewer *v, const uint8_t *buf, size_t len)
     }
 }
 
+/* What the viewer's page does with encrypted pictures. */
+static void decrypt(const struct scene_viewer *v, uint8_t *buf, size_t len)
+{
+    struct rx_rtp r;
+    const struct player_params *p = &v->player->p;
+    bool sound = rx_rtp_read(buf, len, &r);
+    for (int i = 0; i < p->n_videos && sound && r.len > 0; i++) {
+        size_t osn = p->rtx_ssrc[i] && r.ssrc == p->rtx_ssrc[i] ? 2 : 0;
+        if ((osn || r.ssrc == p->video_ssrc[i]) && r.len > osn) {
+            camera_crypt(buf + (r.payload - buf) + osn, r.len - osn);
+        }
+    }
+}
+
 static void to_viewer(struct scene_viewer *v, const uint8_t *pkt, size_t len)
 {
     struct scene *s = v->scene;
@@ -151,6 +165,9 @@ static void to_viewer(struct scene_viewer *v, const uint8_t *pkt, size_t len)
     if (n <= 0) {
         fprintf(stderr, "a viewer cannot open what was sealed for it: %d\n", n);
         abort();
+    }
+    if (!rtcp && v->encrypted) {
+        decrypt(v, buf, (size_t)n);
     }
     if (!rtcp && v->checked) {
         check_packet(v, buf, (size_t)n);
@@ -498,6 +515,7 @@ struct scene_publisher *scene_publish(struct scene *s, uint64_t stream,
                                            .twcc = true};
         ml->ext.allow_mixed = true;
         ml->ext.id[EXT_DD] = cp.dd ? CAMERA_DD_ID : 0;
+        ml->opaque = cp.encrypted;
         ml->ext.id[EXT_CONTENT_TYPE] = CAMERA_TYPE_ID;
         ml->n_rids = (uint8_t)(cp.n_layers > 1 ? cp.n_layers : 0);
         for (int k = 0; k < ml->n_rids; k++) {
@@ -555,7 +573,8 @@ static void view_sections(struct api_session *a, const struct scene_view_params 
         ml->ext.id[EXT_TWCC] = p->remb ? 0 : TWCC_ID;
         ml->ext.id[EXT_ABS_SEND_TIME] = p->remb ? 2 : 0;
         ml->ext.id[EXT_PLAYOUT_DELAY] = PLAYOUT_ID;
-        ml->ext.id[EXT_DD] = codec == CODEC_VP8 || codec == CODEC_H264 ? 0 : CAMERA_DD_ID;
+        bool dd = p->encrypted || (codec != CODEC_VP8 && codec != CODEC_H264);
+        ml->ext.id[EXT_DD] = dd ? CAMERA_DD_ID : 0;
         ml->n_ssrcs = 1;
         ml->ssrcs[0] = pp->video_ssrc[i] = pp->audio_ssrc + 1u + (unsigned)i;
         ml->rtx_ssrcs[0] = pp->rtx_ssrc[i] = p->no_rtx ? 0 : pp->audio_ssrc + 101u + (unsigned)i;
@@ -575,6 +594,7 @@ struct scene_viewer *scene_view(struct scene *s, const struct scene_view_params 
     v->id = a->id;
     v->r = &s->sim->r[p->worker];
     v->checked = !p->unchecked;
+    v->encrypted = p->encrypted;
     v->down = p->down ? p->down : s->wires[0];
     v->up = p->up ? p->up : scene_wire(s, &(struct wire_params){.delay_us = v->down->p.delay_us});
     v->joined_us = s->sim->now_us;

@@ -45,7 +45,7 @@ struct scene_viewer {
     struct seal *seal;
     struct player *player;
     struct stream_check *check[PLAYER_VIDEOS];
-    bool checked; /* else the checker is left out, for crowds */
+    bool encrypted, checked; /* else the checker is left out, for crowds */
     struct transport_check transport;
     struct wire *down, *up;
     int64_t joined_us;
@@ -114,6 +114,7 @@ struct scene_view_params {
     bool no_rtx, remb, red, unchecked;
     struct wire *down, *up; /* NULL: perfect, 1 ms */
     bool lossy_source;      /* for the checker: the publisher's packets may be lost */
+    bool encrypted;         /* as the publisher's cameras */
 };
 
 struct scene *scene_new(uint64_t seed);

@@ -38,7 +38,7 @@ static bool was_sent(const struct stream_check *c, uint64_t id)
 
 static void check_pid(struct stream_check *c, const struct check_packet *p)
 {
-    if (c->codec != CODEC_VP8) {
+    if (c->codec != CODEC_VP8 || p->d.has_dd) {
         return;
     }
     unsigned step = (unsigned)(p->d.pid - c->last.d.pid) & 0x7fff;
@@ -47,6 +47,27 @@ static void check_pid(struct stream_check *c, const struct check_packet *p)
         uint8_t tl0_step = (uint8_t)(p->d.tl0 - c->last_tl0);
         c->bad.tl0 += c->gap ? tl0_step > 1 + c->gap : tl0_step != (p->d.tid == 0);
     }
+}
+
+/* The Dependency Descriptor of a frame's first packet, against the truth. */
+static void check_dd(struct stream_check *c, const struct check_packet *p)
+{
+    const struct truth *t = &p->d.truth;
+    if (!p->d.has_dd) {
+        return;
+    }
+    bool back = c->has_last && (int16_t)(uint16_t)(p->d.number - c->last.d.number) <= 0;
+    c->bad.number += back;
+    c->numbered[p->d.number % CHECK_NUMBERS] = frame_id(t, t->frame);
+    for (int i = 0; i < p->d.n_diffs && !c->excused; i++) {
+        uint64_t id = c->numbered[(uint16_t)(p->d.number - p->d.diffs[i]) % CHECK_NUMBERS];
+        bool right = false;
+        for (int k = 0; k < t->n_refs; k++) {
+            right |= id == frame_id(t, t->refs[k]);
+        }
+        c->bad.number += !right;
+    }
+    c->bad.active += p->d.unneeded && !p->late;
 }
 
 /* p begins another frame than the packet before it. */
@@ -72,6 +93,7 @@ static void next_frame(struct stream_check *c, const struct check_packet *p)
     for (int i = 0; i < t->n_refs && !c->excused; i++) {
         c->bad.reference += !was_sent(c, frame_id(t, t->refs[i]));
     }
+    check_dd(c, p);
     c->frames++;
 }
 
@@ -99,6 +121,7 @@ static void settle_one(struct stream_check *c, const struct check_packet *p)
         c->bad.marker += c->last.marker;
         c->excused |= c->gap && c->lossy_source;
     }
+    c->bad.active += p->marker && p->d.has_dd && p->d.sid != p->d.top_sid && !p->late;
     if (t->part + 1 == t->parts) {
         c->whole = true;
         c->done[c->n_done++ % CHECK_FRAMES] = frame_id(t, t->frame);
@@ -133,6 +156,7 @@ void stream_check_packet(struct stream_check *c, const struct rx_rtp *p, const u
     }
     c->packets++;
     uint64_t seq = c->top + (uint64_t)(int64_t)(int16_t)(p->seq16 - (uint16_t)c->top);
+    bool late = seq < c->top;
     c->top = MAX(c->top, seq);
     settle(c, c->top > c->settled + SETTLE ? c->top - SETTLE : c->settled);
     struct check_packet *slot = &c->w[seq % CHECK_WINDOW];
@@ -140,8 +164,8 @@ void stream_check_packet(struct stream_check *c, const struct rx_rtp *p, const u
         c->bad.twice++;
         return;
     }
-    *slot =
-        (struct check_packet){.seq = seq, .ts = p->ts, .marker = p->marker, .padding = p->len == 0};
+    *slot = (struct check_packet){
+        .seq = seq, .ts = p->ts, .marker = p->marker, .padding = p->len == 0, .late = late};
     if (!slot->padding &&
         (!rx_desc_read(c->codec, &c->dd, p, dd, dd_len, &slot->d) || !slot->d.has_truth)) {
         c->bad.malformed++;

@@ -3,15 +3,18 @@
  * any network, and holds it against what a receiver may rely on. Every stream: no sequence number
  * twice, timestamps that do not go back in order of the numbers, frames whole and in one piece,
  * markers exactly at the ends of pictures, VP8 picture ids that follow each other and TL0PICIDX
- * that counts base frames, and every reference sent before. Retransmissions repeat what was sent.
- * A number left out is an upstream loss, or marks a frame cut off at a switch. */
+ * that counts base frames, frame numbers of the Dependency Descriptor that lead to the right
+ * frames, its decode targets those that are sent, and every reference sent before. Retransmissions
+ * repeat what was sent. A number left out is an upstream loss, or marks a frame cut off at a
+ * switch. */
 #ifndef TESTS_SIM_STREAM_CHECK_H
 #define TESTS_SIM_STREAM_CHECK_H
 
 #include "tests/sim/rx_parse.h"
 
-#define CHECK_WINDOW 2048
-#define CHECK_FRAMES 4096
+#define CHECK_WINDOW  2048
+#define CHECK_FRAMES  4096
+#define CHECK_NUMBERS 1024
 
 /* What is wrong, counted by kind. */
 #define CHECK_FAULTS(X)                                                                            \
@@ -22,6 +25,8 @@
     X(marker, "marker not at the end of a picture")                                                \
     X(pid, "picture ids do not follow each other")                                                 \
     X(tl0, "TL0PICIDX does not count base frames")                                                 \
+    X(number, "frame numbers do not follow each other, or lead elsewhere")                         \
+    X(active, "decode targets are not those that are sent")                                        \
     X(reference, "reference was not sent")                                                         \
     X(rtx, "retransmission of what was not sent, or different")                                    \
     X(rtx_seq, "retransmission stream is not continuous")
@@ -36,6 +41,7 @@ struct check_packet {
     uint64_t seq; /* 0: empty */
     uint32_t ts;
     bool marker, padding;
+    bool late; /* a later number had been sent already */
     struct rx_desc d;
 };
 
@@ -50,6 +56,7 @@ struct stream_check {
     bool has_last, whole, excused;
     unsigned gap; /* numbers left out since last */
     uint8_t last_tl0;
+    uint64_t numbered[CHECK_NUMBERS]; /* DD: the frame that had this number last */
     uint64_t done[CHECK_FRAMES];
     unsigned n_done;
     bool rtx_any;

@@ -220,7 +220,7 @@ void video_rx_packet(struct video_rx *v, const struct rx_rtp *p, bool repaired, 
         return;
     }
     if (!rx_desc_read(v->codec, &v->dd, p, dd, dd_len, &slot->d)) {
-        v->malformed++;
+        v->malformed += v->dd.known || !dd; /* else the structure has not come yet */
         slot->seq = 0;
         return;
     }
