@@ -41,11 +41,11 @@ struct sub_segment {
     uint8_t n_dd;       /* decode targets of the publisher's dependency descriptor, */
     uint32_t dd_active; /* and those that are sent; 0: what the publisher says is true */
     uint16_t dd_off;    /* what frame numbers in it are ahead of the publisher's */
-    /* What came before replay_end is old, and shown in fast motion: a millisecond a picture, up to
-     * replay_pic, which has the timestamp replay_ts. 0: nothing is. */
+    /* What came before replay_end is old, and shown in fast motion, up to the picture of
+     * replay_src_ts, which the viewer sees at replay_ts. 0: nothing is. */
     uint64_t replay_end;
-    uint32_t replay_ts; /* as the viewer sees it */
-    uint16_t replay_pic;
+    uint32_t replay_ts;
+    uint32_t replay_src_ts;
 };
 
 /* When a number was last sent again. */

@@ -20,6 +20,10 @@
 #define SPLICE_MAX_US (5 * US_PER_S)
 /* What is this much older than the present is replayed in fast motion. */
 #define REPLAY_MIN_US (500 * US_PER_MS)
+/* So many times as fast. */
+#define REPLAY_SPEED 32
+/* Packets of before a replay's end may come so much later. */
+#define REPLAY_STRAGGLERS 2048
 /* What is older than this when its turn comes is not sent any more: a new entry point is awaited.
  */
 #define BEHIND_US (3 * US_PER_S)
@@ -68,23 +72,19 @@ static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
     return gap;
 }
 
-/* How many pictures slot is older than the newest of a replay; -1: it is newer. */
-static int pictures_before(uint16_t newest_pic, const struct hist_slot *slot)
+/* How long before the newest picture of a replay a slot is shown, when its source's clock says that
+ * it is ago older. */
+static uint32_t replay_age(uint32_t ago)
 {
-    int n = (uint16_t)(newest_pic - slot->desc.pic_id) & 0x7fff;
-    return n < 0x4000 ? n : -1;
+    return ago < 1U << 31 ? ago / REPLAY_SPEED : 0;
 }
 
-/* Packets of old pictures may come late; so much later their ids begin anew. */
-#define REPLAY_STRAGGLERS 2048
-
 /* The timestamp of slot as the viewer sees it. */
-static uint32_t time_of(const struct sub *s, const struct sub_segment *g,
-                        const struct hist_slot *slot)
+static uint32_t time_of(const struct sub_segment *g, const struct hist_slot *slot)
 {
-    bool old = g->replay_end && slot->arrival < g->replay_end + REPLAY_STRAGGLERS;
-    int n = old ? pictures_before(g->replay_pic, slot) : -1;
-    return n < 0 ? slot->ts + g->ts_off : g->replay_ts - (uint32_t)n * (s->track->clock_hz / 1000);
+    uint32_t ago = g->replay_src_ts - slot->ts;
+    bool old = g->replay_end && slot->arrival < g->replay_end + REPLAY_STRAGGLERS && ago < 1U << 31;
+    return old ? g->replay_ts - replay_age(ago) : slot->ts + g->ts_off;
 }
 
 /* Pictures before slot that a viewer of target dt has not got, where ids must not show it. */
@@ -104,14 +104,15 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     const struct hist_slot *newest = history_newest(&e->hist);
     bool replay = newest && newest->arrival_us - slot->arrival_us > REPLAY_MIN_US;
     const struct hist_slot *anchor = replay ? newest : slot;
-    int old = replay ? MAX(pictures_before(newest->desc.pic_id, slot), 0) : 0;
+    uint32_t old = replay ? replay_age(newest->ts - slot->ts) : 0;
     /* Every target may be entered at an entry point. */
     bool aimed = e->index == s->aim.enc && slot->map_gen == e->map.gen;
     unsigned dt = aimed && s->aim.dt < e->map.n_dt ? s->aim.dt : 0;
     if (s->started) {
         /* What had to be added to keep time going forward is taken back from later gaps. */
         int64_t gap_us = splice_gap_us(s, e, anchor);
-        int64_t used_us = MAX(gap_us - s->ahead_us, SPLICE_MIN_US + (int64_t)old * US_PER_MS);
+        int64_t old_us = (int64_t)old * US_PER_S / e->track->clock_hz;
+        int64_t used_us = MAX(gap_us - s->ahead_us, SPLICE_MIN_US + old_us);
         s->ahead_us += used_us - gap_us;
         ts_out += (uint32_t)(used_us * e->track->clock_hz / US_PER_S);
     }
@@ -123,7 +124,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
         .ts_off = ts_out - anchor->ts,
         .replay_end = replay ? e->hist.arrivals : 0,
         .replay_ts = ts_out,
-        .replay_pic = anchor->desc.pic_id,
+        .replay_src_ts = anchor->ts,
         .rank0 = slot->rank[dt],
         .pid_off = (uint16_t)(s->last_pid_out + 1 - slot->desc.pic_id),
         .dd_off = (uint16_t)(s->last_frame_out + 1 - slot->desc.frame_no),
@@ -362,7 +363,7 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_u
         .marker = (slot->flags & HIST_MARKER) ||
                   (slot->desc.sid == o->seg->mark_sid && (slot->desc.flags & DESC_FRAME_END)),
         .seq16 = (uint16_t)(rtx ? s->rtx_out : o->number),
-        .ts = time_of(s, o->seg, slot),
+        .ts = time_of(o->seg, slot),
         .ssrc = rtx ? s->ml->rtx_ssrcs[0] : s->ml->ssrcs[0],
     };
     if (!h.pt) {
@@ -402,7 +403,7 @@ static void note_sent(struct sub *s, const struct out_packet *o, int64_t now_us)
     if (o->number > s->last_out) {
         s->last_out = o->number;
         s->last_rank = slot->rank[o->seg->dt];
-        s->last_ts_out = time_of(s, o->seg, slot);
+        s->last_ts_out = time_of(o->seg, slot);
         s->last_src_ts = slot->ts;
         s->last_arrival_us = slot->arrival_us;
         s->last_pid_out = picture_id(s, o);
@@ -611,9 +612,9 @@ static void go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t
         change_target(s, slot, s->seg[s->seg_top].dt);
         struct sub_segment *g = &s->seg[s->seg_top];
         g->replay_end = h->arrivals;
-        g->replay_pic = newest->desc.pic_id;
-        int old = MAX(pictures_before(g->replay_pic, slot), 0);
-        g->replay_ts = s->last_ts_out + (uint32_t)(old + 1) * (s->track->clock_hz / 1000);
+        g->replay_src_ts = newest->ts;
+        g->replay_ts =
+            s->last_ts_out + replay_age(newest->ts - slot->ts) + s->track->clock_hz / 1000;
         g->ts_off = g->replay_ts - newest->ts;
     }
 }
