@@ -14,9 +14,13 @@ packages=(ffmpeg simple-whip-client python3-aiortc python3-gi python3-numpy
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
     golang-go golang-github-pion-webrtc-v4-dev)
 
+# What is inside wants /proc: Go to find itself, packages to set themselves up.
 inside() {
+    mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
     chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
 }
+
+trap 'umount "$root/proc" 2>/dev/null || true' EXIT
 
 # The last line that is written, so that a run that was cut begins anew.
 if [ ! -e "$root/.complete" ]; then
@@ -24,7 +28,8 @@ if [ ! -e "$root/.complete" ]; then
         apt-get update -q
         apt-get install -y -q --no-install-recommends debootstrap
     }
-    rm -rf "$root"
+    umount "$root/proc" 2>/dev/null || true # of a run that was killed
+    rm -rf --one-file-system "$root"
     mkdir -p "$root"
     debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg sid "$root" "$mirror"
     # Unstable's index may count as old; nothing may start a service in there.
