@@ -6,7 +6,7 @@
 
 const struct quality_scenario quality_scenarios[] = {
     {"1", "RFC 8867 5.1: 1.0, 2.5, 0.6, 1.0 Mbps", quality_ramp, false, 0},
-    {"2", "2.5, 0.6, 2.5 Mbps, 30 s each", quality_drop, false, 0},
+    {"2", "2.5, 0.6, 2.5 Mbps, 30 s each", quality_drop, true, 0},
     {"2 VP9", "the same, VP9 with three spatial layers", quality_drop_vp9, true, 0},
     {"2 K-SVC", "the same, VP9 K-SVC", quality_drop_ksvc, false, 0},
     {"2 AV1", "the same, AV1 with three spatial layers", quality_drop_av1, true, 0},
@@ -24,7 +24,7 @@ const struct quality_scenario quality_scenarios[] = {
     {"9c", "random loss of 10 % on 2 Mbps", quality_loss_10, false, 0},
     {"10a", "3 % lost in bursts of 3", quality_burst_3, false, 0},
     {"10b", "3 % lost in bursts of 8", quality_burst_8, false, 0},
-    {"11", "jitter of 30 ms, 1 % reordered by 5", quality_jitter, false, 0},
+    {"11", "jitter of 30 ms, 1 % reordered by 5", quality_jitter, true, 0},
     {"12", "130 ms more delay from one moment on", quality_delay_step, true, 0},
     {"13", "a policer of 256 kbps on 5 Mbps", quality_policer, true, 0},
     {"14a", "an outage of 500 ms every 5 s on 4 Mbps", quality_outages, true, 0},
