@@ -23,6 +23,9 @@ async function enter(n, others) {
   return page;
 }
 
+/** Firefox takes a minute to start where others are busy: it comes first. */
+const attends = () => until(async () => (await server.sessions()).some((s) => s.role === 'play'), 90000, 'Firefox attends');
+
 /** Tones of the others that a Chromium hears now, among those of Chromiums. */
 async function hears(page, others) {
   const heard = Object.values(await page.evaluate(() => window.heard())).map((x) => x.hz);
@@ -33,7 +36,7 @@ test('six Chromiums and a Firefox: each sees and hears every other; leaving is t
   const all = ns ? [...CHROMIUMS, FIREFOX] : CHROMIUMS, pages = {};
   const firefox = ns?.run('node', [client('firefox_room.mjs'), stage.outside(), ROOM, String(FIREFOX), String(SECONDS), ...CHROMIUMS.map(String)], 1000 * (SECONDS + 60));
   firefox?.catch(() => {}); // told below
-  if (ns) await until(async () => (await server.sessions()).some((s) => s.role === 'play'), 90000, 'Firefox, which is slow to start, attends');
+  if (ns) await attends();
   else t.diagnostic('no namespaces here: without Firefox');
   const began = Date.now();
   for (const n of CHROMIUMS) pages[n] = await enter(n, all.length - 1);
@@ -65,4 +68,23 @@ test('six Chromiums and a Firefox: each sees and hears every other; leaving is t
   assert.ok(seen.heard >= CHROMIUMS.length - 2, `Firefox hears ${seen.heard}`);
   assert.ok(seen.left[LEAVER] - leftAt <= 3500, `told Firefox of who left after ${seen.left[LEAVER] - leftAt} ms`); // it looks each 100 ms or so
   assert.ok(seen.left[DOOMED] - diedAt <= 20500, `told Firefox of who died after ${seen.left[DOOMED] - diedAt} ms`);
+});
+
+test('Firefox on the conference page: what is plain is shown, what is encrypted is said to be', async (t) => {
+  if (!ns) return t.skip('no namespaces here');
+  const firefox = ns.run('node', [client('firefox_page.mjs'), stage.outside(), 'pages', 'Fox', '30'], 200000);
+  firefox.catch(() => {}); // told below
+  await attends();
+  for (const [name, key] of [['Plain', ''], ['Sealed', `?key=${'k'.repeat(21)}A`]]) {
+    const page = await browser.context.newPage();
+    await page.goto(`${server.origin}/room.html#pages${key}`);
+    await page.fill('#name', name);
+    await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
+    await page.click('#door button[type=submit]');
+  }
+  const seen = await firefox;
+  t.diagnostic(JSON.stringify(seen));
+  assert.ok(seen.tiles.Plain > 50, 'the plain one moves');
+  assert.deepEqual(seen.shut, ['Sealed is encrypted: open the link that has the key']);
+  assert.deepEqual([seen.faults, seen.fault], [[], '']);
 });
