@@ -123,9 +123,12 @@ const link = () => `${location.origin}/room.html#${me.room}${me.key ? `?key=${me
 
 const url = (kind, path) => new URL(`/${kind}/${path}`, location.href).href;
 
-/** Fewer codecs keep the offer of many slots small. */
+/** The profile of a codec that everybody has. */
+const usual = ({ mimeType, sdpFmtpLine: fmtp = '' }) => !/profile(-id)?=[1-9]/.test(fmtp) && (!/H264/i.test(mimeType) || /packetization-mode=1;profile-level-id=42e01f/.test(fmtp));
+
+/** Fewer codecs keep the offer of many slots small; of very many, one profile each. */
 function prune(transceiver, kind, keep = kind === 'video' ? /\/(VP8|H264|VP9|AV1|rtx)$/i : /\/opus$/i) {
-  const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((c) => keep.test(c.mimeType));
+  const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((c) => keep.test(c.mimeType) && (SLOTS.video <= 16 || usual(c)));
   if (codecs.length) transceiver.setCodecPreferences?.(codecs);
 }
 

@@ -78,3 +78,11 @@ test('a viewer chooses a layer on the start page', async () => {
   await page.selectOption('#layer', '');
   await until(async () => (await width()) >= large, 20000, 'automatic is large again');
 });
+
+test('as many pictures as there may be', async () => {
+  const page = await browser.context.newPage();
+  await page.goto(`${server.origin}/room.html?tiles=48#many`);
+  await page.fill('#name', 'Ada');
+  await page.click('#door button[type=submit]');
+  await until(() => page.evaluate(() => window.room.playing?.pc?.connectionState === 'connected' && [...window.room.slots.values()].filter((s) => s.kind === 'video').length === 48), 20000, '48 slots');
+});
