@@ -32,8 +32,9 @@ struct sub_segment {
     uint8_t key_off;
     uint8_t layer;
     uint8_t dt;
-    bool goes_on; /* the same encoding as before, another target: packets of before out0 that come
-                     late count back from it with */
+    bool left_out; /* the number before out0 is nobody's: the frame before was cut off */
+    bool goes_on;  /* the same encoding as before, another target: packets of before out0 that come
+                      late count back from it with */
     uint8_t prev_dt;
     uint16_t prev_rank; /* in the target before, of the packet that opened this segment */
     uint8_t mark_sid;   /* the last packet of this spatial layer ends the picture; SID_NONE: that

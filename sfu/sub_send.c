@@ -120,6 +120,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
         /* A frame that was cut off leaves one number out, so that the receiver does not take it for
            whole. */
         .out0 = s->last_out + (s->last_was_end ? 1 : 2),
+        .left_out = !s->last_was_end,
         .resets = e->hist.resets,
         .ts_off = ts_out - anchor->ts,
         .replay_end = replay ? e->hist.arrivals : 0,
@@ -178,6 +179,7 @@ static void change_target(struct sub *s, const struct hist_slot *slot, unsigned 
     struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
     *g = *old;
     g->goes_on = true;
+    g->left_out = false;
     g->prev_dt = old->dt;
     g->prev_rank = slot->rank[old->dt];
     g->out0 = s->last_out + (uint16_t)(g->prev_rank - s->last_rank);
@@ -455,13 +457,16 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
     return true;
 }
 
-/* The segment that number was sent in, NULL if that was too long ago. */
+/* The segment that number was sent in, NULL if that was too long ago or it never was. */
 static const struct sub_segment *segment_of(const struct sub *s, uint64_t number)
 {
     for (unsigned i = 0; i < s->seg_count; i++) {
         const struct sub_segment *g = &s->seg[(s->seg_top + SUB_SEGMENTS - i) % SUB_SEGMENTS];
         if (number >= g->out0) {
             return g;
+        }
+        if (g->left_out && number + 1 == g->out0) {
+            return NULL;
         }
     }
     return NULL;
