@@ -159,7 +159,8 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
 static bool may_enter(const struct sub *s, const struct hist_slot *slot, unsigned from, unsigned to)
 {
     const struct encoding *e = s->enc;
-    if (to >= e->map.n_dt || from == to || slot->ts == s->last_src_ts || !slot->desc.dt_mask ||
+    bool begins = slot->ts != s->last_src_ts && (slot->desc.flags & DESC_FRAME_START);
+    if (to >= e->map.n_dt || from == to || !begins || !slot->desc.dt_mask ||
         (int16_t)(uint16_t)(slot->rank[from] - s->last_rank) <= 0) {
         return false;
     }
