@@ -153,6 +153,12 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     s->publisher = s->track->stream->publisher;
 }
 
+/* True when slot comes after all that has been sent of target dt. */
+static bool is_ahead(const struct sub *s, const struct hist_slot *slot, unsigned dt)
+{
+    return (int16_t)(uint16_t)(slot->rank[dt] - s->last_rank) > 0;
+}
+
 /* True when a receiver of target from may get target to instead, beginning with slot. Only where a
  * picture begins: to a receiver, upper layers of one whose lower ones have gone out come too late.
  */
@@ -161,7 +167,7 @@ static bool may_enter(const struct sub *s, const struct hist_slot *slot, unsigne
     const struct encoding *e = s->enc;
     bool begins = slot->ts != s->last_src_ts && (slot->desc.flags & DESC_FRAME_START);
     if (to >= e->map.n_dt || from == to || !begins || !slot->desc.dt_mask ||
-        (int16_t)(uint16_t)(slot->rank[from] - s->last_rank) <= 0) {
+        !is_ahead(s, slot, from)) {
         return false;
     }
     bool temporal = e->map.sid[from] == e->map.sid[to];
@@ -201,15 +207,19 @@ static unsigned goal_of(const struct sub *s)
     return s->lagging && !lower ? s->dt_base : s->dt_goal;
 }
 
-/* Goes over to the wanted target if slot lets it, or to the one that does meanwhile. */
-static void retarget(struct sub *s, const struct hist_slot *slot)
+/* Goes over to the wanted target if slot lets it, or to the one that does meanwhile. Returns false
+ * for a late packet whose place among the targets of before is not known. */
+static bool retarget(struct sub *s, const struct hist_slot *slot)
 {
     const struct layer_map *m = &s->enc->map;
     unsigned dt = s->seg[s->seg_top].dt;
     if (slot->map_gen != m->gen) {
-        return; /* from before the targets were numbered anew: soon */
+        return true; /* from before the targets were numbered anew: soon */
     }
     if (s->map_gen != m->gen) {
+        if (!is_ahead(s, slot, dt)) {
+            return false;
+        }
         s->dt_goal = (uint8_t)(dt ? layer_map_find(m, s->sid, s->tid) : 0);
         s->dt_hold = DT_NONE;
         if (s->dt_goal != dt) {
@@ -222,6 +232,7 @@ static void retarget(struct sub *s, const struct hist_slot *slot)
     } else if (!s->lagging && s->dt_hold != DT_NONE && may_enter(s, slot, dt, s->dt_hold)) {
         change_target(s, slot, s->dt_hold);
     }
+    return true;
 }
 
 /* Extended number of slot for this viewer, and the segment it belongs to; 0 if none. */
@@ -433,8 +444,9 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
     if (!out) {
         return false;
     }
-    if (goal_of(s) != s->seg[s->seg_top].dt || s->map_gen != slot->map_gen) {
-        retarget(s, slot);
+    bool moves = goal_of(s) != s->seg[s->seg_top].dt || s->map_gen != slot->map_gen;
+    if (moves && !retarget(s, slot)) {
+        return true;
     }
     struct out_packet o = {.slot = slot};
     o.number = number_of(s, slot, &o.seg);
