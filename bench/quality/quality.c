@@ -37,13 +37,23 @@ static const char *rule_text(const struct quality_figure *f, char *text, size_t 
     return text;
 }
 
+static const char *value_text(double value, char *text, size_t cap)
+{
+    if (value >= QUALITY_NEVER) {
+        return "never";
+    }
+    snprintf(text, cap, "%.4g", value);
+    return text;
+}
+
 static void print_rows(const struct quality_scenario *sc, const struct quality_sum *sums, int n)
 {
     for (int i = 0; i < n; i++) {
         const struct quality_sum *f = &sums[i];
-        char rule[40];
-        printf("| %s | %s%s%s%s%s | %.4g | %.4g | %s | %s |\n", i ? "" : sc->id, i ? "" : sc->what,
-               i ? "" : ": ", f->f.name, f->f.unit[0] ? ", " : "", f->f.unit, f->median, f->p95,
+        char rule[40], median[24], p95[24];
+        printf("| %s | %s%s%s%s%s | %s | %s | %s | %s |\n", i ? "" : sc->id, i ? "" : sc->what,
+               i ? "" : ": ", f->f.name, f->f.unit[0] ? ", " : "", f->f.unit,
+               value_text(f->median, median, sizeof(median)), value_text(f->p95, p95, sizeof(p95)),
                rule_text(&f->f, rule, sizeof(rule)),
                f->f.rule == QUALITY_REPORT ? ""
                : f->ok                     ? "yes"

@@ -11,6 +11,8 @@
 
 #define QUALITY_FIGURES 24
 #define QUALITY_SEEDS   64
+/* The value of a figure that is a time, when what it waits for did not come. */
+#define QUALITY_NEVER 1e9
 
 enum quality_rule {
     QUALITY_REPORT,     /* no number to pass */

@@ -7,7 +7,7 @@
 
 static double seconds(int64_t us, int64_t since_us)
 {
-    return us < 0 ? 999 : (double)(us - since_us) / 1e6;
+    return us < 0 ? QUALITY_NEVER : (double)(us - since_us) / 1e6;
 }
 
 /* A camera, and a viewer behind this link from 0.5 s on. */

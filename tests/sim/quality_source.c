@@ -8,7 +8,7 @@
 static double ms_since(const struct scene *s, int64_t us, int64_t since_us)
 {
     (void)s;
-    return us < 0 ? 99999 : (double)(us - since_us) / 1e3;
+    return us < 0 ? QUALITY_NEVER : (double)(us - since_us) / 1e3;
 }
 
 void quality_join(struct quality_run *q)
@@ -59,7 +59,7 @@ void quality_join_deaf(struct quality_run *q)
     struct scene_viewer *v = scene_view(s, &(struct scene_view_params){.stream = 7, .down = w});
     scene_run(s, S(10));
     const struct video_rx *x = v->player->video[0];
-    double live = 99999;
+    double live = QUALITY_NEVER;
     for (int i = 0; i < x->n_shown; i++) {
         if (x->shown[i].at_us - x->shown[i].capture_us < MS(400)) {
             live = (double)(x->shown[i].at_us - s->start_us - joined) / 1e3;
@@ -272,7 +272,7 @@ void quality_slides(struct quality_run *q)
         int64_t shown_us = c->slide_capture_us;
         scene_run(s, MS(4500));
         const struct video_rx *x = v->player->video[0];
-        double took = 9999;
+        double took = QUALITY_NEVER;
         for (int k = 0; k < x->n_shown; k++) {
             if (x->shown[k].capture_us >= shown_us && x->shown[k].layer == 2) {
                 took = (double)(x->shown[k].at_us - shown_us) / 1e3;
