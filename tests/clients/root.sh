@@ -7,7 +7,6 @@
 set -euo pipefail
 root=${1:?a folder}
 here=$(dirname "$(realpath "$0")")
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 packages=(ffmpeg simple-whip-client python3-aiortc python3-gi python3-numpy
     gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
     gstreamer1.0-tools gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good
@@ -31,7 +30,8 @@ if [ ! -e "$root/.complete" ]; then
     umount "$root/proc" 2>/dev/null || true # of a run that was killed
     rm -rf --one-file-system "$root"
     mkdir -p "$root"
-    debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg sid "$root" "$mirror"
+    debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg sid "$root" \
+        ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
     # Unstable's index may count as old; nothing may start a service in there.
     cat >"$root/etc/apt/apt.conf.d/99sluice" <<-'END'
 	Acquire::Check-Valid-Until "false";
