@@ -6,10 +6,10 @@
 
 const struct quality_scenario quality_scenarios[] = {
     {"1", "RFC 8867 5.1: 1.0, 2.5, 0.6, 1.0 Mbps", quality_ramp, false, 0},
-    {"2", "2.5, 0.6, 2.5 Mbps, 30 s each", quality_drop, true, 0},
-    {"2 VP9", "the same, VP9 with three spatial layers", quality_drop_vp9, true, 0},
-    {"2 K-SVC", "the same, VP9 K-SVC", quality_drop_ksvc, false, 0},
-    {"2 AV1", "the same, AV1 with three spatial layers", quality_drop_av1, true, 0},
+    {"2", "2.5, 0.6, 2.5 Mbps, 30 s each", quality_drop, true, 0, 9},
+    {"2 VP9", "the same, VP9 with three spatial layers", quality_drop_vp9, true, 0, 9},
+    {"2 K-SVC", "the same, VP9 K-SVC", quality_drop_ksvc, true, 0, 9},
+    {"2 AV1", "the same, AV1 with three spatial layers", quality_drop_av1, true, 0, 9},
     {"3", "two viewers on one link of 4, 2, 3.5, 1, 2 Mbps", quality_two_viewers, false, 0},
     {"4", "feedback through a link that is full", quality_feedback, false, 0},
     {"5a", "three viewers come to one link of 3.5 Mbps", quality_three_flows, false, 0},
@@ -133,7 +133,7 @@ int quality_judge(const struct quality_scenario *sc, int n, struct quality_sum *
 {
     static double values[QUALITY_FIGURES][QUALITY_SEEDS];
     struct quality_run q = {0};
-    n = MIN(sc->seeds ? MIN(n, sc->seeds) : n, QUALITY_SEEDS);
+    n = MIN(sc->seeds ? MIN(n, sc->seeds) : n > 1 ? MAX(n, sc->least) : n, QUALITY_SEEDS);
     fault[0] = 0;
     for (int i = 0; i < n; i++) {
         q = (struct quality_run){.seed = (uint64_t)i + 1};

@@ -43,6 +43,7 @@ struct quality_scenario {
     void (*run)(struct quality_run *q);
     bool ready; /* false: the product does not do it yet; shown, not judged */
     int seeds;  /* fewer than asked for, for the long ones; 0: as asked */
+    int least;  /* more, where several take so many to tell a median from luck */
 };
 
 /* All of them, in the table's order; ends with id NULL. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Picture quality in virtual time: the table of quality.c, each scenario with 3 seeds (20 with
- * TESTS_LONG set), held against its numbers. */
+/* Picture quality in virtual time: the table of quality.c, each scenario with 3 seeds or as
+ * many as it needs (20 with TESTS_LONG set), held against its numbers. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "tests/sim/quality.h"
 
@@ -11,12 +12,15 @@ static void expect_scenario(const char *id)
     cr_assert_not_null(sc, "no scenario %s", id);
     struct quality_sum sums[QUALITY_FIGURES];
     char fault[400];
-    int n = quality_judge(sc, quality_is_long() ? 20 : 3, sums, fault, sizeof(fault));
+    /* Fewer seeds than that: to see that it runs, since figures are luck then. */
+    const char *few = getenv("SIM_SEEDS");
+    int seeds = few ? atoi(few) : quality_is_long() ? 20 : 3;
+    int n = quality_judge(sc, seeds, sums, fault, sizeof(fault));
     for (int i = 0; i < n; i++) {
         const struct quality_sum *f = &sums[i];
         printf("%-7s %-40s median %9.2f  p95 %9.2f  worst %9.2f %s%s\n", id, f->f.name, f->median,
                f->p95, f->worst, f->f.unit, f->ok ? "" : "  MISSED");
-        if (sc->ready) {
+        if (sc->ready && !few) {
             cr_expect(f->ok, "%s: %s: %.2f %s, to be %s %.2f", sc->what, f->f.name, f->f.value,
                       f->f.unit,
                       f->f.rule == QUALITY_MEDIAN_MIN || f->f.rule == QUALITY_P95_MIN ? "at least"
