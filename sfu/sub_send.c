@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sub_send.c - the viewer's half of the packet path: gate, rewrite, seal into the run. No
  * allocation, no log, no lock, no clock. */
-#include <errno.h>
 #include <string.h>
 
 #include "rtp/bytes.h"
 #include "rtp/dd.h"
 #include "rtp/red.h"
-#include "rtp/seq.h"
 #include "sfu/brain.h"
 #include "sfu/ingest.h"
-#include "sfu/peer.h"
 #include "sfu/router.h"
-#include "sfu/sub.h"
+#include "sfu/sub_send.h"
 
-/* Two streams that follow each other lie at least this far apart in time, and at most so far by the
- * publisher's clock before that is disbelieved. */
-#define SPLICE_MIN_US (10 * US_PER_MS)
-#define SPLICE_MAX_US (5 * US_PER_S)
-/* What is this much older than the present is replayed in fast motion. */
-#define REPLAY_MIN_US (500 * US_PER_MS)
-/* So many times as fast. */
-#define REPLAY_SPEED 32
-/* Packets of before a replay's end may come so much later. */
-#define REPLAY_STRAGGLERS 2048
 /* What is older than this when its turn comes is not sent any more: a new entry point is awaited.
  */
 #define BEHIND_US (3 * US_PER_S)
@@ -34,206 +21,9 @@
 /* Who has got nothing for so long gets one packet beyond its share: where other streams use that
  * up, only what comes back of this one tells that the network carries more again. */
 #define STARVED_US (500 * US_PER_MS)
-/* What would have to wait so long for its share of repair is a reason for a key frame, so often. */
-#define HOPELESS_US    (300 * US_PER_MS)
-#define GAVE_UP_GAP_US US_PER_S
-/* Repair may take this share of what the viewer is sent, so that NACKs of what was never lost cost
- * little. What was not used is saved up for so long, since losses come in bursts; packets of key
- * frames may use as much again in advance. */
-#define REPAIR_PERCENT 15
-/* Where repair comes out of the viewer's pace, the budget has room for it anyhow. */
-#define REPAIR_PACED_PERCENT 40
-#define REPAIR_SAVED_MS      250 /* of the whole rate */
-#define REPAIR_BYTES_MIN     16000
-#define REPAIR_PACED_MIN     4000
-#define REPAIR_BPS_MIN       256000
-#define TWICE_AT_ONCE        2  /* more that are missing together were lost in a burst */
-#define REPAIR_HEAD          40 /* RTP header, extensions, OSN and tag, about */
-#define OSN_LEN              2  /* original sequence number, RFC 4588 4 */
 /* All that travels on, each with the longer head, a longer dependency descriptor, MID, the hop's
  * two, the block's head and its padding. */
 #define EXT_OUT_MAX (INGEST_FORWARD_EXT_MAX + 5 + 2 + API_MID_MAX + 4 + 5 + 5 + 4 + 3)
-
-/* Microseconds of media time between the last packet sent and the first of the next source. */
-static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
-                             const struct hist_slot *slot)
-{
-    int64_t gap = slot->arrival_us - s->last_arrival_us;
-    uint64_t publisher = s->track->stream->publisher;
-    uint64_t was = s->enc && s->publisher == publisher ? encoding_ntp(s->enc, s->last_src_ts) : 0;
-    uint64_t is = encoding_ntp(next, slot->ts);
-    if (was && is) {
-        int64_t diff = (int64_t)(is - was); /* 32.32 seconds */
-        int64_t by_clock = (diff >> 32) * US_PER_S + (((diff & 0xffffffff) * US_PER_S) >> 32);
-        if (by_clock - gap < SPLICE_MAX_US && gap - by_clock < SPLICE_MAX_US) {
-            gap = by_clock;
-        }
-    }
-    return gap;
-}
-
-/* How long before the newest picture of a replay a slot is shown, when its source's clock says that
- * it is ago older. */
-static uint32_t replay_age(uint32_t ago)
-{
-    return ago < 1U << 31 ? ago / REPLAY_SPEED : 0;
-}
-
-/* The timestamp of slot as the viewer sees it. */
-static uint32_t time_of(const struct sub_segment *g, const struct hist_slot *slot)
-{
-    uint32_t ago = g->replay_src_ts - slot->ts;
-    bool old = g->replay_end && slot->arrival < g->replay_end + REPLAY_STRAGGLERS && ago < 1U << 31;
-    return old ? g->replay_ts - replay_age(ago) : slot->ts + g->ts_off;
-}
-
-/* Pictures before slot that a viewer of target dt has not got, where ids must not show it. */
-static uint16_t skipped(const struct sub *s, const struct hist_slot *slot, unsigned dt)
-{
-    return s->dense_ids ? slot->skip[dt % HISTORY_CUTS] : 0;
-}
-
-/* Goes over to encoding e, whose stored packet slot is the first to be sent: everything that a
- * receiver sees goes on. */
-static void splice(struct sub *s, struct encoding *e, const struct hist_slot *slot)
-{
-    struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
-    uint32_t ts_out = s->last_ts_out;
-    /* The newest packet is in time, and what is older is shown in fast motion up to it, so that the
-     * viewer does not stay behind by as much as the source's interval between key frames. */
-    const struct hist_slot *newest = history_newest(&e->hist);
-    bool replay = newest && newest->arrival_us - slot->arrival_us > REPLAY_MIN_US;
-    const struct hist_slot *anchor = replay ? newest : slot;
-    uint32_t old = replay ? replay_age(newest->ts - slot->ts) : 0;
-    /* Every target may be entered at an entry point. */
-    bool aimed = e->index == s->aim.enc && slot->map_gen == e->map.gen;
-    unsigned dt = aimed && s->aim.dt < e->map.n_dt ? s->aim.dt : 0;
-    if (s->started) {
-        /* What had to be added to keep time going forward is taken back from later gaps. */
-        int64_t gap_us = splice_gap_us(s, e, anchor);
-        int64_t old_us = (int64_t)old * US_PER_S / e->track->clock_hz;
-        int64_t used_us = MAX(gap_us - s->ahead_us, SPLICE_MIN_US + old_us);
-        s->ahead_us += used_us - gap_us;
-        ts_out += (uint32_t)(used_us * e->track->clock_hz / US_PER_S);
-    }
-    *g = (struct sub_segment){
-        /* A frame that was cut off leaves one number out, so that the receiver does not take it for
-           whole. */
-        .out0 = s->last_out + (s->last_was_end ? 1 : 2),
-        .left_out = !s->last_was_end,
-        .resets = e->hist.resets,
-        .ts_off = ts_out - anchor->ts,
-        .replay_end = replay ? e->hist.arrivals : 0,
-        .replay_ts = ts_out,
-        .replay_src_ts = anchor->ts,
-        .rank0 = slot->rank[dt],
-        .pid_off = (uint16_t)(s->last_pid_out + 1 - slot->desc.pic_id),
-        .dd_off = (uint16_t)(s->last_frame_out + 1 - slot->desc.frame_no),
-        .tl0_off = (uint8_t)(s->last_tl0_out + 1 - slot->desc.tl0_idx),
-        .key_off = (uint8_t)(s->last_key_out + 1 - slot->desc.key_idx),
-        .layer = e->index,
-    };
-    s->seg_top = (uint8_t)((s->seg_top + 1) % SUB_SEGMENTS);
-    s->seg_count = MIN(s->seg_count + 1, SUB_SEGMENTS);
-    s->last_out = g->out0 - 1;
-    s->last_rank = (uint16_t)(g->rank0 - 1);
-    s->caught_up = e->hist.arrivals;
-    s->replaying = replay;
-    s->enc = e;
-    s->want = NULL;
-    s->live = true;
-    s->waits_since_us = 0;
-    s->dt_goal = (uint8_t)dt;
-    s->dt_hold = DT_NONE;
-    s->narrowed = false;
-    sub_enter_target(s, dt);
-    g->pid_off = (uint16_t)(g->pid_off + skipped(s, slot, dt));
-    s->repair_from = s->fleeing ? g->out0 : s->repair_from;
-    s->fleeing = false;
-    s->publisher = s->track->stream->publisher;
-}
-
-/* True when slot comes after all that has been sent of target dt. */
-static bool is_ahead(const struct sub *s, const struct hist_slot *slot, unsigned dt)
-{
-    return (int16_t)(uint16_t)(slot->rank[dt] - s->last_rank) > 0;
-}
-
-/* True when a receiver of target from may get target to instead, beginning with slot. Only where a
- * picture begins: to a receiver, upper layers of one whose lower ones have gone out come too late.
- */
-static bool may_enter(const struct sub *s, const struct hist_slot *slot, unsigned from, unsigned to)
-{
-    const struct encoding *e = s->enc;
-    bool begins = slot->ts != s->last_src_ts && (slot->desc.flags & DESC_FRAME_START);
-    if (to >= e->map.n_dt || from == to || !begins || !slot->desc.dt_mask ||
-        !is_ahead(s, slot, from)) {
-        return false;
-    }
-    bool temporal = e->map.sid[from] == e->map.sid[to];
-    unsigned open = temporal ? slot->desc.tsw_mask : slot->desc.sw_mask;
-    /* What is known of targets within targets holds since the last entry point: a viewer that has
-     * not come so far may rely on the stream's own word only. */
-    bool since = slot->arrival + 1 >= e->hist.entry_arrival;
-    return ((open >> to) & 1) || (since && ((e->meter.in[to] >> from) & 1));
-}
-
-/* From slot on the viewer gets target dt of the encoding that it has. Numbers go on: those of
- * packets before slot that may still come stay theirs. */
-static void change_target(struct sub *s, const struct hist_slot *slot, unsigned dt)
-{
-    const struct sub_segment *old = &s->seg[s->seg_top];
-    struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
-    *g = *old;
-    g->goes_on = true;
-    g->left_out = false;
-    g->prev_dt = old->dt;
-    g->prev_rank = slot->rank[old->dt];
-    g->out0 = s->last_out + (uint16_t)(g->prev_rank - s->last_rank);
-    g->rank0 = slot->rank[dt];
-    g->pid_off = (uint16_t)(old->pid_off - skipped(s, slot, old->dt) + skipped(s, slot, dt));
-    s->seg_top = (uint8_t)((s->seg_top + 1) % SUB_SEGMENTS);
-    s->seg_count = MIN(s->seg_count + 1, SUB_SEGMENTS);
-    s->last_out = g->out0 - 1;
-    s->last_rank = (uint16_t)(g->rank0 - 1);
-    sub_enter_target(s, dt);
-}
-
-/* The target that is wanted at this moment: behind, the base of the spatial layer being sent,
- * unless a lower one is wanted anyway. */
-static unsigned goal_of(const struct sub *s)
-{
-    bool lower = s->dt_goal < s->enc->map.n_dt && s->enc->map.sid[s->dt_goal] < s->sid;
-    return s->lagging && !lower ? s->dt_base : s->dt_goal;
-}
-
-/* Goes over to the wanted target if slot lets it, or to the one that does meanwhile. Returns false
- * for a late packet whose place among the targets of before is not known. */
-static bool retarget(struct sub *s, const struct hist_slot *slot)
-{
-    const struct layer_map *m = &s->enc->map;
-    unsigned dt = s->seg[s->seg_top].dt;
-    if (slot->map_gen != m->gen) {
-        return true; /* from before the targets were numbered anew: soon */
-    }
-    if (s->map_gen != m->gen) {
-        if (!is_ahead(s, slot, dt)) {
-            return false;
-        }
-        s->dt_goal = (uint8_t)(dt ? layer_map_find(m, s->sid, s->tid) : 0);
-        s->dt_hold = DT_NONE;
-        if (s->dt_goal != dt) {
-            change_target(s, slot, s->dt_goal);
-        } else {
-            sub_enter_target(s, dt);
-        }
-    } else if (may_enter(s, slot, dt, goal_of(s))) {
-        change_target(s, slot, goal_of(s));
-    } else if (!s->lagging && s->dt_hold != DT_NONE && may_enter(s, slot, dt, s->dt_hold)) {
-        change_target(s, slot, s->dt_hold);
-    }
-    return true;
-}
 
 /* Extended number of slot for this viewer, and the segment it belongs to; 0 if none. */
 static uint64_t number_of(const struct sub *s, const struct hist_slot *slot,
@@ -323,20 +113,24 @@ static int write_ext(const struct sub *s, const struct sub_segment *seg, const u
     return ext_write(&set, &s->ml->ext, out, EXT_OUT_MAX);
 }
 
-/* One packet in the making. */
-struct out_packet {
-    const struct hist_slot *slot;
-    const struct sub_segment *seg;
-    uint64_t number;     /* extended sequence number on the media SSRC */
-    const uint8_t *body; /* payload as stored, codec head and RED stripped off */
-    size_t body_len;
-    size_t hdr_len;  /* header and extensions written */
-    size_t head_len; /* OSN and rewritten codec head written after them */
-};
+int sub_write_hop_ext(const struct sub *s, int64_t now_us, uint8_t *out)
+{
+    return write_ext(s, NULL, out, 0, now_us, out);
+}
+
+/* The timestamp of slot as the viewer sees it. */
+static uint32_t time_of(const struct sub_segment *g, const struct hist_slot *slot)
+{
+    uint32_t ago = g->replay_src_ts - slot->ts;
+    bool old =
+        g->replay_end && slot->arrival < g->replay_end + SUB_REPLAY_STRAGGLERS && ago < 1U << 31;
+    return old ? g->replay_ts - sub_replay_age(ago) : slot->ts + g->ts_off;
+}
 
 static uint16_t picture_id(const struct sub *s, const struct out_packet *o)
 {
-    return (uint16_t)(o->slot->desc.pic_id + o->seg->pid_off - skipped(s, o->slot, o->seg->dt)) &
+    return (uint16_t)(o->slot->desc.pic_id + o->seg->pid_off -
+                      sub_skipped(s, o->slot, o->seg->dt)) &
            0x7fff;
 }
 
@@ -356,9 +150,7 @@ static bool strip_red(const struct sub *s, struct out_packet *o, enum codec_id *
     return true;
 }
 
-/* Writes header, extensions and codec head of o to out. rtx: as a retransmission. Returns false if
- * this viewer cannot take the packet. */
-static bool compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_us, uint8_t *out)
+bool sub_compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_us, uint8_t *out)
 {
     const struct hist_slot *slot = o->slot;
     const uint8_t *bytes = history_bytes(&s->track->enc[o->seg->layer].hist, slot);
@@ -395,7 +187,7 @@ static bool compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_u
     if (rtx) {
         head[0] = (uint8_t)(o->number >> 8);
         head[1] = (uint8_t)o->number;
-        o->head_len = OSN_LEN;
+        o->head_len = SUB_OSN_LEN;
     }
     if (slot->desc.head_len) {
         struct codec_ids ids = {
@@ -444,8 +236,8 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
     if (!out) {
         return false;
     }
-    bool moves = goal_of(s) != s->seg[s->seg_top].dt || s->map_gen != slot->map_gen;
-    if (moves && !retarget(s, slot)) {
+    bool moves = sub_goal(s) != s->seg[s->seg_top].dt || s->map_gen != slot->map_gen;
+    if (moves && !sub_retarget(s, slot)) {
         return true;
     }
     struct out_packet o = {.slot = slot};
@@ -454,7 +246,7 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
         s->peer->router->n.drop_lag += s->lagging && slot->desc.dt_mask;
         return true;
     }
-    if (!compose(s, &o, false, now_us, out)) {
+    if (!sub_compose(s, &o, false, now_us, out)) {
         return true;
     }
     int len = seal_rtp_later(s->peer->seal, s->ss, o.number, out, TX_PACKET_MAX, o.hdr_len,
@@ -470,192 +262,6 @@ static bool send_packet(struct sub *s, const struct hist_slot *slot, struct tx_b
     return true;
 }
 
-/* The segment that number was sent in, NULL if that was too long ago or it never was. */
-static const struct sub_segment *segment_of(const struct sub *s, uint64_t number)
-{
-    for (unsigned i = 0; i < s->seg_count; i++) {
-        const struct sub_segment *g = &s->seg[(s->seg_top + SUB_SEGMENTS - i) % SUB_SEGMENTS];
-        if (number >= g->out0) {
-            return g;
-        }
-        if (g->left_out && number + 1 == g->out0) {
-            return NULL;
-        }
-    }
-    return NULL;
-}
-
-/* Takes the packet's length out of the viewer's share for repair. Returns false if it is used up.
- */
-static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_us)
-{
-    const struct brain *brain = s->peer->brain;
-    uint32_t bps = MAX(s->bitrate_bps, (uint32_t)REPAIR_BPS_MIN);
-    unsigned percent = REPAIR_PERCENT;
-    if (brain->active) {
-        bps = MIN(bps, brain->facts.capacity_bps); /* not of what was before a drop */
-        percent = REPAIR_PACED_PERCENT;
-    }
-    int64_t bytes_per_s = bps / 8;
-    int64_t most = MAX(bytes_per_s * REPAIR_SAVED_MS / 1000,
-                       brain->active ? (int64_t)REPAIR_PACED_MIN : (int64_t)REPAIR_BYTES_MIN);
-    int64_t since_us = MIN(now_us - s->rtx_filled_us, (int64_t)(10 * US_PER_S));
-    int64_t least = slot->desc.flags & DESC_KEYFRAME ? -most : 0;
-    int64_t cost = slot->payload_len + REPAIR_HEAD;
-    s->rtx_tokens += since_us * bytes_per_s * percent / 100 / US_PER_S;
-    s->rtx_tokens = MIN(s->rtx_tokens, most);
-    s->rtx_filled_us = now_us;
-    if (s->rtx_tokens - cost < least) {
-        s->peer->router->n.tx_rtx_refused++;
-        s->refused_us += cost * US_PER_S * 100 / (bytes_per_s * percent);
-        return false;
-    }
-    s->rtx_tokens -= cost;
-    return true;
-}
-
-/* A number that was kept for a packet which is none of this viewer's: an RTX packet without a
- * payload tells a receiver that nothing is missing (libwebrtc m125 takes it so). */
-static void fill_hole(struct sub *s, const struct encoding *e, uint64_t number, uint8_t *out,
-                      struct tx_batch *b)
-{
-    struct rtp_header h = {
-        .pt = s->rtx_pt[e->codec],
-        .seq16 = (uint16_t)s->rtx_out,
-        .ts = s->last_ts_out,
-        .ssrc = s->ml->rtx_ssrcs[0],
-    };
-    if (!h.pt || !s->rtx_ss) {
-        return;
-    }
-    rtp_header_write(out, &h, false, false);
-    out[RTP_HEADER_LEN] = (uint8_t)(number >> 8);
-    out[RTP_HEADER_LEN + 1] = (uint8_t)number;
-    int len = seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX, RTP_HEADER_LEN,
-                       OSN_LEN, out, 0);
-    if (len > 0) {
-        s->rtx_out++;
-        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
-    }
-}
-
-/* Seals a packet that was sent before into out, as RTX where there is one. */
-static void send_again(struct sub *s, struct out_packet *o, uint8_t *out, struct tx_batch *b,
-                       int64_t now_us)
-{
-    bool rtx = s->rtx_pt[o->slot->codec] && s->rtx_ss;
-    if (!compose(s, o, rtx, now_us, out)) {
-        return;
-    }
-    int len = rtx ? seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX, o->hdr_len,
-                             o->head_len, o->body, o->body_len)
-                  : seal_rtp_again(s->peer->seal, s->ss, o->number, out, TX_PACKET_MAX, o->hdr_len,
-                                   o->head_len, o->body, o->body_len);
-    if (len > 0) {
-        s->rtx_out += rtx;
-        s->rtx_packets++;
-        s->peer->router->n.tx_rtx_packets++;
-        brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
-        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
-    }
-}
-
-/* Answers one NACK entry: as RTX, or byte-identical where the viewer has no RTX and the profile
- * allows it (architecture §3). */
-static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t now_us)
-{
-    struct out_packet o = {.number = seq_unwrap(s->last_out, seq16)};
-    o.seg = segment_of(s, o.number);
-    uint8_t *out = tx_reserve(b);
-    if (!out) {
-        return false;
-    }
-    const struct encoding *e = o.seg ? &s->track->enc[o.seg->layer] : NULL;
-    if (!e || !e->open || e->hist.resets != o.seg->resets || o.number > s->last_out) {
-        return true;
-    }
-    uint16_t rank = (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0));
-    o.slot = history_find(&e->hist, o.seg->dt, rank);
-    if (!o.slot && history_is_hole(&e->hist, o.seg->dt, rank)) {
-        fill_hole(s, e, o.number, out, b);
-        return true;
-    }
-    if (o.number < s->repair_from) {
-        return true; /* of a layer that the network did not carry: it would be in the way */
-    }
-    if (!o.slot || !s->nack[o.slot->codec] || (e == s->enc && o.slot->arrival >= s->cursor)) {
-        /* Not here yet, or only just: it is forwarded when the publisher has repaired it, and may
-         * be asked for again then. */
-        s->resends[seq16 % SUB_RESENDS].count = 0;
-        return true;
-    }
-    if (!may_repair(s, o.slot, now_us)) {
-        s->resends[seq16 % SUB_RESENDS].count = 0; /* later, perhaps */
-        return true;
-    }
-    send_again(s, &o, out, b, now_us);
-    /* Where packets are lost one by one, so is repair: a second copy is cheaper than another round
-     * trip. */
-    if (s->nack_n <= TWICE_AT_ONCE && o.slot->desc.tid < s->peer->brain->twice && s->rtx_ss &&
-        (out = tx_reserve(b)) && may_repair(s, o.slot, now_us)) {
-        send_again(s, &o, out, b, now_us);
-    }
-    return true;
-}
-
-/* A newer key frame has come while it caught up: what lies between is not needed. */
-static void skip_to_newest(struct sub *s)
-{
-    struct encoding *e = s->enc;
-    const struct hist_slot *slot = e->hist.entry_arrival > s->cursor + 1
-                                       ? history_arrived(&e->hist, e->hist.entry_arrival - 1)
-                                       : NULL;
-    if (slot) {
-        s->cursor = e->hist.entry_arrival - 1;
-        splice(s, e, slot);
-    }
-}
-
-/* At the end of a replay: it has caught up, or is still behind, since it may be sent no faster.
- * Then the next stretch is a replay as well, from the next picture on. */
-static void go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t now_us)
-{
-    if (now_us - slot->arrival_us <= REPLAY_MIN_US) {
-        s->replaying = false;
-        return;
-    }
-    const struct history *h = &s->enc->hist;
-    const struct hist_slot *newest = history_newest(h);
-    if (newest && slot->ts != s->last_src_ts) {
-        change_target(s, slot, s->seg[s->seg_top].dt);
-        struct sub_segment *g = &s->seg[s->seg_top];
-        g->replay_end = h->arrivals;
-        g->replay_src_ts = newest->ts;
-        g->replay_ts =
-            s->last_ts_out + replay_age(newest->ts - slot->ts) + s->track->clock_hz / 1000;
-        g->ts_off = g->replay_ts - newest->ts;
-    }
-}
-
-/* Goes over to the wanted encoding if its entry point has come. */
-static void switch_if_due(struct sub *s)
-{
-    if (s->live && s->replaying) {
-        skip_to_newest(s);
-    }
-    struct encoding *e = s->want;
-    if (!e || !e->open || e->hist.entry_arrival <= s->want_after) {
-        return;
-    }
-    const struct hist_slot *slot = history_arrived(&e->hist, e->hist.entry_arrival - 1);
-    if (slot) {
-        s->cursor = e->hist.entry_arrival - 1;
-        splice(s, e, slot);
-    } else {
-        s->want_after = e->hist.entry_arrival; /* overwritten: the next one */
-    }
-}
-
 /* True when the next packet owed is so old that a receiver would only skip it: the viewer was
  * silent, or its connection stood still. */
 static bool is_behind(const struct sub *s, int64_t now_us)
@@ -667,88 +273,6 @@ static bool is_behind(const struct sub *s, int64_t now_us)
     const struct hist_slot *slot = history_arrived(h, s->cursor);
     return h->arrivals - s->cursor > h->n_slots || (s->cursor >= s->caught_up && !s->replaying &&
                                                     slot && now_us - slot->arrival_us > BEHIND_US);
-}
-
-/* Packets sent lately that fill a probe, in turn; padding is the most that one packet holds. */
-#define FILLER_BACK 24
-#define FILLER_PAD  255
-
-/* The packet that was sent as number, for sending it again. Returns false if it is gone. */
-static bool sent_before(struct sub *s, uint64_t number, struct out_packet *ret)
-{
-    const struct sub_segment *g = segment_of(s, number);
-    const struct encoding *e = g && s->track ? &s->track->enc[g->layer] : NULL;
-    if (!e || !e->open || e->hist.resets != g->resets || number > s->last_out) {
-        return false;
-    }
-    *ret = (struct out_packet){.number = number, .seg = g};
-    ret->slot = history_find(&e->hist, g->dt, (uint16_t)(g->rank0 + (number - g->out0)));
-    return ret->slot && s->rtx_pt[ret->slot->codec] &&
-           !(e == s->enc && ret->slot->arrival >= s->cursor);
-}
-
-/* Writes the head of a packet of padding. Returns its length, 0: not possible. */
-static size_t compose_padding(struct sub *s, int64_t now_us, uint8_t *out)
-{
-    struct rtp_header h = {
-        .pt = s->enc ? s->rtx_pt[s->enc->codec] : 0,
-        .seq16 = (uint16_t)s->rtx_out,
-        .ts = s->last_ts_out,
-        .ssrc = s->ml->rtx_ssrcs[0],
-    };
-    int ext_len = write_ext(s, NULL, out, 0, now_us, out + RTP_HEADER_LEN);
-    if (!h.pt || ext_len < 0) {
-        return 0;
-    }
-    rtp_header_write(out, &h, ext_len > 0, true);
-    return RTP_HEADER_LEN + (size_t)ext_len;
-}
-
-int sub_send_filler(struct sub *s, struct tx_batch *b, int64_t now_us)
-{
-    static const uint8_t padding[FILLER_PAD] = {[FILLER_PAD - 1] = FILLER_PAD};
-    struct out_packet o = {.body = padding, .body_len = FILLER_PAD};
-    uint8_t *out = tx_reserve(b);
-    if (!out) {
-        return -ENOSPC;
-    }
-    uint64_t back = s->fillers++ % FILLER_BACK;
-    if (!sent_before(s, s->last_out - back, &o) || !compose(s, &o, true, now_us, out)) {
-        o = (struct out_packet){.body = padding, .body_len = FILLER_PAD};
-        o.hdr_len = compose_padding(s, now_us, out);
-    }
-    int len = o.hdr_len ? seal_rtp(s->peer->seal, s->rtx_ss, s->rtx_out, out, TX_PACKET_MAX,
-                                   o.hdr_len, o.head_len, o.body, o.body_len)
-                        : -1;
-    if (len > 0) {
-        s->rtx_out++;
-        s->peer->router->n.tx_probe_packets++;
-        brain_on_sent(s->peer->brain, (uint32_t)len, s->numbered, now_us);
-        tx_commit(b, s->peer->id, &s->peer->path, (size_t)len, !s->peer->gso_off);
-    }
-    return MAX(len, 0);
-}
-
-/* Answers what was asked for again. A viewer that misses more than its share for repair covers soon
- * would ask on in vain, and freeze for seconds before it asked for a key frame: it gets that at
- * once. Returns false when b is full. */
-static bool repair(struct sub *s, struct tx_batch *b, int64_t now_us)
-{
-    s->refused_us = 0;
-    if (s->fleeing) {
-        s->nack_n = 0; /* a cheaper layer is on its way, and repair of this one in its */
-    }
-    while (s->nack_n && !(s->paced && brain_is_dry(s->peer->brain))) {
-        if (!resend(s, s->nack_queue[s->nack_n - 1], b, now_us)) {
-            return false;
-        }
-        s->nack_n--;
-    }
-    if (s->refused_us > HOPELESS_US && s->live && now_us - s->gave_up_us > GAVE_UP_GAP_US) {
-        s->gave_up_us = now_us;
-        router_want_key(s->peer->router, s->enc, true, now_us);
-    }
-    return true;
 }
 
 /* Nothing may be sent at this moment: the viewer's share is used up, or the link's queue is full
@@ -763,7 +287,7 @@ static bool must_wait(const struct sub *s, int64_t now_us)
 
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
 {
-    if (s->nack_n && !repair(s, b, now_us)) {
+    if (s->nack_n && !sub_repair(s, b, now_us)) {
         return false;
     }
     if (s->live && is_behind(s, now_us)) {
@@ -773,7 +297,7 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
         sub_choose(s, now_us); /* the source has started anew */
     }
     const struct router *r = s->peer->router;
-    switch_if_due(s);
+    sub_switch_if_due(s);
     while (s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals && max-- > 0) {
         const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
         if (slot && must_wait(s, now_us)) {
@@ -781,7 +305,7 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
             return true;
         }
         if (slot && s->replaying && s->cursor >= s->seg[s->seg_top].replay_end) {
-            go_on_replaying(s, slot, now_us);
+            sub_go_on_replaying(s, slot, now_us);
         }
         if (slot && r->congested && now_us - slot->arrival_us > ROUTER_STALE_US) {
             s->peer->router->n.drop_stale++;
