@@ -2,9 +2,9 @@
 /* WHIP endpoints over real sockets: rows carry the numbers of the compliance list. */
 #include "tests/http_kit.h"
 
+#define ORIGIN_POST "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n"
 #define PREFLIGHT                                                                                  \
-    "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n"                       \
-    "Access-Control-Request-Headers: authorization,content-type,if-match\r\n"
+    ORIGIN_POST "Access-Control-Request-Headers: authorization,content-type,if-match\r\n"
 
 TestSuite(whip, .init = kit_start, .fini = kit_stop);
 
@@ -98,6 +98,13 @@ Test(whip, judges_each_request_by_itself)
         {"WHIP-14", "OPTIONS", "/whip/b", "", NULL, 200, "Accept-Post", "application/sdp"},
         {"WHIP-16", "OPTIONS", "/whip/b", PREFLIGHT, NULL, 200, "Access-Control-Allow-Headers",
          "Authorization, Content-Type, If-Match, ETag"},
+        {"WHIP-16", "OPTIONS", "/whip/b",
+         ORIGIN_POST "Access-Control-Request-Headers: content-type,oven-capabilities\r\n", NULL,
+         200, "Access-Control-Allow-Headers",
+         "Authorization, Content-Type, If-Match, ETag, content-type,oven-capabilities"},
+        {"SEC-13", "OPTIONS", "/whip/b",
+         ORIGIN_POST "Access-Control-Request-Headers: x<script>\r\n", NULL, 200,
+         "Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, ETag"},
         {"WHIP-18", "POST", "/whip/b", "Origin: https://app.example\r\n", "x", 415,
          "Access-Control-Allow-Origin", "*"},
         {"WHIP-18", "GET", "/nowhere", "Origin: https://app.example\r\n", NULL, 404,

@@ -129,6 +129,49 @@ test('Eyevinn: plays', async (t) => {
   assert.deepEqual(refused(page), []);
 });
 
+for (const layers of [1, 3]) {
+  test(`OvenLiveKit: publishes ${layers} layers as H264 with a header of its own, says DELETE`, async (t) => {
+    const page = await foreignPage(), stream = `oven-${layers}`;
+    await page.evaluate(async ([url, n]) => {
+      const { media } = await window.markedMedia();
+      window.oven = window.players.OvenLiveKit.create();
+      await window.oven.setMediaStream(media);
+      window.oven.startStreaming(url, n > 1 ? { simulcast: [4, 2, 1].map((scaleResolutionDownBy) => ({ scaleResolutionDownBy })) } : {});
+    }, [`${server.origin}/whip/${stream}`, layers]);
+    await until(() => page.said.includes('POST 201'), 8000, `it is let in: ${page.said.join(', ')}`);
+    await assertWatched(t, stream);
+    const [session] = (await server.sessions()).filter((s) => s.role === 'publish' && s.stream === `${stream}/main`);
+    assert.equal(session.tracks.filter((x) => x.kind === 'video').length, layers, JSON.stringify(session));
+    await page.evaluate(() => window.oven.stopStreaming());
+    await gone(stream, 'publish');
+    assert.deepEqual(refused(page), []);
+  });
+}
+
+test('Livepeer: publishes and plays with a header of its own; leaves without DELETE', async (t) => {
+  const source = await foreignPage(), page = await foreignPage(), stream = 'livepeer';
+  await source.evaluate(async (url) => {
+    const { media } = await window.markedMedia();
+    window.whip = window.players.livepeerWhip({ ingestUrl: url, element: document.querySelector('video'), sdpTimeout: null, iceServers: [],
+      callbacks: { onRTCPeerConnection: (pc) => window.players.attachMediaStreamToPeerConnection({ mediaStream: media, peerConnection: pc }) } });
+  }, `${server.origin}/whip/${stream}`);
+  await until(() => source.said.includes('POST 201'), 10000, `it is let in: ${source.said.join(', ')}`);
+  await page.evaluate(async ([url, jwt]) => {
+    const el = document.querySelector('video'), made = window.RTCPeerConnection;
+    window.RTCPeerConnection = function (...args) { return window.pc = new made(...args); };
+    window.followElement(el, () => window.pc);
+    window.whep = window.players.livepeerWhep({ source: url, element: el, callbacks: {}, accessControl: { jwt }, sdpTimeout: null, iceServers: [] });
+  }, [`${server.origin}/whep/${stream}`, TOKEN]);
+  await until(() => page.said.includes('POST 201'), 10000, `it is let in: ${page.said.join(', ')}`);
+  await sleep(4000);
+  assertSeen(t, await seenBy(page), { frames: 60, delay: 800, hz: 1000 });
+  await page.evaluate(() => window.whep.destroy());
+  await source.evaluate(() => window.whip.destroy());
+  await gone(stream, 'play');
+  await gone(stream, 'publish');
+  assert.deepEqual([...refused(source), ...refused(page)], []);
+});
+
 for (const library of ['wrtc', 'werift']) {
   test(`${library} in Node plays`, async (t) => {
     await publish({ stream: `for-${library}`, codec: 'VP8' });
