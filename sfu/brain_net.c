@@ -27,7 +27,7 @@
 #define CREDIT_US      (60 * US_PER_MS)
 #define CREDIT_PERCENT 110
 /* A replay is sent at so many times the rate of its source, or it would never end: at least, with
- * an estimate, and without one. */
+ * an estimate, and while nothing is known of the network. */
 #define REPLAY_PERCENT       150
 #define REPLAY_BLIND_PERCENT 300
 /* With so much waiting in the link's queue nothing is sent faster than it takes. */
@@ -256,16 +256,17 @@ static void set_credit(struct brain *b)
 void brain_settle(struct peer *p, int64_t now_us)
 {
     struct brain *b = p->brain;
-    uint32_t least_Bps = (uint32_t)((uint64_t)b->replay_bps * REPLAY_PERCENT / 100 / 8);
+    bool blind = !b->active || b->facts.mode == BWE_BLIND;
+    unsigned percent = blind ? REPLAY_BLIND_PERCENT : REPLAY_PERCENT;
+    uint32_t replay_Bps = (uint32_t)((uint64_t)b->replay_bps * percent / 100 / 8);
     if (!b->pace_Bps) { /* a pace begins with a full bucket */
         b->tokens = BRAIN_BURST;
         b->burst = BRAIN_BURST;
         b->refilled_us = now_us;
     }
     if (!b->active) {
-        uint32_t pace_Bps = (uint32_t)((uint64_t)b->replay_bps * REPLAY_BLIND_PERCENT / 100 / 8);
-        if (pace_Bps != b->pace_Bps) { /* most viewers need neither pace nor marks */
-            b->pace_Bps = pace_Bps;
+        if (replay_Bps != b->pace_Bps) { /* most viewers need neither pace nor marks */
+            b->pace_Bps = replay_Bps;
             set_marks(p);
         }
         return;
@@ -289,7 +290,7 @@ void brain_settle(struct peer *p, int64_t now_us)
         b->tokens = MIN(b->tokens, (int64_t)BURST_DRAIN);
     } else {
         b->pace_Bps = (uint32_t)((uint64_t)b->facts.estimate_bps * PACE_PERCENT / 100 / 8);
-        b->pace_Bps = MAX(b->pace_Bps, least_Bps);
+        b->pace_Bps = MAX(b->pace_Bps, replay_Bps);
     }
     b->twice = twice(b);
     int64_t burst = (int64_t)b->facts.estimate_bps / 8 * BURST_US / US_PER_S;

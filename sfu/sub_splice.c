@@ -8,13 +8,20 @@
  * publisher's clock before that is disbelieved. */
 #define SPLICE_MIN_US (10 * US_PER_MS)
 #define SPLICE_MAX_US (5 * US_PER_S)
-/* What is this much older than the present is replayed in fast motion. */
-#define REPLAY_MIN_US (500 * US_PER_MS)
+/* What is this much older than the present is replayed in fast motion: of a source that gives key
+ * frames on request, and of one that does not; until what comes next is hardly older than the
+ * present. What would be left to catch up then stays in the receiver's buffer for seconds. */
+#define REPLAY_MIN_US  (500 * US_PER_MS)
+#define REPLAY_DEAF_US (100 * US_PER_MS)
+#define REPLAY_END_US  (50 * US_PER_MS)
 
 /* Microseconds of media time between the last packet sent and the first of the next source. */
 static int64_t splice_gap_us(const struct sub *s, const struct encoding *next,
                              const struct hist_slot *slot)
 {
+    if (s->replaying) {
+        return slot->arrival_us - s->last_sent_us; /* what was replayed was shown when it came */
+    }
     int64_t gap = slot->arrival_us - s->last_arrival_us;
     uint64_t publisher = s->track->stream->publisher;
     uint64_t was = s->enc && s->publisher == publisher ? encoding_ntp(s->enc, s->last_src_ts) : 0;
@@ -38,7 +45,8 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     /* The newest packet is in time, and what is older is shown in fast motion up to it, so that the
      * viewer does not stay behind by as much as the source's interval between key frames. */
     const struct hist_slot *newest = history_newest(&e->hist);
-    bool replay = newest && newest->arrival_us - slot->arrival_us > REPLAY_MIN_US;
+    int64_t least_us = e->keys.deaf ? REPLAY_DEAF_US : REPLAY_MIN_US;
+    bool replay = newest && newest->arrival_us - slot->arrival_us > least_us;
     const struct hist_slot *anchor = replay ? newest : slot;
     uint32_t old = replay ? sub_replay_age(newest->ts - slot->ts) : 0;
     /* Every target may be entered at an entry point. */
@@ -181,7 +189,7 @@ static void skip_to_newest(struct sub *s)
 
 void sub_go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t now_us)
 {
-    if (now_us - slot->arrival_us <= REPLAY_MIN_US) {
+    if (now_us - slot->arrival_us <= REPLAY_END_US) {
         s->replaying = false;
         return;
     }

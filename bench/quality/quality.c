@@ -3,7 +3,7 @@
  * virtual time, as Markdown on standard output and as JSON for curves.py.
  *
  *   quality [--seeds N] [--json FILE] [ID ...]     the table, of all scenarios or those named
- *   quality --trace FILE [--seed N] ID             one run's curves, for curves.py */
+ *   quality --trace FILE [--seed N] [--viewer N] ID     one run's curves, for curves.py */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "tests/sim/quality.h"
 
 struct options {
-    int seeds;
+    int seeds, viewer;
     uint64_t seed;
     const char *json, *trace;
     const char *ids[64];
@@ -144,6 +144,7 @@ static int trace(const struct options *o)
     static struct quality_run q;
     q.seed = o->seed;
     q.trace = out;
+    q.viewer = o->viewer;
     sc->run(&q);
     fclose(out);
     for (int i = 0; i < q.n; i++) {
@@ -164,20 +165,22 @@ int main(int argc, char **argv)
             o.seeds = (int)strtol(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--seed") == 0 && more) {
             o.seed = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--viewer") == 0 && more) {
+            o.viewer = (int)strtol(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--json") == 0 && more) {
             o.json = argv[++i];
         } else if (strcmp(argv[i], "--trace") == 0 && more) {
             o.trace = argv[++i];
         } else if (argv[i][0] == '-' || o.n_ids == (int)ARRAY_LEN(o.ids)) {
             fprintf(stderr, "usage: quality [--seeds N] [--json FILE] [ID ...]\n"
-                            "       quality --trace FILE [--seed N] ID\n");
+                            "       quality --trace FILE [--seed N] [--viewer N] ID\n");
             return 2;
         } else {
             o.ids[o.n_ids++] = argv[i];
         }
     }
-    if (o.seeds < 1 || o.seeds > QUALITY_SEEDS) {
-        fprintf(stderr, "--seeds: 1 to %d\n", QUALITY_SEEDS);
+    if (o.seeds < 1 || o.seeds > QUALITY_SEEDS || o.viewer < 0) {
+        fprintf(stderr, "--seeds: 1 to %d; --viewer: from 0\n", QUALITY_SEEDS);
         return 2;
     }
     return o.trace ? trace(&o) : table(&o);

@@ -30,7 +30,7 @@ const struct quality_scenario quality_scenarios[] = {
     {"14a", "an outage of 500 ms every 5 s on 4 Mbps", quality_outages, true, 0},
     {"14b", "a mobile link", quality_mobile, false, 0},
     {"15a", "join on 5 Mbps, round trip 40 ms", quality_join, true, 0},
-    {"15b", "the same, a source that ignores key frame wishes", quality_join_deaf, false, 0},
+    {"15b", "the same, a source that ignores key frame wishes", quality_join_deaf, true, 0, 20},
     {"17", "top layer stops, then all but the lowest", quality_layer_death, true, 0},
     {"18", "1,000 viewers join in 5 s, 20 with loss", quality_storm, false, 2},
     {"19", "nine tracks on 3 Mbps that vary by 10 %", quality_nine_tracks, false, 5},
@@ -101,7 +101,7 @@ void quality_end(struct quality_run *q, struct scene *s)
     }
     quality_add(q, "viewers whose stream is faulty", "", (double)faulty, QUALITY_EVERY_MAX, 0);
     if (q->trace) {
-        write_trace(q->trace, s->viewers[0]);
+        write_trace(q->trace, s->viewers[MIN(q->viewer, s->n_viewers - 1)]);
     }
     scene_free(s);
 }

@@ -31,7 +31,8 @@ struct quality_figure {
 
 struct quality_run {
     uint64_t seed;
-    FILE *trace; /* the first viewer's curves, as JSON; NULL: not wanted */
+    FILE *trace; /* curves of one viewer, as JSON; NULL: not wanted */
+    int viewer;  /* which; 0 = the first to come */
     int n;
     struct quality_figure f[QUALITY_FIGURES];
     char fault[400]; /* what the checker says, "" = nothing */
