@@ -42,6 +42,9 @@ bool admin_body(struct admin_call *c, const char *const *known, cJSON **ret);
 /* A member that must be true or false when it is there. Returns false after answering 400. */
 bool admin_flag(struct admin_call *c, const cJSON *body, const char *name, bool otherwise,
                 bool *ret);
+/* The body of mute and unmute: which parts (enum roster_part) it means. Returns false after
+ * answering 400 or 415. */
+bool admin_parts(struct admin_call *c, unsigned *ret);
 /* Decimal digits, below 10^19. */
 bool admin_parse_id(const char *text, uint64_t *ret);
 

@@ -297,8 +297,12 @@ void admin_delete_participant(struct admin_call *c)
     const char *revoke = http_query(c->rq, "revoke");
     int n = moderate_remove(c->s, c->args[0], c->args[1],
                             revoke != NULL && strcmp(revoke, "true") == 0);
-    if (n < 0) {
+    if (n == -ENOENT) {
         answer_no_participant(c);
+        return;
+    }
+    if (n < 0) {
+        moderate_answer_failure(c->rq, n);
         return;
     }
     cJSON *o = cJSON_CreateObject();
@@ -306,23 +310,41 @@ void admin_delete_participant(struct admin_call *c)
     admin_answer(c->rq, 200, o);
 }
 
-static void mute(struct admin_call *c, enum moderate_wish w)
+bool admin_parts(struct admin_call *c, unsigned *ret)
 {
-    static const char *const known[] = {"audio", "video", NULL};
+    static const char *const names[] = {"microphone", "camera", "screen", "audio", "video", NULL};
+    static const unsigned parts[] = {
+        ROSTER_MICROPHONE,
+        ROSTER_CAMERA,
+        ROSTER_SCREEN | ROSTER_SCREEN_SOUND,
+        ROSTER_MICROPHONE | ROSTER_SCREEN_SOUND,
+        ROSTER_CAMERA | ROSTER_SCREEN,
+    };
     cJSON *body;
-    bool audio;
-    bool video;
-    if (!admin_body(c, known, &body)) {
-        return;
+    unsigned yes = 0;
+    unsigned no = 0;
+    bool ok = true;
+    if (!admin_body(c, names, &body)) {
+        return false;
     }
-    bool ok =
-        admin_flag(c, body, "audio", true, &audio) && admin_flag(c, body, "video", true, &video);
+    for (size_t i = 0; i < ARRAY_LEN(parts) && ok; i++) {
+        bool named = false;
+        ok = admin_flag(c, body, names[i], false, &named);
+        yes |= named ? parts[i] : 0;
+        no |= !named && json_get(body, names[i]) != NULL ? parts[i] : 0;
+    }
     cJSON_Delete(body);
-    if (!ok) {
+    *ret = (yes != 0 ? yes : ROSTER_ALL) & ~no;
+    return ok;
+}
+
+static void mute(struct admin_call *c, bool on)
+{
+    unsigned parts;
+    if (!admin_parts(c, &parts)) {
         return;
     }
-    if (moderate_mute(c->s, c->args[0], c->args[1], audio ? w : MODERATE_LEAVE,
-                      video ? w : MODERATE_LEAVE) < 0) {
+    if (moderate_mute(c->s, c->args[0], c->args[1], parts, on) < 0) {
         answer_no_participant(c);
         return;
     }
@@ -332,12 +354,12 @@ static void mute(struct admin_call *c, enum moderate_wish w)
 
 void admin_post_mute(struct admin_call *c)
 {
-    mute(c, MODERATE_MUTE);
+    mute(c, true);
 }
 
 void admin_post_unmute(struct admin_call *c)
 {
-    mute(c, MODERATE_UNMUTE);
+    mute(c, false);
 }
 
 /* ---- rooms ---- */

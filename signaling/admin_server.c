@@ -121,7 +121,7 @@ void admin_delete_token(struct admin_call *c)
     }
     int n = moderate_revoke(c->s, jti);
     if (n < 0) {
-        problem_answer_later(c->rq, 503, "no-memory", "The server is out of memory.", 5);
+        moderate_answer_failure(c->rq, n);
         return;
     }
     cJSON *o = cJSON_CreateObject();

@@ -252,6 +252,14 @@ void conference_on_media(struct signaling *s, struct stream *st)
     conference_touch(s, room);
 }
 
+void conference_on_up(struct signaling *s, struct stream *st)
+{
+    if (rooms_is_data_only(st)) {
+        set_present(st, true);
+        conference_touch(s, st->room);
+    }
+}
+
 void conference_on_tracks(struct signaling *s, struct stream *st, const struct api_event *ev)
 {
     st->media.audio = ev->u.tracks.audio;

@@ -75,6 +75,8 @@ void conference_presence(struct signaling *s, struct resource *r, bool present);
 void conference_on_publish(struct signaling *s, struct stream *st);
 /* A publisher is about to be taken out. */
 void conference_on_unpublish(struct signaling *s, struct stream *st);
+/* Its session is up: one that has nothing but data channels is here from now on. */
+void conference_on_up(struct signaling *s, struct stream *st);
 /* Its first media, silence, return: media.live and silent of st. */
 void conference_on_media(struct signaling *s, struct stream *st);
 /* API_EV_LEVELS and API_EV_TRACKS. */

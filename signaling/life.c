@@ -124,6 +124,9 @@ static void on_up(struct signaling *s, struct resource *r, const struct api_even
     }
     resource_set_up(&s->sessions, r, now_us);
     conference_presence(s, r, true);
+    if (r->stream != NULL && r->stream->publisher == r->id) {
+        conference_on_up(s, r->stream);
+    }
     metrics_observe(&s->metrics.join[METRICS_JOIN_DTLS], ev->u.up.took_us);
     event_on_up(s, r);
     log_info("session_join", LOG_STR("label", r->label), LOG_STR("role", role_name(r)),

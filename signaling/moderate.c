@@ -12,6 +12,7 @@
 #include "signaling/endpoint.h"
 #include "signaling/life.h"
 #include "signaling/post.h"
+#include "signaling/problem.h"
 #include "signaling/roster.h"
 #include "signaling/state.h"
 
@@ -64,22 +65,25 @@ static bool is_meant(const struct resource *r, const struct who *w)
                                   : begins_as(r->label, "/", w->room);
 }
 
-static void revoke_token_of(struct signaling *s, const struct resource *r, int64_t until_s)
+static int revoke_token_of(struct signaling *s, const struct resource *r, int64_t until_s)
 {
     const struct auth_grant *g = r->grant;
     if (g == NULL || g->expires_s == INT64_MAX) {
-        return;
+        return 0;
     }
     int err = g->jti[0] != '\0' ? auth_revoked_add_jti(&s->revoked, g->jti, until_s)
                                 : auth_revoked_add_digest(&s->revoked, g->digest, until_s);
     if (err < 0) {
         log_error("revocation_lost", LOG_STR("label", r->label));
     }
+    return err;
 }
 
+/* Returns how many; -ENOMEM: all have been ended, but not every token is refused. */
 static int end_all(struct signaling *s, const struct who *w, enum api_reason reason)
 {
     int n = 0;
+    int err = 0;
     for (size_t i = 0; i < ARRAY_LEN(s->sessions.ids); i++) {
         LIST_EACH(it, &s->sessions.ids[i])
         {
@@ -87,14 +91,14 @@ static int end_all(struct signaling *s, const struct who *w, enum api_reason rea
             if (!is_live(r) || !is_meant(r, w)) {
                 continue;
             }
-            if (w->revoke) {
-                revoke_token_of(s, r, w->until_s);
+            if (w->revoke && revoke_token_of(s, r, w->until_s) < 0) {
+                err = -ENOMEM;
             }
             life_end(s, r, reason);
             n++;
         }
     }
-    return n;
+    return err < 0 ? err : n;
 }
 
 /* When a token that is good now has certainly expired. */
@@ -103,14 +107,16 @@ static int64_t last_expiry_s(const struct signaling *s)
     return clock_wall_us() / US_PER_S + s->conf->auth.max_lifetime_s + 2 * s->conf->auth.leeway_s;
 }
 
-/* What has been revoked is so for now in any case; a log line says when it would not survive. */
-static void save_revoked(const struct signaling *s)
+/* What has been revoked is so for now in any case. Returns 0, or -EIO: a restart would forget it.
+ */
+static int save_revoked(const struct signaling *s)
 {
     const char *path = s->revoked_file;
     int r = path[0] != '\0' ? auth_revoked_file_save(&s->revoked, path) : 0;
     if (r < 0) {
         log_error("revocations_not_saved", LOG_STR("file", path), LOG_STR("why", strerror(-r)));
     }
+    return r < 0 ? -EIO : 0;
 }
 
 int moderate_revoke(struct signaling *s, const char *jti)
@@ -119,10 +125,10 @@ int moderate_revoke(struct signaling *s, const char *jti)
     if (auth_revoked_add_jti(&s->revoked, jti, last_expiry_s(s)) < 0) {
         return -ENOMEM;
     }
-    save_revoked(s);
+    int err = save_revoked(s);
     int n = end_all(s, &w, API_END_REVOKED);
     log_info("token_revoked", LOG_STR("jti", jti), LOG_INT("sessions", n));
-    return n;
+    return err < 0 ? err : n;
 }
 
 int moderate_remove(struct signaling *s, const char *room, const char *participant, bool revoke)
@@ -130,12 +136,23 @@ int moderate_remove(struct signaling *s, const char *room, const char *participa
     struct who w = {
         .room = room, .participant = participant, .revoke = revoke, .until_s = last_expiry_s(s)};
     int n = end_all(s, &w, revoke ? API_END_REVOKED : API_END_REMOVED);
-    if (revoke && n > 0) {
-        save_revoked(s);
-    }
+    int err = revoke && n != 0 ? save_revoked(s) : 0;
     log_info("participant_removed", LOG_STR("room", room), LOG_STR("participant", participant),
              LOG_INT("sessions", n), LOG_INT("revoked", revoke));
-    return n > 0 ? n : -ENOENT;
+    return n == 0 ? -ENOENT : err < 0 ? err : n;
+}
+
+void moderate_answer_failure(struct http_request *rq, int err)
+{
+    if (err == -EIO) {
+        problem_answer(
+            rq, 500, "not-saved",
+            "It is revoked and the sessions have ended, but auth.revoked_file could not "
+            "be written: a restart would forget it. The log says why. The next revocation "
+            "saves this one too.");
+    } else {
+        problem_answer_later(rq, 503, "no-memory", "The server is out of memory.", 5);
+    }
 }
 
 int moderate_end_room(struct signaling *s, const char *room)
@@ -208,50 +225,47 @@ bool moderate_may_enter(const struct endpoint *e)
 
 /* ---- muting ---- */
 
-static void tell_mute(struct signaling *s, const struct stream *st)
+/* What its person may not send, st does not. */
+static void apply_mute(struct signaling *s, struct stream *st)
 {
+    unsigned muted = st->person != NULL ? st->person->muted : 0;
+    bool screen = rooms_is_screen(st->participant);
     struct api_cmd cmd = {.kind = API_CMD_MUTE, .id = st->publisher};
-    cmd.u.mute.audio = st->media.no_audio;
-    cmd.u.mute.video = st->media.no_video;
+    cmd.u.mute.audio = (muted & (screen ? ROSTER_SCREEN_SOUND : ROSTER_MICROPHONE)) != 0;
+    cmd.u.mute.video = (muted & (screen ? ROSTER_SCREEN : ROSTER_CAMERA)) != 0;
+    if (cmd.u.mute.audio == st->media.no_audio && cmd.u.mute.video == st->media.no_video) {
+        return;
+    }
+    conference_mute(s, st, cmd.u.mute.audio, cmd.u.mute.video);
     post_surely(s->post, st->worker, &cmd);
 }
 
-static bool wished(enum moderate_wish w, bool now)
-{
-    return w == MODERATE_LEAVE ? now : w == MODERATE_MUTE;
-}
-
 int moderate_mute(struct signaling *s, const char *room_name, const char *participant,
-                  enum moderate_wish audio, enum moderate_wish video)
+                  unsigned parts, bool mute)
 {
-    const struct room *room = rooms_find_room(&s->rooms, room_name);
-    int n = 0;
-    if (room == NULL) {
+    struct room *room = rooms_find_room(&s->rooms, room_name);
+    if (room == NULL || roster_find(room, participant) == NULL) {
         return -ENOENT;
     }
+    struct person *p = roster_ref(room, participant); // unmuted, it may be nobody
+    roster_mute(room, p, mute ? p->muted | parts : p->muted & ~parts);
     LIST_EACH(it, &room->streams)
     {
         struct stream *st = container_of(it, struct stream, node);
-        if (!begins_as(st->participant, "~", participant)) {
-            continue;
+        if (st->person == p) {
+            apply_mute(s, st);
         }
-        conference_mute(s, st, wished(audio, st->media.no_audio),
-                        wished(video, st->media.no_video));
-        if (st->publisher != 0) {
-            tell_mute(s, st);
-        }
-        log_info("stream_muted", LOG_STR("room", room_name), LOG_STR("stream", st->participant),
-                 LOG_INT("audio", st->media.no_audio), LOG_INT("video", st->media.no_video));
-        n++;
     }
-    return n > 0 ? n : -ENOENT;
+    roster_unref(p);
+    conference_touch(s, room);
+    log_info("participant_muted", LOG_STR("room", room_name), LOG_STR("participant", participant),
+             LOG_INT("parts", parts), LOG_INT("muted", mute));
+    return 0;
 }
 
-void moderate_on_publish(struct signaling *s, const struct stream *st)
+void moderate_on_publish(struct signaling *s, struct stream *st)
 {
-    if (st->media.no_audio || st->media.no_video) {
-        tell_mute(s, st);
-    }
+    apply_mute(s, st);
 }
 
 int moderate_keyframe(struct signaling *s, const struct stream *st)

@@ -15,32 +15,28 @@ struct resource;
 struct signaling;
 struct stream;
 
-/* What a moderator wants of sound and picture. */
-enum moderate_wish {
-    MODERATE_LEAVE, /* as it is */
-    MODERATE_MUTE,
-    MODERATE_UNMUTE,
-};
-
-/* Revokes all tokens with this jti and ends their sessions at once. Returns how many; -ENOMEM. */
+/* Revokes all tokens with this jti and ends their sessions at once. Returns how many; -ENOMEM:
+ * nothing has been done; -EIO: it has been done, but auth.revoked_file could not be written. */
 int moderate_revoke(struct signaling *s, const char *jti) MUST_CHECK;
 /* Ends the sessions of a participant; revoke: their tokens are refused from now on (those of the
- * settings are not: others have them too). Returns how many, -ENOENT: nobody of that name is here.
- */
+ * settings are not: others have them too). Returns how many; -ENOENT: nobody of that name is here;
+ * -EIO, -ENOMEM: they have ended, but not every token is refused, or will be after a restart. */
 int moderate_remove(struct signaling *s, const char *room, const char *participant,
                     bool revoke) MUST_CHECK;
+/* Answers for what these two return when they could not do all: 500 or 503, and why. */
+void moderate_answer_failure(struct http_request *rq, int err);
 /* Ends all sessions of a room. Returns how many, or -ENOENT. */
 int moderate_end_room(struct signaling *s, const char *room) MUST_CHECK;
 /* A locked room takes nobody who is not in it; it is unlocked when it ends. Returns 0 or -ENOENT.
  */
 int moderate_lock(struct signaling *s, const char *room, bool locked) MUST_CHECK;
-/* Mutes what a participant publishes: its worker drops the packets. It stays so when the
- * participant publishes again while the room knows its name. Returns how many streams it has, or
- * -ENOENT. */
-int moderate_mute(struct signaling *s, const char *room, const char *participant,
-                  enum moderate_wish audio, enum moderate_wish video) MUST_CHECK;
+/* Mutes (or unmutes) parts (enum roster_part) of what a participant publishes, now and later: the
+ * worker drops the packets. It stays so until it is unmuted, or the room ends. Returns 0, or
+ * -ENOENT: nobody of that name is here. */
+int moderate_mute(struct signaling *s, const char *room, const char *participant, unsigned parts,
+                  bool mute) MUST_CHECK;
 /* A publisher has come to st: what was muted before is muted still. */
-void moderate_on_publish(struct signaling *s, const struct stream *st);
+void moderate_on_publish(struct signaling *s, struct stream *st);
 /* Asks the publisher of st for a key frame. Returns 0, or -ENOENT: nobody publishes. */
 int moderate_keyframe(struct signaling *s, const struct stream *st) MUST_CHECK;
 

@@ -58,34 +58,42 @@ static int act_on_room(struct signaling *s, const struct request *q)
 }
 
 /* The same; -EALREADY: answered. */
-static int act_on_participant(struct signaling *s, struct request *q)
+static int mute(struct signaling *s, struct request *q, bool on)
 {
-    static const char *const of_mute[] = {"audio", "video", NULL};
-    static const char *const of_remove[] = {"revoke", NULL};
-    cJSON *body;
-    bool mute = strcmp(q->verb, "mute") == 0;
-    bool audio = true;
-    bool video = true;
-    bool revoke = false;
-    if (!mute && strcmp(q->verb, "unmute") != 0 && strcmp(q->verb, "remove") != 0) {
-        return -EINVAL;
-    }
-    if (!admin_body(&q->call, q->verb[0] == 'r' ? of_remove : of_mute, &body)) {
+    unsigned parts;
+    if (!admin_parts(&q->call, &parts)) {
         return -EALREADY;
     }
-    bool ok = admin_flag(&q->call, body, "audio", true, &audio) &&
-              admin_flag(&q->call, body, "video", true, &video) &&
-              admin_flag(&q->call, body, "revoke", false, &revoke);
+    return moderate_mute(s, q->room, q->participant, parts, on);
+}
+
+static int remove_somebody(struct signaling *s, struct request *q)
+{
+    static const char *const known[] = {"revoke", NULL};
+    cJSON *body;
+    bool revoke;
+    if (!admin_body(&q->call, known, &body)) {
+        return -EALREADY;
+    }
+    bool ok = admin_flag(&q->call, body, "revoke", false, &revoke);
     cJSON_Delete(body);
     if (!ok) {
         return -EALREADY;
     }
-    if (strcmp(q->verb, "remove") == 0) {
-        return moderate_remove(s, q->room, q->participant, revoke);
+    int r = moderate_remove(s, q->room, q->participant, revoke);
+    if (r >= 0 || r == -ENOENT) {
+        return r;
     }
-    enum moderate_wish w = mute ? MODERATE_MUTE : MODERATE_UNMUTE;
-    return moderate_mute(s, q->room, q->participant, audio ? w : MODERATE_LEAVE,
-                         video ? w : MODERATE_LEAVE);
+    moderate_answer_failure(q->call.rq, r);
+    return -EALREADY;
+}
+
+static int act_on_participant(struct signaling *s, struct request *q)
+{
+    if (strcmp(q->verb, "mute") == 0 || strcmp(q->verb, "unmute") == 0) {
+        return mute(s, q, q->verb[0] == 'm');
+    }
+    return strcmp(q->verb, "remove") == 0 ? remove_somebody(s, q) : -EINVAL;
 }
 
 static void act(struct signaling *s, struct request *q)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "signaling/roster.h"
+
 void rooms_init(struct rooms *r, uint64_t seed)
 {
     *r = (struct rooms){.seed = seed, .next_stream = 1, .next_turn = 1};
@@ -180,6 +182,7 @@ struct room *rooms_get_room(struct rooms *r, const char *name, int home)
 void rooms_release_room(struct room *room)
 {
     if (list_empty(&room->streams) && list_empty(&room->members)) {
+        roster_end(room);
         assert(list_empty(&room->people) && list_empty(&room->layouts));
         list_remove(&room->dirty);
         list_remove(&room->node);
@@ -207,6 +210,11 @@ const char *rooms_source(const char *stream)
 bool rooms_is_screen(const char *stream)
 {
     return strcmp(rooms_source(stream), "screen") == 0;
+}
+
+bool rooms_is_data_only(const struct stream *st)
+{
+    return st->publisher != 0 && !st->source.audio && !st->source.video;
 }
 
 enum codec_id rooms_video_codec(const struct room *room, const struct stream *but)
@@ -306,8 +314,6 @@ void rooms_publish(struct rooms *r, struct stream *st, const struct rooms_publis
     st->media = (struct stream_media){
         .audio = p->source->audio,
         .video = p->source->video,
-        .no_audio = st->media.no_audio,
-        .no_video = st->media.no_video,
         .active_us = INT64_MIN,
     };
     snprintf(st->principal, sizeof(st->principal), "%s", p->principal);

@@ -48,7 +48,7 @@ struct room {
 struct stream_media {
     bool live;               /* packets have come */
     bool audio, video;       /* flow: not switched off */
-    bool no_audio, no_video; /* a moderator has muted it: not shown nor heard in the room */
+    bool no_audio, no_video; /* of person->muted: not shown nor heard in the room */
     uint64_t spoke;          /* turn when it last got the word; 0 */
     int64_t active_us;       /* when it was last heard; INT64_MIN */
     bool levelled;           /* its worker tells its levels */
@@ -134,6 +134,8 @@ const char *rooms_participant(const char *stream, char out[ROOMS_NAME_MAX]);
 const char *rooms_source(const char *stream);
 /* True for "name~screen". */
 bool rooms_is_screen(const char *stream);
+/* True if st is published, without sound and picture: a bot in the chat, say. */
+bool rooms_is_data_only(const struct stream *st);
 /* The video codec that the room's publishers have agreed on, not counting stream but (NULL: all):
  * that of the first one. CODEC_NONE: free. */
 enum codec_id rooms_video_codec(const struct room *room, const struct stream *but);

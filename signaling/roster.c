@@ -97,6 +97,33 @@ void roster_count(struct room *room, struct person *p, int streams, int members)
     roster_changed(room, p);
 }
 
+void roster_mute(struct room *room, struct person *p, unsigned parts)
+{
+    bool was = p->muted != 0;
+    if (p->muted == parts) {
+        return;
+    }
+    p->muted = parts;
+    roster_changed(room, p);
+    if (!was) {
+        p->refs++;
+    } else if (parts == 0) {
+        roster_unref(p);
+    }
+}
+
+void roster_end(struct room *room)
+{
+    LIST_EACH(it, &room->people)
+    {
+        struct person *p = container_of(it, struct person, node);
+        if (p->muted != 0) {
+            p->told = false; // whom?
+            roster_mute(room, p, 0);
+        }
+    }
+}
+
 void roster_changed(struct room *room, struct person *p)
 {
     room->new_people = true;
@@ -120,7 +147,7 @@ static const char *truth(bool v)
 static void write_stream(const struct stream *st, const char *before, struct strbuf *out)
 {
     const struct stream_media *m = &st->media;
-    const char *source = rooms_source(st->participant);
+    const char *source = rooms_is_data_only(st) ? "data" : rooms_source(st->participant);
     strbuf_addf(out, "%s{\"stream\":\"%s\",\"source\":\"%s\"", before, st->participant, source);
     if (st->source.audio) {
         strbuf_addf(out, ",\"audio\":{\"codec\":\"%s\",\"muted\":%s}",
@@ -133,16 +160,43 @@ static void write_stream(const struct stream *st, const char *before, struct str
     strbuf_addf(out, "}");
 }
 
+/* What a moderator has muted: not the same as what has been switched off. */
+static void write_muted(const struct person *p, struct strbuf *out)
+{
+    static const struct {
+        unsigned part;
+        const char *name;
+    } parts[] = {
+        {ROSTER_MICROPHONE, "microphone"},
+        {ROSTER_CAMERA, "camera"},
+        {ROSTER_SCREEN, "screen"},
+    };
+    const char *comma = "";
+    if (p->muted == 0) {
+        return;
+    }
+    strbuf_addf(out, ",\"muted\":[");
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if ((p->muted & parts[i].part) != 0) {
+            strbuf_addf(out, "%s\"%s\"", comma, parts[i].name);
+            comma = ",";
+        }
+    }
+    strbuf_addf(out, "]");
+}
+
 static void write_person(const struct room *room, const struct person *p, const char *before,
                          struct strbuf *out)
 {
     const char *comma = "";
-    strbuf_addf(out, "%s{\"id\":%" PRIu64 ",\"name\":\"%s\"%s,\"watching\":%s,\"streams\":[",
-                before, p->id, p->name, p->about != NULL ? p->about : "", truth(p->n_members > 0));
+    strbuf_addf(out, "%s{\"id\":%" PRIu64 ",\"name\":\"%s\"%s,\"watching\":%s", before, p->id,
+                p->name, p->about != NULL ? p->about : "", truth(p->n_members > 0));
+    write_muted(p, out);
+    strbuf_addf(out, ",\"streams\":[");
     LIST_EACH(it, &room->streams)
     {
         const struct stream *st = container_of(it, struct stream, node);
-        if (st->person == p && st->media.live) {
+        if (st->person == p && (st->media.live || st->present)) {
             write_stream(st, comma, out);
             comma = ",";
         }

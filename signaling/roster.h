@@ -16,14 +16,24 @@ struct strbuf;
 #define ROSTER_LISTED 100 /* people who only watch are told while there are no more in the room */
 #define ROSTER_PAGE   100 /* people in a snapshot or page, at most */
 
+/* What moderators can mute of a person, one by one. */
+enum roster_part {
+    ROSTER_MICROPHONE = 1, /* the sound of all but the screen */
+    ROSTER_CAMERA = 2,     /* the picture of all but the screen */
+    ROSTER_SCREEN = 4,
+    ROSTER_SCREEN_SOUND = 8,
+    ROSTER_ALL = 15,
+};
+
 struct person {
     struct list node;  /* room->people */
     struct list dirty; /* room->dirty_people: to be told */
     uint64_t id;       /* rises with each that comes: the order of pages */
     char name[ROOMS_NAME_MAX];
-    unsigned refs;        /* streams and members that point here */
+    unsigned refs;        /* streams and members that point here; one more while it is muted */
+    unsigned muted;       /* parts, by a moderator; stays when it leaves and comes back */
     unsigned n_published; /* streams that have a publisher, though perhaps no media yet */
-    unsigned n_streams;   /* streams with media */
+    unsigned n_streams;   /* streams with media, or with data only */
     unsigned n_members;   /* sessions that watch the room under this name */
     bool told;            /* the others have been told of it */
     char *about;          /* members of its JSON that its token says, heap; NULL: nothing */
@@ -39,6 +49,8 @@ struct person *roster_find(const struct room *room, const char *name);
 void roster_describe(struct person *p, const struct auth_grant *g);
 /* p publishes or watches by so many more. With nothing left it has gone. */
 void roster_count(struct room *room, struct person *p, int streams, int members);
+/* A moderator mutes these parts of p, and no others: 0 ends it, and p, if it is not here. */
+void roster_mute(struct room *room, struct person *p, unsigned parts);
 /* p has changed what it publishes. */
 void roster_changed(struct room *room, struct person *p);
 /* True when there is something to tell. */
@@ -52,6 +64,8 @@ void roster_write_snapshot(const struct room *room, struct strbuf *out);
 void roster_write_page(const struct room *room, uint64_t after, struct strbuf *out);
 /* Nobody is left to be told anything: forgets all changes, and those who have gone. */
 void roster_forget(struct room *room);
+/* The room ends: forgets who is not here and was remembered as muted. */
+void roster_end(struct room *room);
 /* The directory ends: frees everybody, whoever points at them. */
 void roster_free(struct room *room);
 

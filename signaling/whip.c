@@ -80,9 +80,9 @@ static void install(struct endpoint *e, struct stream *st, uint64_t old)
     };
     e->r->stream = st;
     rooms_publish(&s->rooms, st, &p, clock_now_us());
-    moderate_on_publish(s, st);
     life_tell_source(s, st->id, e->r->worker, e->r->id);
     conference_on_publish(s, st);
+    moderate_on_publish(s, st);
     struct resource *gone = old != 0 ? resource_find_id(&s->sessions, old) : NULL;
     if (gone != NULL) {
         life_end(s, gone, API_END_TAKEN_OVER);

@@ -121,6 +121,38 @@ Test(roster, who_never_came_leaves_nothing)
     cr_expect_not(roster_is_dirty(room));
 }
 
+Test(roster, who_is_muted_is_remembered)
+{
+    struct person *ann = come("ann", 1, 0);
+    roster_mute(room, ann, ROSTER_MICROPHONE | ROSTER_SCREEN | ROSTER_SCREEN_SOUND);
+    cJSON *o = changes();
+    char *text = cJSON_PrintUnformatted(
+        cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(o, "people"), 0), "muted"));
+    cr_expect_str_eq(text, "[\"microphone\",\"screen\"]");
+    free(text);
+    cJSON_Delete(o);
+    roster_count(room, ann, -1, 0);
+    roster_unref(ann);
+    o = changes();
+    cr_expect_str_eq(names(o, "left"), "ann");
+    cr_expect_eq(number(o, "total"), 0);
+    cJSON_Delete(o);
+    cr_assert_eq(roster_find(room, "ann"), ann, "she may come back");
+    roster_mute(room, ann, ROSTER_CAMERA);
+    o = changes();
+    cr_expect_str_eq(names(o, "people"), "", "she is not here");
+    cr_expect_str_eq(names(o, "left"), "");
+    cJSON_Delete(o);
+    roster_mute(room, ann, 0);
+    cr_expect_null(roster_find(room, "ann"));
+    struct person *bob = come("bob", 1, 0);
+    roster_mute(room, bob, ROSTER_ALL);
+    roster_count(room, bob, -1, 0);
+    roster_unref(bob);
+    roster_end(room);
+    cr_expect(list_empty(&room->people));
+}
+
 Test(roster, tells_what_is_published)
 {
     struct negotiate_source source = {.known = true, .audio = true, .video = true};

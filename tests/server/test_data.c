@@ -670,6 +670,23 @@ static bool is_all_told(void *ctx)
     return c->told == (1U << N_SAYINGS) - 1;
 }
 
+/* As a publisher of data only. */
+static bool is_listed(struct client *viewer, const char *name)
+{
+    struct server_reply r;
+    char path[160], want[96];
+
+    snprintf(path, sizeof(path), "%s/people", strstr(peer_location(viewer->peer), "/session/"));
+    snprintf(want, sizeof(want),
+             "\"name\":\"%s\",\"watching\":false,\"streams\":[{\"stream\":\"%s\","
+             "\"source\":\"data\"}]",
+             name, name);
+    server_http(&server, false, "GET", path, NULL, NULL, &r);
+    bool is = r.status == 200 && r.body && strstr(r.body, want);
+    free(r.body);
+    return is;
+}
+
 /* Events and wishes on the server's own channel. */
 static void test_control(void)
 {
@@ -690,6 +707,8 @@ static void test_control(void)
     check(server_until(&server, SERVER_PATIENCE_MS, is_all_told, &viewer),
           "events come as by SSE, and answers to wishes");
     check(ann.n == 0, "nothing of it reaches others");
+    check(is_listed(&viewer, "ann") && is_listed(&viewer, "bob"),
+          "who has nothing but data channels is in the roster");
     leave(&viewer);
     leave(&bob);
     leave(&ann);
