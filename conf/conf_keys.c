@@ -44,7 +44,7 @@ const struct conf_key conf_keys[] = {
     STR(http, listen, "127.0.0.1:8080",
         "address of WHIP, WHEP and the pages; a public one needs tokens and TLS"),
     STR(http, public_origin, "",
-        "origin that clients reach us by (https://media.example.org); empty: from the Host header"),
+        "origin that clients reach us by (https://media.example.org); empty: what TLS or a trusted proxy tells, else URLs without it"),
     STRINGS(http, cors_origins, "*",
         "origins whose pages may call us, or *; credentials are never allowed with it"),
     STRINGS(http, trusted_proxies, "",

@@ -433,34 +433,49 @@ static bool is_host(const char *host)
                len;
 }
 
-/* Writes the origin by which clients reach us, or "" when it is not known: behind a proxy that says
- * nothing, or on loopback, the Host header may be the proxy's name for us. */
+static bool has_port(const char *host)
+{
+    const char *bracket = strrchr(host, ']');
+    return strchr(bracket != NULL ? bracket : host, ':') != NULL;
+}
+
+/* What a trusted proxy says of the origin that it was asked for, or "". A host that only the Host
+ * header names may have lost its port on the way (nginx: "$host"): without one it is not enough. */
+static void forwarded_origin(const struct http_request *rq, char *out, size_t cap)
+{
+    const char *proto = http_header(rq, "X-Forwarded-Proto");
+    const char *host = http_header(rq, "X-Forwarded-Host");
+    const char *port = http_header(rq, "X-Forwarded-Port");
+    bool whole = host != NULL; // else the Host header has to do
+    host = host != NULL ? host : http_header(rq, "Host");
+    if (proto == NULL || (strcmp(proto, "https") != 0 && strcmp(proto, "http") != 0) ||
+        host == NULL || !is_host(host)) {
+        return;
+    }
+    bool standard = port != NULL && strcmp(port, strcmp(proto, "https") == 0 ? "443" : "80") == 0;
+    if (has_port(host) || standard || (whole && port == NULL)) {
+        snprintf(out, cap, "%s://%s", proto, host);
+    } else if (port != NULL && strlen(port) <= 5 && strspn(port, "0123456789") == strlen(port)) {
+        snprintf(out, cap, "%s://%s:%s", proto, host, port);
+    }
+}
+
+/* Writes the origin by which clients reach us, or "" when it is not known. Without TLS of our own a
+ * proxy may stand in front that speaks it, and say nothing: then "http:" would be wrong, and the
+ * page's browser refuse it. */
 static void public_origin(const struct endpoint *e, char *out, size_t cap)
 {
     const struct conf *c = e->s->conf;
     const char *host = http_header(e->rq, "Host");
-    const char *scheme = http_is_tls(e->rq) ? "https" : "http";
     out[0] = '\0';
     if (c->http.public_origin[0] != '\0') {
         size_t len = strlen(c->http.public_origin);
         len -= c->http.public_origin[len - 1] == '/' ? 1 : 0;
         snprintf(out, cap, "%.*s", (int)len, c->http.public_origin);
-        return;
-    }
-    if (http_is_proxied(e->rq)) {
-        const char *proto = http_header(e->rq, "X-Forwarded-Proto");
-        const char *forwarded = http_header(e->rq, "X-Forwarded-Host");
-        if (proto == NULL || (strcmp(proto, "https") != 0 && strcmp(proto, "http") != 0)) {
-            return;
-        }
-        scheme = proto;
-        host = forwarded != NULL ? forwarded : host;
-    } else if (c->tls.terminated_upstream || host == NULL || strncmp(host, "127.", 4) == 0 ||
-               strncmp(host, "[::1]", 5) == 0 || strncasecmp(host, "localhost", 9) == 0) {
-        return;
-    }
-    if (host != NULL && is_host(host)) {
-        snprintf(out, cap, "%s://%s", scheme, host);
+    } else if (http_is_proxied(e->rq)) {
+        forwarded_origin(e->rq, out, cap);
+    } else if (http_is_tls(e->rq) && host != NULL && is_host(host)) {
+        snprintf(out, cap, "https://%s", host);
     }
 }
 

@@ -237,6 +237,17 @@ Test(http, believes_trusted_proxies, .init = proxied)
         {"X-Forwarded-For: 192.0.2.3\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a b\r\n",
          "/session/"},
         {"X-Forwarded-For: 192.0.2.4\r\nX-Forwarded-Proto: javascript\r\n", "/session/"},
+        /* The kit's Host has no port; the outer one may have had. */
+        {"X-Forwarded-For: 192.0.2.5\r\nX-Forwarded-Proto: https\r\n", "/session/"},
+        {"X-Forwarded-For: 192.0.2.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n",
+         "https://127.0.0.1/session/"},
+        {"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\n",
+         "https://127.0.0.1:8443/session/"},
+        {"X-Forwarded-For: 192.0.2.8\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 1/x\r\n",
+         "/session/"},
+        {"X-Forwarded-For: 192.0.2.11\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: "
+         "8443\r\nX-Forwarded-Host: m.example:81\r\n",
+         "http://m.example:81/session/"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct reply r = kit_publish("/whip/a", rows[i].headers);
@@ -253,28 +264,23 @@ Test(http, believes_trusted_proxies, .init = proxied)
     cr_expect_eq(kit_publish("/whip/a", "X-Forwarded-For: 192.0.2.10\r\n").status, 201);
 }
 
-Test(http, location_is_absolute_when_the_host_tells)
+Test(http, location_does_not_guess_what_a_silent_proxy_speaks)
 {
-    static const struct {
-        const char *host;
-        const char *origin;
-    } rows[] = {
-        {"media.example:8080", "http://media.example:8080/session/"},
-        {"[2001:db8::1]:8080", "http://[2001:db8::1]:8080/session/"},
-        {"localhost:8080", "/session/"},
-        {"127.0.0.1:8080", "/session/"},
-        {"a/b", "/session/"},
-        {"a\"b", "/session/"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    static const char *const hosts[] = {"media.example:8080",
+                                        "[2001:db8::1]:8080",
+                                        "localhost:8080",
+                                        "127.0.0.1:8080",
+                                        "a/b",
+                                        "a\"b"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
         int n = snprintf(big, sizeof(big),
                          "POST /whip/a HTTP/1.1\r\nHost: %s\r\n" KIT_SDP
                          "Content-Length: %zu\r\n\r\n%s",
-                         rows[i].host, strlen(KIT_OFFER("sendonly")), KIT_OFFER("sendonly"));
+                         hosts[i], strlen(KIT_OFFER("sendonly")), KIT_OFFER("sendonly"));
         struct reply r = kit_raw(signaling_port(kit.s), big, (size_t)n);
         cr_assert_eq(r.status, 201);
         const char *v = kit_header(&r, "Location");
-        cr_expect_eq(strncmp(v, rows[i].origin, strlen(rows[i].origin)), 0, "row %zu: %s", i, v);
+        cr_expect_eq(strncmp(v, "/session/", 9), 0, "row %zu: %s", i, v);
     }
 }
 
