@@ -49,13 +49,14 @@ const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500, NOTHING_A
 /**
  * A session that reconnects until stop() is called.
  * prepare(pc)   adds transceivers to a fresh connection
+ * config        for the RTCPeerConnection, beside what is always so
  * onstate(state, error)  'connecting' | 'live' | 'waiting' (nobody publishes now) | 'reconnecting' | 'error' (will not try again)
  * onanswer(response)  the 201, for its Link headers
  */
 export class Session extends EventTarget {
-  constructor({ url, token, prepare, onstate, ontrack, onanswer }) {
+  constructor({ url, token, prepare, config, onstate, ontrack, onanswer }) {
     super();
-    Object.assign(this, { url, token, prepare, onstate, ontrack, onanswer });
+    Object.assign(this, { url, token, prepare, config, onstate, ontrack, onanswer });
     this.wait = WAIT_FIRST;
     this.everLive = false;
   }
@@ -75,7 +76,7 @@ export class Session extends EventTarget {
     clearTimeout(this.timer);
     this.drop();
     if (this.told !== 'waiting') this.state(this.everLive ? 'reconnecting' : 'connecting');
-    const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...this.config });
     this.pc = pc;
     try {
       await this.prepare(pc);
@@ -213,6 +214,9 @@ export function takeFragment() {
   if (query) history.replaceState(null, '', `#${name}`);
   return { name: decodeURIComponent(name), given: new URLSearchParams(query) };
 }
+
+/** May a page choose its RTP header extensions? */
+export const canAskForDescriptor = 'setHeaderExtensionsToNegotiate' in (globalThis.RTCRtpTransceiver?.prototype ?? {});
 
 /** Asks for the dependency descriptor, without which a browser cannot be sent the spatial layers of AV1. Not every browser lets a page ask. */
 export function askForDescriptor(transceiver) {

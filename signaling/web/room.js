@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // room.js - a conference over plain WHIP and WHEP: this page publishes under /whip/ROOM/NAME and plays /whep/ROOM, whose sections are slots that the
 // server fills. Who is where comes by server-sent events, what is wanted goes by POST (README, "Rooms"); chat travels by a data channel.
-import { askForDescriptor, linksOf, Session, takeFragment } from './client.js';
+import { askForDescriptor, canAskForDescriptor, linksOf, Session, takeFragment } from './client.js';
 import { grid, speaker } from './layout.js';
 import { isKey, makeKey, Ring } from './seal.js';
 
@@ -86,7 +86,9 @@ async function listDevices() {
 
 // ---- end-to-end encryption ----
 
-const canTransform = typeof RTCRtpScriptTransform === 'function', canSeal = canTransform && Boolean(crypto.subtle); // which only secure pages have
+const byScript = typeof RTCRtpScriptTransform === 'function', canTransform = byScript || 'createEncodedStreams' in (window.RTCRtpSender?.prototype ?? {}); // older Chromium: by streams
+const canSeal = canTransform && Boolean(crypto.subtle); // which only secure pages have
+const transforming = byScript || !canTransform ? {} : { encodedInsertableStreams: true }; // how such connections are made
 const ways = new Map(); // number of a receiver -> its transceiver
 let worker = null, ring = null;
 
@@ -104,17 +106,46 @@ function startSealing() {
   worker?.postMessage({ key: me.key });
 }
 
+/** All encoded frames of a sender or receiver go through the worker. */
+function route(end, options) {
+  if (byScript) {
+    end.transform = new RTCRtpScriptTransform(worker, options);
+    return;
+  }
+  const { readable, writable } = end.createEncodedStreams();
+  worker.postMessage({ readable, writable, options }, [readable, writable]);
+}
+
 function sealSender(transceiver, kind) {
   if (!me.key) return;
-  transceiver.sender.transform = new RTCRtpScriptTransform(worker, { way: 'out', kind });
-  if (kind === 'video') prune(transceiver, kind, /\/(VP8|rtx)$/i); // of the others' frames, packetisers and servers must read more
+  route(transceiver.sender, { way: 'out', kind });
+  prune(transceiver, kind);
+  if (kind === 'video') askForDescriptor(transceiver);
 }
 
 function openReceiver(transceiver, kind) {
   if (!worker) return;
   const mid = ways.size;
   ways.set(mid, transceiver);
-  transceiver.receiver.transform = new RTCRtpScriptTransform(worker, { way: 'in', kind, mid });
+  route(transceiver.receiver, { way: 'in', kind, mid });
+}
+
+/** Everybody here opens what is sealed with this key from now on, and seals with it in a moment, when the others have heard of it. */
+function adopt(key) {
+  me.key = key;
+  ring.add(key);
+  worker.postMessage({ add: key });
+  setTimeout(() => {
+    ring?.use(key);
+    worker.postMessage({ use: key });
+  }, 1000);
+}
+
+function renewKey() {
+  const key = makeKey();
+  if (!tell({ key })) return;
+  adopt(key);
+  announce('The key is new: only links that are copied from now on open this room.');
 }
 
 const link = () => `${location.origin}/room.html#${me.room}${me.key ? `?key=${me.key}` : ''}`;
@@ -126,15 +157,21 @@ const url = (kind, path) => new URL(`/${kind}/${path}`, location.href).href;
 /** The profile of a codec that everybody has. */
 const usual = ({ mimeType, sdpFmtpLine: fmtp = '' }) => !/profile(-id)?=[1-9]/.test(fmtp) && (!/H264/i.test(mimeType) || /packetization-mode=1;profile-level-id=42e01f/.test(fmtp));
 
+/** H.264 of which each NAL unit must fit a packet: sealed, a frame is one. */
+const isSmallNal = ({ mimeType, sdpFmtpLine: fmtp = '' }) => /H264/i.test(mimeType) && !/packetization-mode=1/.test(fmtp);
+
 /** Fewer codecs keep the offer of many slots small; of very many, one profile each. */
 function prune(transceiver, kind, keep = kind === 'video' ? /\/(VP8|H264|VP9|AV1|rtx)$/i : /\/opus$/i) {
-  const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((c) => keep.test(c.mimeType) && (SLOTS.video <= 16 || usual(c)));
+  const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((c) => keep.test(c.mimeType) && (SLOTS.video <= 16 || usual(c)) && !(me.key && isSmallNal(c)));
   if (codecs.length) transceiver.setCodecPreferences?.(codecs);
 }
 
+/** What sessions that publish have in common. Sealed, nothing but the descriptor need be readable by the server, which is told so. */
+const asPublisher = (name) => ({ url: url('whip', `${me.room}/${name}`) + (me.key && canAskForDescriptor ? '?e2ee=1' : ''), token: me.token, config: me.key ? transforming : {} });
+
 function publish() {
   publishing = new Session({
-    url: url('whip', `${me.room}/${me.id}`), token: me.token, onstate: onPublishing,
+    ...asPublisher(me.id), onstate: onPublishing,
     prepare: (pc) => {
       const audio = local?.getAudioTracks()[0], video = local?.getVideoTracks()[0];
       const streams = [local];
@@ -147,7 +184,7 @@ function publish() {
 
 function play() {
   playing = new Session({
-    url: `${url('whep', me.room)}?as=${encodeURIComponent(me.id)}`, token: me.token, onstate: onPlaying, onanswer,
+    url: `${url('whep', me.room)}?as=${encodeURIComponent(me.id)}`, token: me.token, config: worker ? transforming : {}, onstate: onPlaying, onanswer,
     prepare: (pc) => {
       slots.clear();
       ways.clear();
@@ -234,6 +271,14 @@ function onStats(s) {
 
 function status(text) { $('status').textContent = text; }
 
+let announced = 0;
+/** Says something for some seconds. */
+function announce(text) {
+  $('toast').textContent = text;
+  clearTimeout(announced);
+  announced = setTimeout(() => { $('toast').textContent = ''; }, 7000);
+}
+
 function onPublishing(state, error) {
   if (state === 'error') {
     leave();
@@ -263,7 +308,7 @@ async function join() {
   if ($('seal').checked && !isKey(me.key)) me.key = makeKey();
   if (!$('seal').checked) me.key = '';
   startSealing();
-  $('sealed').hidden = !me.key;
+  $('sealed').hidden = $('renew').hidden = !me.key;
   clearInterval(ear?.timer);
   fault('');
   history.replaceState(null, '', `#${me.room}`);
@@ -461,15 +506,20 @@ function tell(message) {
 }
 
 async function hear(data, sender) {
-  let m;
+  let m, sealed = false;
   try {
     m = JSON.parse(data);
-    if (typeof m?.sealed === 'string') m = JSON.parse(await ring.openText(m.sealed));
+    sealed = typeof m?.sealed === 'string';
+    if (sealed) m = JSON.parse(await ring.openText(m.sealed));
   } catch {
-    if (typeof m?.sealed === 'string') say(pretty(sender), 'An encrypted message that this page has no key for.');
+    if (sealed) say(pretty(sender), 'An encrypted message that this page has no key for.');
     return;
   }
   if (typeof m?.from !== 'string') return;
+  if (sealed && isKey(m.key ?? '')) {
+    adopt(m.key);
+    announce(`${pretty(m.from)} has made a new key: only links that are copied from now on open this room.`);
+  }
   if (typeof m.text === 'string') say(pretty(m.from), m.text.slice(0, 2000));
   if (m.hand === true) hands.add(m.from);
   if (m.hand === false || m.bye) hands.delete(m.from);
@@ -547,7 +597,7 @@ async function share() {
   screenTrack.contentHint = 'detail';
   screenTrack.addEventListener('ended', () => sharing && share());
   sharing = new Session({
-    url: url('whip', `${me.room}/${me.id}~screen`), token: me.token, onstate: (state, error) => state === 'error' && (status(error.message), share()),
+    ...asPublisher(`${me.id}~screen`), onstate: (state, error) => state === 'error' && (status(error.message), share()),
     prepare: (pc) => media.getTracks().forEach((t) => sealSender(pc.addTransceiver(t, { direction: 'sendonly', streams: [media], ...(t.kind === 'video' ? { sendEncodings: [{ maxBitrate: 2_500_000 }] } : {}) }), t.kind)),
   });
   sharing.start();
@@ -587,6 +637,7 @@ const actions = {
   },
   'show-people': () => panel('people'), 'show-chat': () => panel('chat'), leave,
 };
+$('renew').addEventListener('click', renewKey);
 for (const [id, run] of Object.entries(actions)) $(id).addEventListener('click', run);
 const KEYS = { m: 'mic', v: 'cam', s: 'screen', h: 'hand', l: 'layout', p: 'show-people', c: 'show-chat' };
 addEventListener('keydown', (ev) => {

@@ -37,11 +37,18 @@ function opening(kind, mid) {
   };
 }
 
-addEventListener('message', ({ data }) => { ring = data.key ? new Ring(data.key) : null; });
-
-addEventListener('rtctransform', ({ transformer }) => {
-  const { kind, mid, way } = transformer.options;
+function run({ readable, writable, options: { kind, mid, way } }) {
   const transform = way === 'out' ? sealing(kind) : opening(kind, mid);
   // A stream that is cut off ends with its connection.
-  transformer.readable.pipeThrough(new TransformStream({ transform })).pipeTo(transformer.writable).catch(() => {});
+  readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable).catch(() => {});
+}
+
+// { key }: of the room that is entered now; { add }, { use }: it is changed while people are in it; or streams, from browsers without script transforms
+addEventListener('message', ({ data }) => {
+  if (data.readable) run(data);
+  else if (data.add) ring?.add(data.add);
+  else if (data.use) ring?.use(data.use);
+  else ring = data.key ? new Ring(data.key) : null;
 });
+
+addEventListener('rtctransform', ({ transformer }) => run(transformer));
