@@ -50,8 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         if (!copy) {
             return 0;
         }
-        bool is_list = k->type == CONF_TYPE_TOKENS || k->type == CONF_TYPE_SERVERS;
-        rc = is_list ? conf_apply_list(&c, k, &text, &err) : conf_keys_put_text(&c, k, copy, &why);
+        rc = conf_keys_is_objects(k) ? conf_apply_list(&c, k, &text, &err)
+                                     : conf_keys_put_text(&c, k, copy, &why);
         (void)conf_keys_suggest(copy);
         free(copy);
         if (rc && !err.text[0] && !why.text[0]) {
