@@ -22,7 +22,7 @@ struct flags {
     bool insecure_dev;
 };
 
-PRINTF_LIKE(2, 3) static int refuse(struct conf_error *ret_err, const char *fmt, ...)
+int conf_refuse(struct conf_error *ret_err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -56,7 +56,8 @@ static int set_text(struct conf *c, const struct conf_key *k, const char *source
     struct conf_keys_why why;
     if (conf_keys_put_text(c, k, text, &why)) {
         char name[CONF_KEYS_NAME_MAX];
-        return refuse(ret_err, "%.120s: %s: %.250s", source, conf_keys_name(k, name), why.text);
+        return conf_refuse(ret_err, "%.120s: %s: %.250s", source, conf_keys_name(k, name),
+                           why.text);
     }
     return 0;
 }
@@ -67,12 +68,12 @@ static int load_file(struct conf *c, const char *path, struct conf_error *ret_er
     struct conf_json_text text = {.name = path};
     char *buf = malloc(cap);
     if (!buf) {
-        return refuse(ret_err, "%.200s: out of memory", path);
+        return conf_refuse(ret_err, "%.200s: out of memory", path);
     }
     text.bytes = buf;
     int rc = conf_apply_read_file(path, buf, cap, &text.len);
     if (rc) {
-        refuse(ret_err, "%.200s: cannot be read: %s", path, strerror(-rc));
+        conf_refuse(ret_err, "%.200s: cannot be read: %s", path, strerror(-rc));
     } else {
         rc = conf_apply_file(c, &text, ret_err);
     }
@@ -122,9 +123,10 @@ static int refuse_env(const char *name, struct conf_error *ret_err)
     }
     const struct conf_key *near = conf_keys_suggest(guess);
     char full[CONF_KEYS_NAME_MAX];
-    return near ? refuse(ret_err, "%.120s: unknown setting in the environment (did you mean %s?)",
-                         name, conf_keys_env_name(near, full))
-                : refuse(ret_err, "%.120s: unknown setting in the environment", name);
+    return near ? conf_refuse(ret_err,
+                              "%.120s: unknown setting in the environment (did you mean %s?)", name,
+                              conf_keys_env_name(near, full))
+                : conf_refuse(ret_err, "%.120s: unknown setting in the environment", name);
 }
 
 static int load_env_entry(struct conf *c, const char *entry, struct conf_error *ret_err)
@@ -150,7 +152,7 @@ static int apply_set(struct conf *c, const char *set, struct conf_error *ret_err
     const char *eq = strchr(set, '=');
     char name[CONF_KEYS_NAME_MAX];
     if (!eq) {
-        return refuse(ret_err, "--set %.100s: must be section.key=value", set);
+        return conf_refuse(ret_err, "--set %.100s: must be section.key=value", set);
     }
     snprintf(name, sizeof(name), "%.*s", (int)MIN(eq - set, (ptrdiff_t)sizeof(name)), set);
     for (size_t i = 0; i < conf_keys_count; i++) {
@@ -161,9 +163,9 @@ static int apply_set(struct conf *c, const char *set, struct conf_error *ret_err
     }
     const struct conf_key *near = conf_keys_suggest(name);
     char full[CONF_KEYS_NAME_MAX];
-    return near ? refuse(ret_err, "--set %.100s: unknown key (did you mean %s?)", name,
-                         conf_keys_name(near, full))
-                : refuse(ret_err, "--set %.100s: unknown key", name);
+    return near ? conf_refuse(ret_err, "--set %.100s: unknown key (did you mean %s?)", name,
+                              conf_keys_name(near, full))
+                : conf_refuse(ret_err, "--set %.100s: unknown key", name);
 }
 
 /* The words of the command line, and how far we are. */
@@ -187,7 +189,7 @@ static int take_value(struct words *w, const char *flag, const char **ret_value,
     } else if (w->i + 1 < w->argc) {
         *ret_value = w->argv[++w->i];
     } else {
-        return refuse(ret_err, "%s: needs a value", flag);
+        return conf_refuse(ret_err, "%s: needs a value", flag);
     }
     return 1;
 }
@@ -200,8 +202,8 @@ static int take_valued(struct words *w, struct flags *f, struct conf_request *re
     int rc = take_value(w, "--config", &value, ret_err);
     if (rc == 1) {
         if (!value[0] || strlen(value) >= sizeof(req->file)) {
-            return refuse(ret_err, "--config: the name must have 1 to %zu bytes",
-                          sizeof(req->file) - 1);
+            return conf_refuse(ret_err, "--config: the name must have 1 to %zu bytes",
+                               sizeof(req->file) - 1);
         }
         memcpy(req->file, value, strlen(value) + 1);
         return 1;
@@ -212,7 +214,7 @@ static int take_valued(struct words *w, struct flags *f, struct conf_request *re
     if (rc == 0) {
         rc = take_value(w, "--set", &value, ret_err);
         if (rc == 1 && f->n_sets == SETS_MAX) {
-            return refuse(ret_err, "--set: more than %d times", SETS_MAX);
+            return conf_refuse(ret_err, "--set: more than %d times", SETS_MAX);
         }
         if (rc == 1) {
             f->sets[f->n_sets++] = value;
@@ -253,8 +255,9 @@ static int read_flags(int argc, char **argv, struct flags *f, struct conf_reques
         if (rc == 0) {
             const char *near = conf_keys_nearest(argv[w.i], words, ARRAY_LEN(words));
             return near
-                       ? refuse(ret_err, "%.100s: unknown flag (did you mean %s?)", argv[w.i], near)
-                       : refuse(ret_err, "%.100s: unknown flag; --help lists them", argv[w.i]);
+                       ? conf_refuse(ret_err, "%.100s: unknown flag (did you mean %s?)", argv[w.i],
+                                     near)
+                       : conf_refuse(ret_err, "%.100s: unknown flag; --help lists them", argv[w.i]);
         }
     }
     return 0;

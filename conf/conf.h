@@ -193,6 +193,8 @@ void conf_defaults(struct conf *c);
 /* Checks that hold between keys (architecture §9: public address needs tokens and TLS, …). Returns
  * 0 or -EINVAL. */
 int conf_validate(const struct conf *c, struct conf_error *ret_err) MUST_CHECK;
+/* Says in ret_err why settings are refused. Returns -EINVAL. */
+PRINTF_LIKE(2, 3) int conf_refuse(struct conf_error *ret_err, const char *fmt, ...);
 /* True when something says who may do what: tokens, keys of tokens, a hook. */
 bool conf_has_auth(const struct conf *c);
 /* True when admin.listen can be reached from other machines. */

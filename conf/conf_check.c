@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +14,6 @@
 struct ip {
     uint8_t b[16];
 };
-
-PRINTF_LIKE(2, 3) static int refuse(struct conf_error *ret_err, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(ret_err->text, sizeof(ret_err->text), fmt, ap);
-    va_end(ap);
-    return -EINVAL;
-}
 
 static bool parse_ip(const char *text, struct ip *ret)
 {
@@ -106,15 +96,15 @@ static int check_listener(struct listener *l, struct conf_error *ret_err)
 {
     char host[IP_TEXT_MAX];
     if (l->text[0] == ':' && !strchr(l->text + 1, ':')) {
-        return refuse(ret_err, "%s: \"%.100s\" has no address; write [::]%.8s for all", l->key,
-                      l->text, l->text);
+        return conf_refuse(ret_err, "%s: \"%.100s\" has no address; write [::]%.8s for all", l->key,
+                           l->text, l->text);
     }
     if (conf_split_host_port(l->text, host, sizeof(host), &l->port)) {
-        return refuse(ret_err, "%s: \"%.100s\" must be ADDRESS:PORT or [IPV6]:PORT", l->key,
-                      l->text);
+        return conf_refuse(ret_err, "%s: \"%.100s\" must be ADDRESS:PORT or [IPV6]:PORT", l->key,
+                           l->text);
     }
     if (!parse_ip(host, &l->ip)) {
-        return refuse(ret_err, "%s: \"%.60s\" is no IP address", l->key, host);
+        return conf_refuse(ret_err, "%s: \"%.60s\" is no IP address", l->key, host);
     }
     return 0;
 }
@@ -143,12 +133,13 @@ static int check_listeners(const struct conf *c, struct ip *ret_http, struct ip 
             bool udp_only =
                 !c->media.tcp && (l[i].text == c->media.listen || l[j].text == c->media.listen);
             if (!udp_only && collide(&l[i], &l[j])) {
-                return refuse(ret_err, "%s: port %u is taken by %s", l[i].key, l[i].port, l[j].key);
+                return conf_refuse(ret_err, "%s: port %u is taken by %s", l[i].key, l[i].port,
+                                   l[j].key);
             }
         }
     }
     if (is_multicast(&l[2].ip)) {
-        return refuse(ret_err, "media.listen: a multicast address");
+        return conf_refuse(ret_err, "media.listen: a multicast address");
     }
     *ret_http = l[0].ip;
     *ret_admin = l[1].ip;
@@ -167,15 +158,15 @@ static bool is_origin(const char *text)
 static int check_http(const struct conf *c, struct conf_error *ret_err)
 {
     if (c->http.public_origin[0] && !is_origin(c->http.public_origin)) {
-        return refuse(ret_err,
-                      "http.public_origin: \"%.120s\" must be like https://media.example.org",
-                      c->http.public_origin);
+        return conf_refuse(ret_err,
+                           "http.public_origin: \"%.120s\" must be like https://media.example.org",
+                           c->http.public_origin);
     }
     for (int i = 0; i < c->http.cors_origins.n; i++) {
         const char *o = c->http.cors_origins.s[i];
         if (strcmp(o, "*") != 0 && !is_origin(o)) {
-            return refuse(ret_err,
-                          "http.cors_origins: \"%.120s\" must be * or like https://example.org", o);
+            return conf_refuse(
+                ret_err, "http.cors_origins: \"%.120s\" must be * or like https://example.org", o);
         }
     }
     for (int i = 0; i < c->http.trusted_proxies.n; i++) {
@@ -188,9 +179,9 @@ static int check_http(const struct conf *c, struct conf_error *ret_err)
         snprintf(host, sizeof(host), "%.*s", (int)MIN(n, sizeof(host)), cidr);
         if (!parse_ip(host, &ip) || digits == 0 || digits > 3 || bits[digits] ||
             strtol(bits, NULL, 10) > (is_v4(&ip) ? 32 : 128)) {
-            return refuse(ret_err,
-                          "http.trusted_proxies: \"%.80s\" must be like 10.0.0.0/8 or 10.0.0.1",
-                          cidr);
+            return conf_refuse(
+                ret_err, "http.trusted_proxies: \"%.80s\" must be like 10.0.0.0/8 or 10.0.0.1",
+                cidr);
         }
     }
     return 0;
@@ -199,7 +190,7 @@ static int check_http(const struct conf *c, struct conf_error *ret_err)
 static int check_readable(const char *key, const char *path, struct conf_error *ret_err)
 {
     if (path[0] && access(path, R_OK) != 0) {
-        return refuse(ret_err, "%s: %.200s: %s", key, path, strerror(errno));
+        return conf_refuse(ret_err, "%s: %.200s: %s", key, path, strerror(errno));
     }
     return 0;
 }
@@ -212,7 +203,7 @@ static int check_writable(const char *key, const char *path, struct conf_error *
     snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
              slash ? path : ".");
     if (path[0] && access(folder, W_OK | X_OK) != 0) {
-        return refuse(ret_err, "%s: %.200s: %s", key, folder, strerror(errno));
+        return conf_refuse(ret_err, "%s: %.200s: %s", key, folder, strerror(errno));
     }
     return 0;
 }
@@ -220,13 +211,13 @@ static int check_writable(const char *key, const char *path, struct conf_error *
 static int check_tls(const struct conf *c, struct conf_error *ret_err)
 {
     if (c->tls.cert_file[0] && !c->tls.key_file[0]) {
-        return refuse(ret_err, "tls.key_file: missing; tls.cert_file needs it");
+        return conf_refuse(ret_err, "tls.key_file: missing; tls.cert_file needs it");
     }
     if (c->tls.key_file[0] && !c->tls.cert_file[0]) {
-        return refuse(ret_err, "tls.cert_file: missing; tls.key_file needs it");
+        return conf_refuse(ret_err, "tls.cert_file: missing; tls.key_file needs it");
     }
     if (c->tls.self_signed && c->tls.cert_file[0]) {
-        return refuse(ret_err, "tls.self_signed: cannot be used together with tls.cert_file");
+        return conf_refuse(ret_err, "tls.self_signed: cannot be used together with tls.cert_file");
     }
     int rc = check_readable("tls.cert_file", c->tls.cert_file, ret_err);
     return rc ? rc : check_readable("tls.key_file", c->tls.key_file, ret_err);
@@ -239,14 +230,15 @@ static int check_media(const struct conf *c, struct conf_error *ret_err)
         struct ip ip;
         const char *text = c->media.announce.s[i];
         if (!parse_ip(text, &ip) || is_unspecified(&ip) || is_multicast(&ip)) {
-            return refuse(ret_err,
-                          "media.announce: \"%.120s\" must be an IP address of this machine, or "
-                          "one that is forwarded to it",
-                          text);
+            return conf_refuse(
+                ret_err,
+                "media.announce: \"%.120s\" must be an IP address of this machine, or "
+                "one that is forwarded to it",
+                text);
         }
     }
     if (c->media.video_codecs.n == 0) {
-        return refuse(ret_err, "media.video_codecs: empty");
+        return conf_refuse(ret_err, "media.video_codecs: empty");
     }
     for (int i = 0; i < c->media.video_codecs.n; i++) {
         size_t k = 0;
@@ -254,9 +246,9 @@ static int check_media(const struct conf *c, struct conf_error *ret_err)
             k++;
         }
         if (k == ARRAY_LEN(codecs)) {
-            return refuse(ret_err,
-                          "media.video_codecs: \"%.40s\" must be one of VP8 H264 VP9 AV1 H265",
-                          c->media.video_codecs.s[i]);
+            return conf_refuse(ret_err,
+                               "media.video_codecs: \"%.40s\" must be one of VP8 H264 VP9 AV1 H265",
+                               c->media.video_codecs.s[i]);
         }
     }
     return 0;
@@ -279,14 +271,14 @@ static bool is_safe_url(const char *text)
 static int check_auth(const struct conf *c, struct conf_error *ret_err)
 {
     if (c->auth.jwks_url[0] && !is_safe_url(c->auth.jwks_url)) {
-        return refuse(
+        return conf_refuse(
             ret_err,
             "auth.jwks_url: \"%.120s\" must be an https:// URL without user and password, "
             "or http:// on loopback",
             c->auth.jwks_url);
     }
     if (c->auth.hook_url[0] && !is_safe_url(c->auth.hook_url)) {
-        return refuse(
+        return conf_refuse(
             ret_err,
             "auth.hook_url: \"%.120s\" must be an https:// URL without user and password, "
             "or http:// on loopback",
@@ -300,17 +292,17 @@ static int check_auth(const struct conf *c, struct conf_error *ret_err)
         const struct conf_auth_key *k = &c->auth.keys[i];
         for (int j = 0; j < i; j++) {
             if (k->kid[0] && strcmp(k->kid, c->auth.keys[j].kid) == 0) {
-                return refuse(ret_err, "auth.keys[%d].kid: the same as that of auth.keys[%d]", i,
-                              j);
+                return conf_refuse(ret_err, "auth.keys[%d].kid: the same as that of auth.keys[%d]",
+                                   i, j);
             }
         }
         if (k->pem_file[0] && access(k->pem_file, R_OK) != 0) {
-            return refuse(ret_err, "auth.keys[%d].pem_file: %.200s: %s", i, k->pem_file,
-                          strerror(errno));
+            return conf_refuse(ret_err, "auth.keys[%d].pem_file: %.200s: %s", i, k->pem_file,
+                               strerror(errno));
         }
         if (k->jwk_file[0] && access(k->jwk_file, R_OK) != 0) {
-            return refuse(ret_err, "auth.keys[%d].jwk_file: %.200s: %s", i, k->jwk_file,
-                          strerror(errno));
+            return conf_refuse(ret_err, "auth.keys[%d].jwk_file: %.200s: %s", i, k->jwk_file,
+                               strerror(errno));
         }
     }
     return 0;
@@ -329,8 +321,9 @@ static int check_public(const struct conf *c, const struct ip *http, struct conf
     }
     bool auth = conf_has_auth(c);
     if (c->tls.terminated_upstream && !auth) {
-        return refuse(ret_err, "auth.tokens: empty, but tls.terminated_upstream says that a proxy "
-                               "lets others in; or start with --insecure-dev");
+        return conf_refuse(ret_err,
+                           "auth.tokens: empty, but tls.terminated_upstream says that a proxy "
+                           "lets others in; or start with --insecure-dev");
     }
     if (is_loopback(http)) {
         return 0;
@@ -339,13 +332,14 @@ static int check_public(const struct conf *c, const struct ip *http, struct conf
     if (auth && tls) {
         return 0;
     }
-    return refuse(ret_err,
-                  "http.listen: %.60s can be reached from other machines: %s%s%s; or start with "
-                  "--insecure-dev",
-                  c->http.listen, auth ? "" : "auth.tokens is empty", auth || tls ? "" : ", and ",
-                  tls ? ""
-                      : "one of tls.cert_file (with tls.key_file), tls.self_signed or "
-                        "tls.terminated_upstream is missing");
+    return conf_refuse(
+        ret_err,
+        "http.listen: %.60s can be reached from other machines: %s%s%s; or start with "
+        "--insecure-dev",
+        c->http.listen, auth ? "" : "auth.tokens is empty", auth || tls ? "" : ", and ",
+        tls ? ""
+            : "one of tls.cert_file (with tls.key_file), tls.self_signed or "
+              "tls.terminated_upstream is missing");
 }
 
 bool conf_admin_is_public(const struct conf *c)
@@ -368,14 +362,15 @@ static int check_admin(const struct conf *c, const struct ip *admin, struct conf
     if (c->insecure_dev || is_loopback(admin) || (token && tls)) {
         return 0;
     }
-    return refuse(ret_err,
-                  "admin.listen: %.60s can be reached from other machines: %s%s%s; or keep it on "
-                  "loopback, with admin.health_listen for probes; or start with --insecure-dev",
-                  c->admin.listen, token ? "" : "no entry of auth.tokens has \"admin\": true",
-                  token || tls ? "" : ", and ",
-                  tls ? ""
-                      : "one of tls.cert_file (with tls.key_file), tls.self_signed or "
-                        "tls.terminated_upstream is missing");
+    return conf_refuse(
+        ret_err,
+        "admin.listen: %.60s can be reached from other machines: %s%s%s; or keep it on "
+        "loopback, with admin.health_listen for probes; or start with --insecure-dev",
+        c->admin.listen, token ? "" : "no entry of auth.tokens has \"admin\": true",
+        token || tls ? "" : ", and ",
+        tls ? ""
+            : "one of tls.cert_file (with tls.key_file), tls.self_signed or "
+              "tls.terminated_upstream is missing");
 }
 
 int conf_validate(const struct conf *c, struct conf_error *ret_err)
@@ -388,7 +383,7 @@ int conf_validate(const struct conf *c, struct conf_error *ret_err)
     rc = rc ? rc : check_media(c, ret_err);
     rc = rc ? rc : check_auth(c, ret_err);
     if (rc == 0 && c->limits.gone_timeout_ms > c->limits.end_timeout_ms) {
-        rc = refuse(ret_err, "limits.gone_timeout_ms: longer than limits.end_timeout_ms");
+        rc = conf_refuse(ret_err, "limits.gone_timeout_ms: longer than limits.end_timeout_ms");
     }
     rc = rc ? rc : check_public(c, &http, ret_err);
     return rc ? rc : check_admin(c, &admin, ret_err);

@@ -11,6 +11,7 @@
 #include "signaling/admin_call.h"
 #include "signaling/endpoint.h"
 #include "signaling/json.h"
+#include "signaling/moderate.h"
 #include "signaling/problem.h"
 #include "signaling/state.h"
 
@@ -205,6 +206,17 @@ void admin_answer(struct http_request *rq, int status, cJSON *o)
     cJSON_Delete(o);
     http_set_header(rq, "Cache-Control", "no-store");
     http_answer_take(rq, status, "application/json", text, text != NULL ? strlen(text) : 0);
+}
+
+void admin_answer_ended(struct http_request *rq, int n)
+{
+    if (n < 0) {
+        moderate_answer_failure(rq, n);
+        return;
+    }
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddNumberToObject(o, "sessions_ended", n);
+    admin_answer(rq, 200, o);
 }
 
 void admin_add_id(cJSON *o, const char *key, uint64_t id)

@@ -33,6 +33,9 @@ const struct admin_op *admin_op_at(size_t i);
 
 /* Answers with o, which is taken over. */
 void admin_answer(struct http_request *rq, int status, cJSON *o);
+/* Answers with how many sessions moderate_remove or moderate_revoke ended, or for a negative n why
+ * they failed. */
+void admin_answer_ended(struct http_request *rq, int n);
 /* Adds a number that JSON would round as text. */
 void admin_add_id(cJSON *o, const char *key, uint64_t id);
 void admin_add_num(cJSON *o, const char *key, uint64_t n);

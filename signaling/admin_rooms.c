@@ -301,13 +301,7 @@ void admin_delete_participant(struct admin_call *c)
         answer_no_participant(c);
         return;
     }
-    if (n < 0) {
-        moderate_answer_failure(c->rq, n);
-        return;
-    }
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "sessions_ended", n);
-    admin_answer(c->rq, 200, o);
+    admin_answer_ended(c->rq, n);
 }
 
 bool admin_parts(struct admin_call *c, unsigned *ret)

@@ -119,12 +119,5 @@ void admin_delete_token(struct admin_call *c)
         problem_answer(c->rq, 404, "no-token", "A jti has at most 64 bytes.");
         return;
     }
-    int n = moderate_revoke(c->s, jti);
-    if (n < 0) {
-        moderate_answer_failure(c->rq, n);
-        return;
-    }
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "sessions_ended", n);
-    admin_answer(c->rq, 200, o);
+    admin_answer_ended(c->rq, moderate_revoke(c->s, jti));
 }
