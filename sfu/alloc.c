@@ -19,14 +19,19 @@
 #define URGENT_BPS(bps) ((uint32_t)((uint64_t)(bps)*2 / 5))
 #define HALF_US         (500 * US_PER_MS)
 #define SETTLE_US       US_PER_S /* between two steps up of one stream */
-#define FELL_BACK_US    (5 * US_PER_S)
-#define RETRY_FIRST_US  (3 * US_PER_S)
-#define RETRY_MAX_US    (60 * US_PER_S)
-#define RETRY_FINE_US   (4 * US_PER_S) /* where only the frame rate was at stake */
+/* A step up that was taken back so soon has failed: tried again later and later. With several
+ * streams what one took shows slowly. */
+#define FELL_BACK_US     (5 * US_PER_S)
+#define FELL_BACK_ALL_US (15 * US_PER_S)
+#define RETRY_FIRST_US   (3 * US_PER_S)
+#define RETRY_MAX_US     (60 * US_PER_S)
+#define RETRY_RATE_US    (4 * US_PER_S) /* where only the frame rate was at stake */
 /* With so much more than there was when it failed it is another network. */
 #define WIDER_BPS(bps) ((uint64_t)(bps)*5 / 4)
 /* Other choices must be worth so much more than the present ones for each stream that changes. */
 #define WORTHWHILE 0.2f
+/* And for one whose picture becomes smaller, so that another's may grow. */
+#define WORTH_SWAP 1.0f
 /* The smallest point stays while it is so little too dear. */
 #define KEEP_BPS(bps) MAX((uint64_t)(bps)*5 / 4, (uint64_t)(bps) + 100000)
 /* A picture that covers this share of the area it is shown in is as good as a larger one. */
@@ -160,16 +165,18 @@ static int best_step(const struct alloc_stream *s, int top, uint32_t left, float
     return best;
 }
 
-/* Takes one stream down and another up where both together are worth more. Returns what is left, or
- * -1 if there is no such pair. */
-static int64_t swap_once(struct alloc_stream *s, unsigned n, uint32_t left, const int8_t *limit)
+/* Takes one stream down, not below floor, and another up where both together are worth more.
+ * Returns what is left, or -1 if there is no such pair. */
+static int64_t swap_once(struct alloc_stream *s, unsigned n, uint32_t left, const int8_t *floor,
+                         const int8_t *limit)
 {
     float best = 1e-4f;
     int64_t best_left = -1;
     unsigned bi = 0, bk = 0;
     int bdown = 0, bup = 0;
     for (unsigned i = 0; i < n; i++) {
-        for (int down = s[i].choice; down-- > ALLOC_OFF;) {
+        int least = floor ? floor[i] : ALLOC_OFF;
+        for (int down = s[i].choice; down-- > least;) {
             uint32_t room = left + cost_of(&s[i], s[i].choice) - cost_of(&s[i], down);
             float loss = value_of(&s[i], s[i].choice) - value_of(&s[i], down);
             for (unsigned k = 0; k < n; k++) {
@@ -193,14 +200,19 @@ static int64_t swap_once(struct alloc_stream *s, unsigned n, uint32_t left, cons
     return best_left;
 }
 
-uint32_t alloc_share(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *limit)
+/* Shares out what bps leaves beyond the points of floor (NULL: none). */
+static uint32_t share(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *floor,
+                      const int8_t *limit)
 {
     uint32_t left = bps;
     int step[ALLOC_STREAMS];
     float rate[ALLOC_STREAMS];
     assert(n <= ALLOC_STREAMS);
     for (unsigned i = 0; i < n; i++) {
-        s[i].choice = ALLOC_OFF;
+        s[i].choice = floor ? floor[i] : ALLOC_OFF;
+        left -= MIN(cost_of(&s[i], s[i].choice), left);
+    }
+    for (unsigned i = 0; i < n; i++) {
         step[i] = best_step(&s[i], top_of(s, limit, i), left, &rate[i]);
     }
     for (;;) {
@@ -223,13 +235,18 @@ uint32_t alloc_share(struct alloc_stream *s, unsigned n, uint32_t bps, const int
         step[best] = best_step(b, top_of(s, limit, (unsigned)best), left, &rate[best]);
     }
     for (int round = 0; round < SWAP_ROUNDS && n > 1; round++) {
-        int64_t now_left = swap_once(s, n, left, limit);
+        int64_t now_left = swap_once(s, n, left, floor, limit);
         if (now_left < 0) {
             break;
         }
         left = (uint32_t)now_left;
     }
     return bps - left;
+}
+
+uint32_t alloc_share(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *limit)
+{
+    return share(s, n, bps, NULL, limit);
 }
 
 /* The point that a stream has now, as an index; if it is gone, the dearest that costs no more. */
@@ -272,10 +289,30 @@ static float worth_in_all(const struct alloc_stream *s, unsigned n, const int8_t
     return sum;
 }
 
-/* What failed is not to be tried again yet. */
-static bool is_early(const struct alloc_memory *m, uint32_t bps, int64_t now_us)
+/* Is point b as large as point a, and of the same encoding? */
+static bool is_same_size(const struct alloc_stream *s, int a, int b)
 {
-    return now_us < m->retry_us && bps < WIDER_BPS(m->up_bps);
+    return s->points[a].enc == s->points[b].enc && s->points[a].pixels == s->points[b].pixels;
+}
+
+/* What failed is not to be tried again yet. */
+static bool is_early(const struct alloc_retry *r, uint32_t bps, int64_t now_us)
+{
+    return now_us < r->retry_us && bps < WIDER_BPS(r->up_bps);
+}
+
+/* A step up has been taken back. */
+static void took_back(struct alloc_retry *r, int64_t soon_us, int64_t most_us, int64_t now_us)
+{
+    bool failed = r->up_us && now_us - r->up_us < soon_us;
+    r->delay_us = failed ? MIN(MAX(r->delay_us * 2, (int64_t)RETRY_FIRST_US), most_us) : 0;
+    r->retry_us = now_us + r->delay_us;
+}
+
+static void took_up(struct alloc_retry *r, uint32_t bps, int64_t now_us)
+{
+    r->up_us = now_us;
+    r->up_bps = bps;
 }
 
 /* A stream goes from its present point to choice, with a budget of bps. */
@@ -283,19 +320,16 @@ static void move(struct alloc_stream *s, int from, uint32_t bps, int64_t now_us)
 {
     struct alloc_memory *m = s->memory;
     int to = s->choice;
-    if (m->has && from >= 0 && to > from) {
-        m->up_us = m->moved_us = now_us;
-        m->up_bps = bps;
-    } else if (m->has && from >= 0 && to < from) {
+    if (m->has && from >= 0 && to >= 0 && to != from) {
+        bool same = is_same_size(s, from, to);
         m->moved_us = now_us;
-        /* What was tried and did not hold is tried again later and later. */
-        bool fell_back = m->up_us && now_us - m->up_us < FELL_BACK_US;
-        bool cheap = s->points[to].enc == s->points[from].enc &&
-                     s->points[to].pixels == s->points[from].pixels;
-        int64_t most = cheap ? RETRY_FINE_US : RETRY_MAX_US;
-        m->retry_delay_us =
-            fell_back ? MIN(MAX(m->retry_delay_us * 2, (int64_t)RETRY_FIRST_US), most) : 0;
-        m->retry_us = now_us + m->retry_delay_us;
+        if (to > from) {
+            took_up(same ? &m->rate : &m->size, bps, now_us);
+        } else if (same) {
+            took_back(&m->rate, FELL_BACK_US, RETRY_RATE_US, now_us);
+        } else {
+            took_back(&m->size, FELL_BACK_US, RETRY_MAX_US, now_us);
+        }
     }
     bool has = to >= 0;
     if (has != m->has || (has && (m->enc != s->points[to].enc || m->dt != s->points[to].dt))) {
@@ -322,7 +356,10 @@ static enum alloc_reason reason_of(const struct alloc_stream *s, const struct al
     if (next > UP_SHARE(b->bps)) {
         return ALLOC_BANDWIDTH;
     }
-    return is_early(s->memory, UP_SHARE(b->bps), now_us) ? ALLOC_RETRY : ALLOC_PROOF;
+    const struct alloc_memory *m = s->memory;
+    bool same = is_same_size(s, s->choice, s->choice + 1);
+    return is_early(same ? &m->rate : &m->size, UP_SHARE(b->bps), now_us) ? ALLOC_RETRY
+                                                                          : ALLOC_PROOF;
 }
 
 static void tell_needs(const struct alloc_stream *s, unsigned n, struct alloc_needs *ret)
@@ -347,14 +384,51 @@ static void tell_needs(const struct alloc_stream *s, unsigned n, struct alloc_ne
     *ret = needs;
 }
 
-/* Less must be sent: nothing goes up meanwhile. The smallest points stay if they nearly fit. */
+/* The step down that loses least for what it saves of excess. Returns what it saves, 0: there is
+ * none. */
+static uint32_t take_down(struct alloc_stream *s, unsigned n, uint64_t excess)
+{
+    float best = INFINITY;
+    unsigned bi = 0;
+    int to = 0;
+    for (unsigned i = 0; i < n; i++) {
+        for (int j = s[i].choice; j-- > ALLOC_OFF;) {
+            bool same = j >= 0 && is_same_size(&s[i], s[i].choice, j);
+            float loss =
+                value_of(&s[i], s[i].choice) - value_of(&s[i], j) + (same ? 0 : WORTHWHILE);
+            uint64_t saved = cost_of(&s[i], s[i].choice) - cost_of(&s[i], j);
+            float rate = loss / (float)(MIN(saved, excess) + 1);
+            if (rate < best) {
+                best = rate;
+                bi = i, to = j;
+            }
+        }
+    }
+    if (best == INFINITY) {
+        return 0;
+    }
+    uint32_t saved = cost_of(&s[bi], s[bi].choice) - cost_of(&s[bi], to);
+    s[bi].choice = (int8_t)to;
+    return saved;
+}
+
+/* Less must be sent: as few streams as possible go down from was, and none up. The smallest points
+ * stay if they nearly fit. */
 static void go_down(struct alloc_stream *s, unsigned n, uint32_t bps, const int8_t *was)
 {
-    (void)alloc_share(s, n, bps, was);
+    int8_t least[ALLOC_STREAMS] = {0};
     uint64_t cost = 0;
     for (unsigned i = 0; i < n; i++) {
+        s[i].choice = was[i];
         cost += cost_of(&s[i], s[i].choice);
     }
+    for (uint32_t saved = 1; cost > bps && saved; cost -= saved) {
+        saved = take_down(s, n, cost - bps);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        least[i] = s[i].choice;
+    }
+    cost = share(s, n, bps, least, was);
     for (unsigned i = 0; i < n; i++) {
         if (s[i].choice < 0 && was[i] >= 0 && cost + s[i].points[0].bps <= KEEP_BPS(bps)) {
             s[i].choice = 0;
@@ -368,26 +442,48 @@ static int8_t same_size(const struct alloc_stream *s, int i)
 {
     int best = i;
     for (int j = i + 1; i >= 0 && j < (int)s->n; j++) {
-        if (s->points[j].enc == s->points[i].enc && s->points[j].pixels == s->points[i].pixels) {
-            best = j;
-        }
+        best = is_same_size(s, i, j) ? j : best;
     }
     return (int8_t)best;
 }
 
+/* How far stream s may go up from its present point was. */
+static int8_t highest(const struct alloc *a, const struct alloc_stream *s, int8_t was, uint32_t bps,
+                      int64_t now_us)
+{
+    const struct alloc_memory *m = s->memory;
+    if (was < 0) {
+        return (int8_t)((int)s->n - 1);
+    }
+    if (m->moved_us && now_us - m->moved_us < SETTLE_US) {
+        return was;
+    }
+    bool early = is_early(&m->size, bps, now_us) || is_early(&a->size, bps, now_us);
+    return early ? same_size(s, was) : (int8_t)((int)s->n - 1);
+}
+
 /* More may be sent, or differently: bps for anything, fine for frame rate. Streams that must wait
  * stay where they are. */
-static void go_up(struct alloc_stream *s, unsigned n, uint32_t bps, uint32_t fine,
-                  const int8_t *was, int64_t now_us)
+static void go_up(const struct alloc *a, struct alloc_stream *s, unsigned n, uint32_t bps,
+                  uint32_t fine, const int8_t *was, int64_t now_us)
 {
     int8_t limit[ALLOC_STREAMS] = {0};
+    bool again = false;
     for (unsigned i = 0; i < n; i++) {
-        const struct alloc_memory *m = s[i].memory;
-        bool settles = m->moved_us && now_us - m->moved_us < SETTLE_US;
-        bool waits = settles || is_early(m, bps, now_us);
-        limit[i] = waits && was[i] >= 0 ? was[i] : (int8_t)((int)s[i].n - 1);
+        limit[i] = highest(a, &s[i], was[i], bps, now_us);
     }
     (void)alloc_share(s, n, bps, limit);
+    for (unsigned i = 0; i < n; i++) {
+        bool faster =
+            was[i] >= 0 && s[i].choice > was[i] && is_same_size(&s[i], was[i], s[i].choice);
+        if (faster && is_early(&s[i].memory->rate, bps, now_us)) {
+            limit[i] = was[i];
+            again = true;
+        }
+    }
+    if (again) {
+        (void)alloc_share(s, n, bps, limit);
+    }
     if (worth_in_all(s, n, NULL) < worth_in_all(s, n, was) + WORTHWHILE && fine > bps) {
         /* Frame rate can be given back without a key frame: that may be tried with less room. */
         for (unsigned i = 0; i < n; i++) {
@@ -399,12 +495,32 @@ static void go_up(struct alloc_stream *s, unsigned n, uint32_t bps, uint32_t fin
     float changes = 0;
     for (unsigned i = 0; i < n; i++) {
         starts |= was[i] < 0 && s[i].choice >= 0;
-        changes += was[i] != s[i].choice;
+        bool swaps =
+            s[i].choice < was[i] && (s[i].choice < 0 || !is_same_size(&s[i], was[i], s[i].choice));
+        changes += swaps ? WORTH_SWAP : was[i] != s[i].choice ? WORTHWHILE : 0;
     }
-    if (!starts && worth_in_all(s, n, NULL) < worth_in_all(s, n, was) + changes * WORTHWHILE) {
+    if (!starts && worth_in_all(s, n, NULL) < worth_in_all(s, n, was) + changes) {
         for (unsigned i = 0; i < n; i++) {
             s[i].choice = was[i];
         }
+    }
+}
+
+/* What all streams together remember of a decision, which has taken them from was. forced: there
+ * was not enough for what they had. */
+static void remember(struct alloc *a, const struct alloc_stream *s, unsigned n, const int8_t *was,
+                     bool forced, uint32_t bps, int64_t now_us)
+{
+    bool larger = false, smaller = false;
+    for (unsigned i = 0; i < n; i++) {
+        bool size = was[i] >= 0 && s[i].choice >= 0 && !is_same_size(&s[i], was[i], s[i].choice);
+        larger |= size && s[i].choice > was[i];
+        smaller |= size && s[i].choice < was[i];
+    }
+    if (forced && smaller) {
+        took_back(&a->size, n > 1 ? FELL_BACK_ALL_US : FELL_BACK_US, RETRY_MAX_US, now_us);
+    } else if (larger) {
+        took_up(&a->size, bps, now_us);
     }
 }
 
@@ -421,6 +537,12 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
         cost += cost_of(&s[i], was[i]);
         begins |= s[i].n && !s[i].memory->has;
         with += s[i].n > 0;
+        struct alloc_memory *m = s[i].memory;
+        if (m->weight != s[i].weight || m->shown_pixels != s[i].shown_pixels) {
+            m->weight = s[i].weight;
+            m->shown_pixels = s[i].shown_pixels;
+            m->size = a->size = (struct alloc_retry){0}; /* what failed then says nothing now */
+        }
     }
     uint32_t steady = lasting(a, budget->bps, now_us);
     bool over = cost > AT_ALL(budget->bps);
@@ -442,8 +564,10 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
         uint32_t sure = begins ? budget->bps : MAX(steady, MIN(budget->proved_bps, budget->bps));
         uint32_t room = MIN(UP_SHARE(budget->bps), sure);
         uint32_t keep = (uint32_t)MIN(cost, budget->bps);
-        go_up(s, n, MAX(room, keep), MAX(MIN(FINE_SHARE(budget->bps), steady), keep), was, now_us);
+        go_up(a, s, n, MAX(room, keep), MAX(MIN(FINE_SHARE(budget->bps), steady), keep), was,
+              now_us);
     }
+    remember(a, s, n, was, must, budget->bps, now_us);
     uint32_t sum = 0;
     for (unsigned i = 0; i < n; i++) {
         /* A viewer's only stream is never taken away. */

@@ -43,15 +43,23 @@ struct alloc_point {
     float worth; /* by alloc_prune */
 };
 
+/* The last step up of a kind, and when the next may be. */
+struct alloc_retry {
+    int64_t up_us;    /* when it was, 0 = never */
+    int64_t retry_us; /* not up again before, unless there is much more than */
+    int64_t delay_us; /* doubled when it fails again */
+    uint32_t up_bps;  /* the budget it was made with */
+};
+
 /* What a stream remembers. Zero-initialise. */
 struct alloc_memory {
     bool has; /* enc and dt are being sent, or on their way */
     uint8_t enc, dt;
-    int64_t up_us;    /* when it last went up, 0 = never */
-    int64_t moved_us; /* when it last went either way */
-    int64_t retry_us; /* not up again before, unless there is much more than */
-    uint32_t up_bps;  /* the budget of the last step up */
-    int64_t retry_delay_us;
+    int64_t moved_us;        /* when it last went either way */
+    struct alloc_retry size; /* to a larger picture, or another encoding: costs a key frame */
+    struct alloc_retry rate; /* to a higher frame rate */
+    float weight;            /* as last asked for, */
+    uint32_t shown_pixels;   /* and this */
     uint32_t switches;
 };
 
@@ -72,9 +80,11 @@ struct alloc_stream {
 
 /* What a viewer remembers. Zero-initialise. */
 struct alloc {
-    uint32_t lowest[2];    /* smallest budget of this and of the last half second */
-    int64_t half_us;       /* when this one began */
-    int64_t over_since_us; /* the present points have been too dear since; 0 = they are not */
+    uint32_t lowest[2];      /* smallest budget of this and of the last half second */
+    int64_t half_us;         /* when this one began */
+    int64_t over_since_us;   /* the present points have been too dear since; 0 = they are not */
+    struct alloc_retry size; /* of all streams together: what one gives back another must not take
+                                at once, or the same room is tried for again and again */
 };
 
 struct alloc_budget {

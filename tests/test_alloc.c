@@ -177,6 +177,7 @@ struct run {
     struct alloc_memory m[9];
     struct alloc_stream s[9];
     unsigned n;
+    bool pinned; /* the first */
     int64_t now_us;
     struct alloc_needs needs;
 };
@@ -185,6 +186,8 @@ static void step(struct run *u, uint32_t bps, uint32_t proved, double scale)
 {
     for (unsigned i = 0; i < u->n; i++) {
         ladder(&u->s[i], &u->m[i], scale);
+        u->s[i].weight = i == 0 && u->pinned ? 4 : 1;
+        alloc_prune(&u->s[i]);
     }
     struct alloc_budget b = {.bps = bps, .proved_bps = proved};
     alloc_decide(&u->a, u->s, u->n, &b, u->now_us, &u->needs);
@@ -300,6 +303,59 @@ Test(alloc, what_falls_back_is_tried_later_and_later)
     cr_expect_leq(gaps_us[ups - 1], 62 * US_PER_S);
 }
 
+/* An estimate climbs and is cut, again and again: what one stream has given up another must not
+ * take at the next climb. Frame rates may follow. */
+Test(alloc, several_streams_do_not_take_turns)
+{
+    enum { PERIOD = 100, STEPS = 3000 };
+    static struct run u;
+    u = (struct run){.n = 9, .now_us = US_PER_S};
+    unsigned sizes = 0, rates = 0;
+    uint8_t enc[9] = {0}, dt[9] = {0};
+    for (int t = 0; t < STEPS; t++) {
+        step(&u, (uint32_t)(1600 + 16 * (t % PERIOD)) * KBPS, 0, 1);
+        for (unsigned i = 0; i < u.n; i++) {
+            sizes += t > PERIOD && u.m[i].enc != enc[i];
+            rates += t > PERIOD && u.m[i].enc == enc[i] && u.m[i].dt != dt[i];
+            enc[i] = u.m[i].enc;
+            dt[i] = u.m[i].dt;
+        }
+    }
+    cr_expect_leq(sizes, 9 * 5 * 2, "%u changes of size in five minutes", sizes);
+    cr_expect_geq(rates, 20, "%u changes of frame rate: the room is left unused", rates);
+    /* Who is wanted more now does not wait until what failed may be tried again. */
+    u.a.size = (struct alloc_retry){.retry_us = u.now_us + 60 * US_PER_S, .up_bps = 3000 * KBPS};
+    u.pinned = true;
+    for (int t = 0; t < 15; t++) {
+        step(&u, 2700 * KBPS, 0, 1);
+    }
+    cr_expect_eq(u.m[0].enc, 2, "the pinned one is at encoding %u", u.m[0].enc);
+}
+
+/* The frame rate comes and goes while a larger picture that failed twice waits for its turn. */
+Test(alloc, frame_rates_do_not_shorten_the_wait_for_a_larger_picture)
+{
+    static struct run u;
+    u = (struct run){.n = 1, .now_us = US_PER_S};
+    for (int round = 0; round < 3; round++) {
+        for (int t = 0; t < 120; t++) {
+            bool breaks = u.m[0].enc == 2 && u.now_us - u.m[0].moved_us > US_PER_S;
+            step(&u, (t == 0 || breaks ? 700u : 2200u) * KBPS, 2200 * KBPS, 1);
+        }
+    }
+    while (u.m[0].enc == 2) {
+        step(&u, 560 * KBPS, 0, 1);
+    }
+    int64_t retry_us = u.m[0].size.retry_us;
+    cr_assert_gt(retry_us, u.now_us + 8 * US_PER_S);
+    uint32_t before = u.m[0].switches;
+    for (int t = 0; t < 80; t++) {
+        step(&u, (t / 20 % 2 ? 460u : 620u) * KBPS, 0, 1);
+    }
+    cr_expect_gt(u.m[0].switches, before, "the frame rate never changed");
+    cr_expect_eq(u.m[0].size.retry_us, retry_us);
+}
+
 Test(alloc, what_fell_back_is_tried_at_once_when_there_is_much_more)
 {
     static const struct {
@@ -312,7 +368,7 @@ Test(alloc, what_fell_back_is_tried_at_once_when_there_is_much_more)
         u = (struct run){.n = 1, .now_us = US_PER_S};
         for (int round = 0; round < 2; round++) {
             for (int t = 0; t < 60; t++) {
-                bool breaks = t > 30 && u.s[0].memory->up_us;
+                bool breaks = t > 30 && u.s[0].memory->size.up_us;
                 step(&u, (t == 0 || breaks ? 700u : 1700u) * KBPS, 0, 1);
             }
         }

@@ -33,7 +33,7 @@ const struct quality_scenario quality_scenarios[] = {
     {"15b", "the same, a source that ignores key frame wishes", quality_join_deaf, true, 0, 20},
     {"17", "top layer stops, then all but the lowest", quality_layer_death, true, 0},
     {"18", "1,000 viewers join in 5 s, 20 with loss", quality_storm, false, 2},
-    {"19", "nine tracks on 3 Mbps that vary by 10 %", quality_nine_tracks, false, 5},
+    {"19", "nine tracks on 3 Mbps that vary by 10 %", quality_nine_tracks, true, 5},
     {"20", "a screen with a new slide every 5 s", quality_slides, false, 0},
     {"links", "three viewers on 5, 1 and 0.3 Mbps", quality_three_links, false, 0},
     {"22", "random loss, reordering and switches, source included", quality_schedules, true, 0},
