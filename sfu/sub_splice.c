@@ -103,14 +103,22 @@ static bool is_ahead(const struct sub *s, const struct hist_slot *slot, unsigned
     return (int16_t)(uint16_t)(slot->rank[dt] - s->last_rank) > 0;
 }
 
+/* True when a picture begins with slot, and nothing of target dt is missing between it and what was
+ * sent last: what comes late might be of either picture, and be sent under another rule than the
+ * rest of it. */
+static bool begins_picture(const struct sub *s, const struct hist_slot *slot, unsigned dt)
+{
+    return slot->ts != s->last_src_ts && (slot->desc.flags & DESC_FRAME_START) &&
+           (uint16_t)(slot->rank[dt] - s->last_rank) == 1;
+}
+
 /* True when a receiver of target from may get target to instead, beginning with slot. Only where a
  * picture begins: to a receiver, upper layers of one whose lower ones have gone out come too late.
  */
 static bool may_enter(const struct sub *s, const struct hist_slot *slot, unsigned from, unsigned to)
 {
     const struct encoding *e = s->enc;
-    bool begins = slot->ts != s->last_src_ts && (slot->desc.flags & DESC_FRAME_START);
-    if (to >= e->map.n_dt || from == to || !begins || !slot->desc.dt_mask) {
+    if (to >= e->map.n_dt || from == to || !slot->desc.dt_mask || !begins_picture(s, slot, from)) {
         return false;
     }
     bool temporal = e->map.sid[from] == e->map.sid[to];
@@ -196,7 +204,7 @@ void sub_go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t no
     const struct history *h = &s->enc->hist;
     const struct hist_slot *newest = history_newest(h);
     unsigned dt = s->seg[s->seg_top].dt;
-    if (newest && slot->ts != s->last_src_ts && change_target(s, slot, dt)) {
+    if (newest && begins_picture(s, slot, dt) && change_target(s, slot, dt)) {
         struct sub_segment *g = &s->seg[s->seg_top];
         g->replay_end = h->arrivals;
         g->replay_src_ts = newest->ts;

@@ -213,15 +213,16 @@ void encoding_count(struct encoding *e, const struct hist_in *in)
 {
     struct target_meter *m = &e->meter;
     unsigned mask = in->desc->dt_mask & ((1U << e->map.n_dt) - 1);
-    /* An entry point that comes late must not wipe out what has come of its picture before it. */
-    if ((in->desc->flags & DESC_ENTRY) && in->ts != m->ts) {
+    bool late = in->seq < e->hist.top_seq;
+    /* An entry point that comes late must not wipe out what has come after it. */
+    if ((in->desc->flags & DESC_ENTRY) && !late) {
         memset(m->in, 0xff, sizeof(m->in));
     }
-    if (in->ts != m->ts && mask) {
+    if (in->ts != m->ts && mask && !late) {
         count_picture(m, in);
     }
     m->key |= in->desc->flags & DESC_KEYFRAME;
-    m->pic_mask |= (uint16_t)mask;
+    m->pic_mask |= in->ts == m->ts ? (uint16_t)mask : 0;
     uint32_t bytes = (uint32_t)in->payload_len + WIRE_OVERHEAD;
     for (unsigned todo = mask; todo; todo &= todo - 1) {
         unsigned d = (unsigned)__builtin_ctz(todo);

@@ -37,6 +37,8 @@ struct life {
     struct scene_publisher *p;
     struct scene_viewer *v;
     bool lossy; /* upstream: a life has loss there throughout, or never */
+    bool dense; /* wishes come one upon the other, and so many packets overtake others that most
+                   switches meet one that is late */
 };
 
 static struct camera_params any_camera(struct dice *d)
@@ -122,10 +124,14 @@ static void live(struct life *l)
     u->loss = l->lossy && one_in(d, 2) ? 0.1 * roll(d) * roll(d) : 0;
     u->reorder = one_in(d, 4) ? 0.05 * roll(d) : 0;
     u->reorder_depth = 1 + (int)(8 * roll(d));
+    if (l->dense) {
+        u->reorder = 0.3;
+        l->trace[0].bps = 3000000;
+    }
     l->v->player->mute_twcc = one_in(d, 6);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (l->dense ? 20 : 4); i++) {
         int layer = (int)(roll(d) * c->p.n_layers);
-        if (one_in(d, 3)) {
+        if (l->dense || one_in(d, 3)) {
             wish(l);
         }
         if (one_in(d, 4) && c->p.n_layers > 1) {
@@ -135,20 +141,19 @@ static void live(struct life *l)
         if (one_in(d, 10)) {
             c->layer[layer].key_wanted = true; /* of its own accord */
         }
-        scene_run(l->s, (int64_t)(MS(500) * roll(d)));
+        scene_run(l->s, (int64_t)((l->dense ? 100e3 : 500e3) * roll(d)));
     }
 }
 
-Test(schedules, leave_every_stream_sound, .timeout = 3600)
+static void live_all(int lives, int schedules, bool dense)
 {
-    /* A million schedules in the long run: 2,000 lives of 500. */
-    const int lives = quality_is_long() ? 2000 : 100, schedules = quality_is_long() ? 500 : 100;
     uint64_t packets = 0, rtx = 0, switches = 0, gaps = 0, frames = 0;
     const char *only = getenv("SCHEDULES_SEED");
     for (int i = 1; i <= lives; i++) {
         struct life *l = calloc(1, sizeof(*l));
         cr_assert_not_null(l);
         uint64_t seed = only ? strtoull(only, NULL, 10) : (uint64_t)i;
+        l->dense = dense;
         be_born(l, seed);
         for (int k = 0; k < schedules; k++) {
             live(l);
@@ -173,6 +178,17 @@ Test(schedules, leave_every_stream_sound, .timeout = 3600)
         lives * schedules, packets, frames, rtx, switches, gaps);
     cr_expect(only || (packets > 100000 && rtx > 1000 && switches > 1000 && gaps > 100),
               "the schedules must be lively");
+}
+
+/* A million schedules in the long run: 2,000 lives of 500. */
+Test(schedules, leave_every_stream_sound, .timeout = 3600)
+{
+    live_all(quality_is_long() ? 2000 : 100, quality_is_long() ? 500 : 100, false);
+}
+
+Test(schedules, switches_meet_late_packets, .timeout = 3600)
+{
+    live_all(quality_is_long() ? 500 : 60, quality_is_long() ? 200 : 40, true);
 }
 
 /* What only who has the key can read is sent layer by layer all the same, where the Dependency
