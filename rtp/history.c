@@ -250,6 +250,12 @@ const struct hist_slot *history_arrived(const struct history *h, uint64_t n)
     return s->seq != HIST_NO_SEQ && (s->flags & HIST_PRESENT) && s->arrival == n ? s : NULL;
 }
 
+const struct hist_slot *history_at(const struct history *h, uint64_t seq)
+{
+    const struct hist_slot *s = slot_of(h, seq);
+    return s->seq == seq && (s->flags & HIST_PRESENT) ? s : NULL;
+}
+
 const struct hist_slot *history_newest(const struct history *h)
 {
     return h->top_seq == HIST_NO_SEQ ? NULL : slot_of(h, h->top_seq);

@@ -99,6 +99,8 @@ void history_reset(struct history *h);
 
 /* The slot that arrived as number n, or NULL if it has been overwritten. */
 const struct hist_slot *history_arrived(const struct history *h, uint64_t n);
+/* The stored packet with this sequence number, or NULL. */
+const struct hist_slot *history_at(const struct history *h, uint64_t seq);
 /* The stored packet with the highest sequence number, or NULL. */
 const struct hist_slot *history_newest(const struct history *h);
 /* The stored packet of target dt whose rank is rank, or NULL. O(log slots). */

@@ -2,17 +2,17 @@
 #include "rtp/red.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Block header: F=1, 7 bit payload type, 14 bit timestamp offset, 10 bit length; the last one, of
  * the primary block, is F=0 and the payload type only. */
-#define BLOCK_HEAD_LEN 4
 
 int red_read(const uint8_t *payload, size_t len, struct red *ret_red)
 {
     struct red red = {0};
     size_t off = 0, blocks_len = 0;
-    for (; off < len && payload[off] & 0x80; off += BLOCK_HEAD_LEN) {
-        if (len - off < BLOCK_HEAD_LEN) {
+    for (; off < len && payload[off] & 0x80; off += RED_HEAD_LEN) {
+        if (len - off < RED_HEAD_LEN) {
             return -EMSGSIZE;
         }
         if (red.n_blocks == RED_BLOCKS_MAX) {
@@ -50,4 +50,29 @@ int red_primary(const uint8_t *payload, size_t len, struct red_block *ret_primar
         *ret_primary = red.primary;
     }
     return rc;
+}
+
+int red_write(const struct red *red, uint8_t *out, size_t cap)
+{
+    size_t len = RED_LAST_LEN;
+    for (unsigned i = 0; i < red->n_blocks; i++) {
+        assert(red->block[i].len <= RED_LEN_MAX && red->block[i].ts_back <= RED_BACK_MAX);
+        len += (size_t)RED_HEAD_LEN + red->block[i].len;
+    }
+    if (len > cap) {
+        return -ENOSPC;
+    }
+    for (unsigned i = 0; i < red->n_blocks; i++) {
+        const struct red_block *b = &red->block[i];
+        *out++ = 0x80 | b->pt;
+        *out++ = (uint8_t)(b->ts_back >> 6);
+        *out++ = (uint8_t)(b->ts_back << 2 | b->len >> 8);
+        *out++ = (uint8_t)b->len;
+    }
+    *out++ = red->primary.pt;
+    for (unsigned i = 0; i < red->n_blocks; i++) {
+        memcpy(out, red->block[i].data, red->block[i].len);
+        out += red->block[i].len;
+    }
+    return (int)len;
 }

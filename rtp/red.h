@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* red.h - redundant audio, RFC 2198: one payload carries the newest frame and copies of older ones.
- * Read only; blocks point into the payload. Pure; any thread. */
+ * Blocks that were read point into the payload. Pure; any thread. */
 #ifndef RTP_RED_H
 #define RTP_RED_H
 
@@ -8,6 +8,12 @@
 
 /* Redundant blocks in one packet; Chrome sends up to 9. More is refused. */
 #define RED_BLOCKS_MAX 16
+/* What the fields of a redundant block hold at most: bytes, media clock units. */
+#define RED_LEN_MAX  1023
+#define RED_BACK_MAX 16383
+/* A redundant block's header, and the primary's. */
+#define RED_HEAD_LEN 4
+#define RED_LAST_LEN 1
 
 struct red_block {
     const uint8_t *data; /* into the payload that was read */
@@ -31,5 +37,9 @@ int red_read(const uint8_t *payload, size_t len, struct red *ret_red) MUST_CHECK
  * the viewer's payload type for the codec inside.
  * Returns and errors as red_read. */
 int red_primary(const uint8_t *payload, size_t len, struct red_block *ret_primary) MUST_CHECK;
+
+/* Writes all of a RED payload that stands before the primary's data: the headers, and the redundant
+ * blocks, whose len and ts_back fit their fields. Returns the bytes written, -ENOSPC. */
+int red_write(const struct red *red, uint8_t *out, size_t cap) MUST_CHECK;
 
 #endif

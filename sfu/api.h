@@ -385,6 +385,7 @@ void plane_stop(struct plane *p);
     X(tx_rtp_bytes, "RTP bytes sent to viewers")                                                   \
     X(tx_rtx_packets, "retransmissions sent")                                                      \
     X(tx_rtx_refused, "retransmissions refused because the viewer's share for repair was used up") \
+    X(tx_red_packets, "audio packets sent with copies of frames before, since packets are lost")   \
     X(tx_probe_packets, "packets sent to probe for bandwidth: repetitions and padding")            \
     X(drop_lag, "packets not sent because the viewer was behind: upper layers")                    \
     X(rx_rtcp_packets, "RTCP packets received")                                                    \

@@ -7,6 +7,7 @@
 #include "sfu/brain.h"
 #include "sfu/peer.h"
 #include "sfu/router.h"
+#include "sfu/sub_send.h"
 
 /* A viewer that joins is given the last key frame at once when it is at most this old; everything
  * since then follows in one burst. */
@@ -244,6 +245,9 @@ void sub_wish(struct sub *s, const struct api_wish *wish, int64_t now_us)
 void sub_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us)
 {
     s->fraction_lost_q8 = fraction_q8;
+    if (s->ml->kind == MEDIA_AUDIO) {
+        sub_red_on_loss(s, fraction_q8, now_us);
+    }
     if (!s->track || s->track->n_enc < 2) {
         return;
     }

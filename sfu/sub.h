@@ -90,6 +90,7 @@ struct sub {
     bool fleeing; /* another encoding is waited for, since the network does not carry this one */
     bool narrowed;    /* the receiver has been told that not all decode targets are sent */
     bool lagging;     /* behind: the viewer's share of the moment does not suffice */
+    uint8_t copies;   /* Opus: frames before that go along with each, since packets are lost */
     uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
     uint8_t sid, tid; /* highest layers of the target being sent */
     bool dense_ids;   /* pictures left out leave no gap in picture ids */
@@ -197,7 +198,7 @@ int sub_send_filler(struct sub *s, struct tx_batch *b, int64_t now_us);
 void sub_on_nack(struct sub *s, uint16_t seq16, int64_t now_us);
 
 /* A receiver report's fraction lost (Q8): sustained loss of a simulcast viewer steps one layer
- * down, its absence up again. */
+ * down, its absence up again; audio goes with copies of the frames before. */
 void sub_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us);
 
 /* The sender report of this stream at now: fills info (NTP, timestamp, counts); false before

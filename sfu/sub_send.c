@@ -5,7 +5,6 @@
 
 #include "rtp/bytes.h"
 #include "rtp/dd.h"
-#include "rtp/red.h"
 #include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/router.h"
@@ -134,22 +133,6 @@ static uint16_t picture_id(const struct sub *s, const struct out_packet *o)
            0x7fff;
 }
 
-/* The blocks of RED name the publisher's payload type: a viewer that has another one for Opus, or
- * no RED, gets the newest frame alone. Returns false if they do not parse. */
-static bool strip_red(const struct sub *s, struct out_packet *o, enum codec_id *codec)
-{
-    struct red_block primary;
-    if (red_primary(o->body, o->body_len, &primary)) {
-        return false;
-    }
-    if (!s->pt[CODEC_RED] || s->pt[CODEC_OPUS] != primary.pt) {
-        *codec = CODEC_OPUS;
-        o->body = primary.data;
-        o->body_len = primary.len;
-    }
-    return true;
-}
-
 bool sub_compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_us, uint8_t *out)
 {
     const struct hist_slot *slot = o->slot;
@@ -157,10 +140,23 @@ bool sub_compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_us, 
     if (!bytes) {
         return false;
     }
-    enum codec_id codec = slot->codec;
     o->body = bytes + slot->ext_len;
     o->body_len = slot->payload_len;
-    if (codec == CODEC_RED && !strip_red(s, o, &codec)) {
+    int ext_len = write_ext(s, o->seg, bytes, slot->ext_len, now_us, out + RTP_HEADER_LEN);
+    if (ext_len < 0) {
+        return false;
+    }
+    o->hdr_len = RTP_HEADER_LEN + (size_t)ext_len;
+    uint8_t *head = out + o->hdr_len;
+    o->head_len = 0;
+    if (rtx) {
+        head[0] = (uint8_t)(o->number >> 8);
+        head[1] = (uint8_t)o->number;
+        o->head_len = SUB_OSN_LEN;
+    }
+    enum codec_id codec = slot->codec;
+    if ((codec == CODEC_RED || (codec == CODEC_OPUS && s->copies)) &&
+        !sub_red_fit(s, o, head + o->head_len, &codec)) {
         return false;
     }
     struct rtp_header h = {
@@ -176,19 +172,7 @@ bool sub_compose(struct sub *s, struct out_packet *o, bool rtx, int64_t now_us, 
         s->peer->router->n.drop_no_codec++;
         return false;
     }
-    int ext_len = write_ext(s, o->seg, bytes, slot->ext_len, now_us, out + RTP_HEADER_LEN);
-    if (ext_len < 0) {
-        return false;
-    }
     rtp_header_write(out, &h, ext_len > 0, false);
-    o->hdr_len = RTP_HEADER_LEN + (size_t)ext_len;
-    uint8_t *head = out + o->hdr_len;
-    o->head_len = 0;
-    if (rtx) {
-        head[0] = (uint8_t)(o->number >> 8);
-        head[1] = (uint8_t)o->number;
-        o->head_len = SUB_OSN_LEN;
-    }
     if (slot->desc.head_len) {
         struct codec_ids ids = {
             .pic_id = picture_id(s, o),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sub_send.h - what the three files that send to a viewer's section say to each other: sub_send.c
- * (the packet path), sub_splice.c (going over to another source, layer or pace), sub_repair.c (what
- * is sent again). Nobody else includes it. Role MEDIA. */
+/* sub_send.h - what the files that send to a viewer's section say to each other: sub_send.c (the
+ * packet path), sub_splice.c (going over to another source, layer or pace), sub_repair.c (what is
+ * sent again), sub_red.c (audio with copies of what went before). Nobody else includes it. Role
+ * MEDIA. */
 #ifndef SFU_SUB_SEND_H
 #define SFU_SUB_SEND_H
 
@@ -68,6 +69,16 @@ bool sub_retarget(struct sub *s, const struct hist_slot *slot);
 /* At the end of a replay, whose next packet is slot: it has caught up, or is still behind, since it
  * may be sent no faster; then the next stretch is a replay as well, from the next picture on. */
 void sub_go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t now_us);
+
+/* ---- sub_red.c ---- */
+
+/* Fits audio of o (seg, slot, number, body set) to the viewer: RED that it cannot read becomes its
+ * newest frame alone, and Opus gets copies of the frames before while s->copies says so. Writes
+ * what stands before the body to out, counts it in o->head_len, and sets what the packet is now.
+ * Returns false if the publisher's RED does not parse. On the packet path. */
+bool sub_red_fit(struct sub *s, struct out_packet *o, uint8_t *out, enum codec_id *codec);
+/* A report of this loss came: sets s->copies. */
+void sub_red_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us);
 
 /* ---- sub_repair.c ---- */
 

@@ -165,6 +165,7 @@ void encoding_note_map(struct encoding *e)
     const struct describe *d = &e->desc;
     struct layer_map *m = &e->map;
     m->active = d->active_mask;
+    m->opaque = d->opaque;
     m->blind = d->opaque && !d->from_dd && e->track->kind == MEDIA_VIDEO;
     e->keys.blind = m->blind;
     m->dd_active = d->from_dd && d->dd ? d->dd->active_targets : 0;

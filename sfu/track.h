@@ -30,6 +30,7 @@ struct layer_map {
     uint8_t tid[DT_MAX];
     uint8_t dd[DT_MAX]; /* the descriptor's target behind d, or DT_NO_DD */
     bool screen;        /* the publisher says that it shows a screen */
+    bool opaque;        /* payloads are encrypted end to end */
     bool blind;         /* key frames cannot be told from others: encrypted, and no descriptor */
     uint16_t active;    /* bit d: target d is being sent */
     uint32_t dd_active; /* the same in the descriptor's numbering */

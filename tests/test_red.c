@@ -45,6 +45,21 @@ Test(red, splits_blocks)
     free(copy);
 }
 
+Test(red, writes_what_it_reads)
+{
+    struct red red;
+    uint8_t *copy, out[sizeof(two_blocks)];
+    cr_assert_eq(read_copy(B(two_blocks), &red, &copy), 0);
+    int head = (int)sizeof(two_blocks) - 1 - red.primary.len;
+    cr_assert_eq(red_write(&red, out, (size_t)head), head);
+    cr_expect_arr_eq(out, two_blocks, (size_t)head);
+    cr_expect_eq(red_write(&red, out, (size_t)head - 1), -ENOSPC);
+    red.n_blocks = 0;
+    cr_expect_eq(red_write(&red, out, sizeof(out)), 1, "the primary's header alone");
+    cr_expect_eq(out[0], 111);
+    free(copy);
+}
+
 Test(red, reads_the_largest_fields)
 {
     struct red red;

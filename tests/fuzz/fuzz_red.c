@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_red.c - one RED payload: every block must lie inside it, in order, and together fill it. */
+/* fuzz_red.c - one RED payload: every block must lie inside it, in order, and together fill it; and
+ * it is written as it was read. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rtp/red.h"
 #include "tests/fuzz/fuzz.h"
@@ -22,5 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (red.primary.data != at || red.primary.len == 0 || at + red.primary.len != data + len) {
         abort();
     }
+    size_t head = (size_t)(at - data);
+    uint8_t *copy = malloc(head);
+    if (!copy || red_write(&red, copy, head) != (int)head || red_write(&red, copy, head - 1) >= 0 ||
+        memcmp(copy, data, head) != 0) {
+        abort();
+    }
+    free(copy);
     return 0;
 }

@@ -157,8 +157,21 @@ static void on_audio(struct player *p, const struct rx_rtp *r)
         return;
     }
     p->red_packets++;
-    for (size_t at = 0; at + 4 <= r->len && (r->payload[at] & 0x80); at += 4) {
-        audio_frame(p, r->ts - (uint32_t)(r->payload[at + 1] << 6 | r->payload[at + 2] >> 2));
+    size_t heads = 0;
+    while (heads + 4 <= r->len && (r->payload[heads] & 0x80)) {
+        heads += 4;
+    }
+    size_t at = heads + 1;
+    for (size_t h = 0; h < heads; h += 4) {
+        const uint8_t *head = r->payload + h;
+        uint32_t ago = (uint32_t)(head[1] << 6 | head[2] >> 2);
+        size_t len = (head[2] & 3U) << 8 | head[3];
+        /* Each frame begins with the publisher's timestamp of it. */
+        bool copy = (head[0] & 0x7f) == p->p.opus_pt && at + 2 * len <= r->len && len >= 4 &&
+                    bytes_load32(r->payload + r->len - len) - bytes_load32(r->payload + at) == ago;
+        p->audio_wrong += !copy;
+        at += len;
+        audio_frame(p, r->ts - ago);
     }
     audio_frame(p, r->ts);
 }

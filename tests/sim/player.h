@@ -62,6 +62,7 @@ struct player {
     uint32_t audio_ts0;
     uint64_t audio_top;
     uint64_t audio_packets, red_packets;
+    uint64_t audio_wrong; /* copies of frames that are none, or of another time than they say */
     /* counted */
     uint64_t n_bytes, n_rtx, n_rtx_bytes, n_padding_bytes, n_malformed, n_twcc, n_nacks, n_plis;
     int64_t first_packet_us;

@@ -22,6 +22,7 @@ const struct quality_scenario quality_scenarios[] = {
     {"9a", "random loss of 1 % on 2 Mbps", quality_loss_1, false, 0},
     {"9b", "random loss of 5 % on 2 Mbps", quality_loss_5, false, 0},
     {"9c", "random loss of 10 % on 2 Mbps", quality_loss_10, false, 0},
+    {"9d", "audio, random loss of 10 %", quality_loss_audio, true, 0},
     {"10a", "3 % lost in bursts of 3", quality_burst_3, false, 0},
     {"10b", "3 % lost in bursts of 8", quality_burst_8, false, 0},
     {"11", "jitter of 30 ms, 1 % reordered by 5", quality_jitter, true, 0},

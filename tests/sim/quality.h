@@ -93,6 +93,7 @@ void quality_upload(struct quality_run *q);
 void quality_loss_1(struct quality_run *q);
 void quality_loss_5(struct quality_run *q);
 void quality_loss_10(struct quality_run *q);
+void quality_loss_audio(struct quality_run *q);
 void quality_burst_3(struct quality_run *q);
 void quality_burst_8(struct quality_run *q);
 void quality_jitter(struct quality_run *q);

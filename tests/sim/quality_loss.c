@@ -53,6 +53,29 @@ void quality_loss_10(struct quality_run *q)
     random_loss(q, 0.10, 70, 98, 2);
 }
 
+/* Audio alone of so many lost, for a viewer that reads RED and for one that does not: no number of
+ * the design's, but what copies are for. */
+void quality_loss_audio(struct quality_run *q)
+{
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    scene_publish(s, 7, &cam, 1, NULL, NULL);
+    struct scene_viewer *v[2];
+    for (int i = 0; i < 2; i++) {
+        struct wire *w = scene_wire(s, &(struct wire_params){.delay_us = MS(25), .loss = 0.10});
+        v[i] = scene_view(
+            s, &(struct scene_view_params){.stream = 7, .down = w, .red = i, .worker = i});
+    }
+    scene_run(s, S(65));
+    quality_add(q, "audio frames lost without RED", "%", 100 * player_audio_loss(v[0]->player),
+                QUALITY_REPORT, 0);
+    quality_add(q, "audio frames lost with RED", "%", 100 * player_audio_loss(v[1]->player),
+                QUALITY_MEDIAN_MAX, 0.5);
+    quality_add(q, "copies that are none", "", (double)v[1]->player->audio_wrong, QUALITY_P95_MAX,
+                0);
+    quality_end(q, s);
+}
+
 static void burst_loss(struct quality_run *q, double mean, double least_repair)
 {
     static const struct wire_step trace[] = {{0, 2500000}};
@@ -64,8 +87,7 @@ static void burst_loss(struct quality_run *q, double mean, double least_repair)
                                                          .queue_us = MS(300),
                                                          .burst_loss = 0.03,
                                                          .burst_mean = mean});
-    struct scene_publisher *p = scene_publish(s, 7, &cam, 1, NULL, NULL);
-    p->red = true;
+    scene_publish(s, 7, &cam, 1, NULL, NULL);
     scene_run(s, MS(500));
     struct scene_viewer *v =
         scene_view(s, &(struct scene_view_params){.stream = 7, .down = w, .red = true});

@@ -232,8 +232,11 @@ static void send_audio(struct scene_publisher *p)
         const uint8_t head[] = {0x80 | OPUS_PT, 960 >> 6, (uint8_t)((960 & 63) << 2), OPUS_BYTES,
                                 OPUS_PT};
         memcpy(pkt + n, head, sizeof(head));
-        n += sizeof(head) + OPUS_BYTES;
+        n += sizeof(head);
+        bytes_store32(pkt + n, p->audio_ts - 960);
+        n += OPUS_BYTES;
     }
+    bytes_store32(pkt + n, p->audio_ts); /* what a player can tell frames by */
     n += OPUS_BYTES;
     p->audio_ts += 960;
     p->audio_packets++;
@@ -491,6 +494,7 @@ struct scene_publisher *scene_publish(struct scene *s, uint64_t stream,
     a->mlines[0].n_codecs = 2;
     a->mlines[0].codecs[0] = (struct api_codec){.id = CODEC_OPUS, .pt = OPUS_PT};
     a->mlines[0].codecs[1] = (struct api_codec){.id = CODEC_RED, .pt = RED_PT};
+    a->mlines[0].opaque = p->encrypted;
     pub->scene = s;
     pub->index = s->n_publishers;
     pub->id = a->id;

@@ -70,7 +70,7 @@ Test(quality, feedback_that_is_lost, .timeout = 600)
 
 Test(quality, loss, .timeout = 600)
 {
-    EXPECT_ALL("9a", "9b", "9c", "10a", "10b");
+    EXPECT_ALL("9a", "9b", "9c", "9d", "10a", "10b");
 }
 
 Test(quality, lossy_viewers_are_asked_to_leave_time_for_repair)
@@ -98,6 +98,52 @@ Test(quality, lossy_viewers_are_asked_to_leave_time_for_repair)
         w->p.loss = 0;
         scene_run(s, 25 * US_PER_S);
         cr_expect_eq(v->player->video[0]->least_us, 0, "no longer needed");
+        scene_free(s);
+    }
+}
+
+/* Copies of audio frames: for who reads them, while packets are lost, where the link has room. */
+Test(quality, lossy_viewers_get_audio_in_copies)
+{
+    static const struct {
+        const char *what;
+        double loss;
+        uint32_t bps;
+        bool red, encrypted, copies;
+    } rows[] = {
+        {"lossy", 0.05, 3000000, true, false, true},
+        {"clean", 0, 3000000, true, false, false},
+        {"no RED", 0.05, 3000000, false, false, false},
+        {"nobody but the receiver may look into it", 0.05, 3000000, true, true, false},
+        {"no room", 0.05, 150000, true, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct wire_step trace[] = {{0, rows[i].bps}};
+        struct scene *s = scene_new(i + 1);
+        struct camera_params cam = scene_camera();
+        cam.encrypted = cam.dd = rows[i].encrypted;
+        struct wire *w = scene_wire(s, &(struct wire_params){.trace = trace,
+                                                             .n_steps = 1,
+                                                             .delay_us = 25 * US_PER_MS,
+                                                             .queue_us = 300 * US_PER_MS,
+                                                             .loss = rows[i].loss});
+        scene_publish(s, 7, &cam, 1, NULL, NULL);
+        scene_run(s, US_PER_S);
+        struct scene_viewer *v = scene_view(
+            s, &(struct scene_view_params){
+                   .stream = 7, .down = w, .red = rows[i].red, .encrypted = rows[i].encrypted});
+        scene_run(s, 20 * US_PER_S);
+        uint64_t before = v->player->red_packets;
+        scene_run(s, 10 * US_PER_S);
+        uint64_t copied = v->player->red_packets - before;
+        cr_expect(rows[i].copies ? copied > 300 : copied < 50, "%s: %lu of 500", rows[i].what,
+                  copied);
+        cr_expect_eq(v->player->audio_wrong, 0, "%s", rows[i].what);
+        w->p.loss = 0;
+        scene_run(s, 15 * US_PER_S);
+        before = v->player->red_packets;
+        scene_run(s, 5 * US_PER_S);
+        cr_expect_eq(v->player->red_packets, before, "%s: no longer needed", rows[i].what);
         scene_free(s);
     }
 }
