@@ -122,35 +122,6 @@ const struct admin_op *admin_op_at(size_t i)
     return i < ARRAY_LEN(ops) ? &ops[i] : NULL;
 }
 
-static int hex(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    return at != NULL ? (int)(at - digits) % 16 : -1;
-}
-
-/* One path segment without its escapes (RFC 3986 2.1). False if it is empty, too long, malformed,
- * or holds control characters. */
-static bool unescape(const char *text, size_t len, char out[ADMIN_ARG_MAX])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        int c = (unsigned char)text[i];
-        if (c == '%') {
-            int high = i + 2 < len ? hex(text[i + 1]) : -1;
-            int low = i + 2 < len ? hex(text[i + 2]) : -1;
-            c = high < 0 || low < 0 ? -1 : high * 16 + low;
-            i += 2;
-        }
-        if (n + 1 >= ADMIN_ARG_MAX || c < ' ' || c == 0x7f) {
-            return false;
-        }
-        out[n++] = (char)c;
-    }
-    out[n] = '\0';
-    return n > 0;
-}
-
 /* Compares segment by segment; {names} take one segment each. */
 static bool match(const char *pattern, const char *path, char args[2][ADMIN_ARG_MAX])
 {
@@ -158,7 +129,7 @@ static bool match(const char *pattern, const char *path, char args[2][ADMIN_ARG_
     while (*pattern != '\0' && *path != '\0') {
         if (*pattern == '{') {
             size_t len = strcspn(path, "/");
-            if (!unescape(path, len, args[n_args])) {
+            if (len == 0 || !http_unescape(path, len, args[n_args], ADMIN_ARG_MAX)) {
                 return false;
             }
             n_args++;

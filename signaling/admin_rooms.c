@@ -187,7 +187,7 @@ static void add_sessions_of(cJSON *o, const struct signaling *s, const char *roo
             if (!told && r->grant != NULL) {
                 told = true;
                 cJSON_AddStringToObject(o, "principal", r->grant->principal);
-                cJSON_AddStringToObject(o, "name", r->grant->display);
+                cJSON_AddStringToObject(o, "name", r->display);
                 if (r->grant->metadata[0] != '\0') {
                     cJSON_AddRawToObject(o, "metadata", r->grant->metadata);
                 }

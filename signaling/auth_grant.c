@@ -128,10 +128,8 @@ static int read_text(const cJSON *claims, const char *name, char *out, size_t ca
     if (!cJSON_IsString(v) || v->valuestring[0] == '\0' || strlen(v->valuestring) >= cap) {
         return -EBADMSG;
     }
-    for (const char *c = v->valuestring; *c != '\0'; c++) {
-        if ((uint8_t)*c < ' ' || *c == 0x7f) {
-            return -EBADMSG;
-        }
+    if (!json_is_plain(v->valuestring)) {
+        return -EBADMSG;
     }
     snprintf(out, cap, "%s", v->valuestring);
     return 1;

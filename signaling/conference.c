@@ -103,6 +103,11 @@ static void add_seat(struct member *m, struct layout *proto, const struct api_ml
     }
 }
 
+static void describe(struct person *p, const struct resource *r)
+{
+    roster_describe(p, r->display, r->grant != NULL ? r->grant->metadata : "");
+}
+
 int conference_join(struct signaling *s, struct room *room, struct resource *r,
                     const struct api_session *session, const char *as)
 {
@@ -125,7 +130,7 @@ int conference_join(struct signaling *s, struct room *room, struct resource *r,
     m->r = r;
     m->person = person;
     if (person != NULL) {
-        roster_describe(person, r->grant);
+        describe(person, r);
     }
     m->layout = proto;
     proto->n_members = 1;
@@ -214,7 +219,7 @@ void conference_on_publish(struct signaling *s, struct stream *st)
     }
     const struct resource *r = resource_find_id(&s->sessions, st->publisher);
     if (st->person != NULL && r != NULL) {
-        roster_describe(st->person, r->grant);
+        describe(st->person, r);
     }
     room->regroup = true;
     room->new_seats = true;

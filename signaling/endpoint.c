@@ -16,6 +16,7 @@
 #include "signaling/entropy.h"
 #include "signaling/http.h"
 #include "signaling/ice_servers.h"
+#include "signaling/json.h"
 #include "signaling/life.h"
 #include "signaling/limiter.h"
 #include "signaling/permit.h"
@@ -142,6 +143,13 @@ bool endpoint_within_rate(struct signaling *s, struct http_request *rq)
     return wait_s == 0;
 }
 
+static bool read_display(struct endpoint *e)
+{
+    const char *name = http_query(e->rq, "name");
+    return name == NULL || (http_unescape(name, strlen(name), e->display, sizeof(e->display)) &&
+                            json_is_plain(e->display));
+}
+
 bool endpoint_gate(struct endpoint *e)
 {
     size_t len;
@@ -160,6 +168,9 @@ bool endpoint_gate(struct endpoint *e)
     } else if (http_body(e->rq, &len), len == 0) {
         problem_answer(e->rq, 400, "sdp-missing",
                        "The body is empty; it must be an SDP offer made by the client.");
+    } else if (!read_display(e)) {
+        problem_answer(e->rq, 400, "name",
+                       "The query's \"name\" must be UTF-8 of at most 128 bytes.");
     } else {
         return true;
     }
@@ -387,6 +398,8 @@ bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct end
         snprintf(e->r->label, sizeof(e->r->label), "%s/*", t->room->name);
     }
     snprintf(e->r->principal, sizeof(e->r->principal), "%s", e->grant.principal);
+    snprintf(e->r->display, sizeof(e->r->display), "%s",
+             e->grant.display[0] != '\0' ? e->grant.display : e->display);
     struct negotiate_refusal why = {0};
     int r = keep_grant(e);
     r = r == 0 ? answer_offer(e, role, t, &why) : r;

@@ -19,8 +19,9 @@ struct endpoint {
     struct http_request *rq;
     char room[ROOMS_NAME_MAX];
     char participant[ROOMS_NAME_MAX];
-    bool named;              /* a participant was given */
-    char as[ROOMS_NAME_MAX]; /* play: whose session it is, "" nobody in particular */
+    bool named;                           /* a participant was given */
+    char display[AUTH_GRANT_DISPLAY_MAX]; /* "name" of the query: what people read; "" */
+    char as[ROOMS_NAME_MAX];              /* play: whose session it is, "" nobody in particular */
     char label[ROOMS_LABEL_MAX];
     struct auth_grant grant;     /* after permit_ask */
     struct resource *r;          /* after endpoint_negotiate */
@@ -31,7 +32,7 @@ struct endpoint {
 bool endpoint_read(struct endpoint *e, struct http_request *rq, struct signaling *s);
 /* OPTIONS, GET, HEAD and methods that endpoints do not have. Returns false when it is a POST. */
 bool endpoint_answer_simple(struct endpoint *e, enum auth_action action);
-/* Rate, drain, content type, body. Returns false after answering. */
+/* Rate, drain, content type, body, name. Returns false after answering. */
 bool endpoint_gate(struct endpoint *e);
 /* What a session is about. */
 struct endpoint_target {

@@ -144,8 +144,8 @@ static void add_time(cJSON *o, int64_t wall_us)
 static void add_holder(cJSON *o, const struct resource *r)
 {
     cJSON_AddStringToObject(o, "principal", r->principal);
-    if (r->grant != NULL && r->grant->display[0] != '\0') {
-        cJSON_AddStringToObject(o, "name", r->grant->display);
+    if (r->display[0] != '\0') {
+        cJSON_AddStringToObject(o, "name", r->display);
     }
     if (r->grant != NULL && r->grant->metadata[0] != '\0') {
         cJSON_AddRawToObject(o, "metadata", r->grant->metadata);

@@ -90,6 +90,9 @@ const char *http_path(const struct http_request *rq); /* as sent: not unescaped,
 const char *http_tail(const struct http_request *rq); /* path behind the route's prefix */
 /* A header's value, or NULL. Valid until the answer. */
 const char *http_header(const struct http_request *rq, const char *name);
+/* Takes the escapes (RFC 3986 2.1) out of len bytes of a URL. False if the result does not fit cap
+ * with its terminator, an escape is malformed, or there are control characters. */
+bool http_unescape(const char *text, size_t len, char *out, size_t cap);
 /* The value of a key in the query, not unescaped, or NULL. Valid until the answer. */
 const char *http_query(const struct http_request *rq, const char *key);
 /* True if the query has this key. */

@@ -33,6 +33,33 @@ const char *http_header(const struct http_request *rq, const char *name)
     return MHD_lookup_connection_value(rq->mc, MHD_HEADER_KIND, name);
 }
 
+static int hex(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+    return at != NULL ? (int)(at - digits) % 16 : -1;
+}
+
+bool http_unescape(const char *text, size_t len, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        int c = (unsigned char)text[i];
+        if (c == '%') {
+            int high = i + 2 < len ? hex(text[i + 1]) : -1;
+            int low = i + 2 < len ? hex(text[i + 2]) : -1;
+            c = high < 0 || low < 0 ? -1 : high * 16 + low;
+            i += 2;
+        }
+        if (n + 1 >= cap || c < ' ' || c == 0x7f) {
+            return false;
+        }
+        out[n++] = (char)c;
+    }
+    out[n] = '\0';
+    return true;
+}
+
 static enum MHD_Result match_key(void *cls, enum MHD_ValueKind kind, const char *key,
                                  const char *value)
 {

@@ -258,6 +258,17 @@ int json_parse(const char *text, size_t len, int depth, cJSON **ret)
     return 0;
 }
 
+bool json_is_plain(const char *text)
+{
+    struct scan s = {.p = text, .end = text + strlen(text)};
+    while (s.p < s.end) {
+        if ((uint8_t)*s.p < ' ' || *s.p == 0x7f || !scan_utf8(&s)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 const cJSON *json_get(const cJSON *object, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(object, name);

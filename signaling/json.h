@@ -17,6 +17,8 @@
  * -ENOMEM. Free *ret with cJSON_Delete. */
 int json_parse(const char *text, size_t len, int depth, cJSON **ret) MUST_CHECK;
 
+/* True if the text is well-formed UTF-8, without control characters. */
+bool json_is_plain(const char *text);
 /* The member of that exact name, or NULL. */
 const cJSON *json_get(const cJSON *object, const char *name);
 /* Its text, or NULL when it is absent or no string. */

@@ -45,11 +45,12 @@ struct resource {
     struct member *member; /* plays a whole room (conference.h); owned, NULL for others */
     char label[ROOMS_LABEL_MAX];
     char principal[AUTH_NAME_MAX];
-    struct auth_grant *grant;         /* what its token permitted; NULL: there was none */
-    struct auth_quota_ticket *ticket; /* counts while NEW or UP; NULL */
-    char codecs[64];                  /* "opus,VP8" */
-    char program[QUIRKS_CLIENT_MAX];  /* "obs/32.2"; "" = not known */
-    char quirks[QUIRKS_NAMES_MAX];    /* names of quirks that are worked around; "" = none */
+    char display[AUTH_GRANT_DISPLAY_MAX]; /* name for people: of its token, else as asked for; "" */
+    struct auth_grant *grant;             /* what its token permitted; NULL: there was none */
+    struct auth_quota_ticket *ticket;     /* counts while NEW or UP; NULL */
+    char codecs[64];                      /* "opus,VP8" */
+    char program[QUIRKS_CLIENT_MAX];      /* "obs/32.2"; "" = not known */
+    char quirks[QUIRKS_NAMES_MAX];        /* names of quirks that are worked around; "" = none */
     struct addr client;
     char etag[RESOURCE_ETAG_LEN + 1];         /* without quotes */
     struct ice_creds creds;                   /* the current generation */

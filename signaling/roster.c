@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "rtp/codec.h"
-#include "signaling/auth_grant.h"
 #include "signaling/strbuf.h"
 
 static bool is_here(const struct person *p)
@@ -66,20 +65,20 @@ void roster_unref(struct person *p)
     }
 }
 
-void roster_describe(struct person *p, const struct auth_grant *g)
+void roster_describe(struct person *p, const char *name, const char *metadata)
 {
     struct strbuf b = {0};
     size_t len;
-    if (g == NULL || (g->display[0] == '\0' && g->metadata[0] == '\0')) {
+    if (name[0] == '\0' && metadata[0] == '\0') {
         return;
     }
-    cJSON *display = cJSON_CreateString(g->display);
+    cJSON *display = cJSON_CreateString(name);
     char *text = cJSON_PrintUnformatted(display);
-    if (g->display[0] != '\0' && text != NULL) {
+    if (name[0] != '\0' && text != NULL) {
         strbuf_addf(&b, ",\"display\":%s", text);
     }
-    if (g->metadata[0] != '\0') {
-        strbuf_addf(&b, ",\"metadata\":%s", g->metadata);
+    if (metadata[0] != '\0') {
+        strbuf_addf(&b, ",\"metadata\":%s", metadata);
     }
     cJSON_free(text);
     cJSON_Delete(display);

@@ -10,7 +10,6 @@
 #include "rtp/list.h"
 #include "signaling/rooms.h"
 
-struct auth_grant;
 struct strbuf;
 
 #define ROSTER_LISTED 100 /* people who only watch are told while there are no more in the room */
@@ -45,8 +44,9 @@ struct person *roster_ref(struct room *room, const char *name);
 void roster_unref(struct person *p);
 /* The person of that name, or NULL. */
 struct person *roster_find(const struct room *room, const char *name);
-/* What a token says of p for the others: name and metadata. g may be NULL. */
-void roster_describe(struct person *p, const struct auth_grant *g);
+/* What the others are told of p: its name as people read it, UTF-8, and its token's metadata, JSON.
+ * What is "" leaves both as they were. */
+void roster_describe(struct person *p, const char *display, const char *metadata);
 /* p publishes or watches by so many more. With nothing left it has gone. */
 void roster_count(struct room *room, struct person *p, int streams, int members);
 /* A moderator mutes these parts of p, and no others: 0 ends it, and p, if it is not here. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "conf/clock.h"
 #include "conf/conf.h"
@@ -89,11 +90,23 @@ static void install(struct endpoint *e, struct stream *st, uint64_t old)
     }
 }
 
+/* If-None-Match: * (RFC 9110 13.1.2): who comes under this name for the first time does not want to
+ * take over from another of the same name. */
+static bool is_for_nobody_else(const struct endpoint *e)
+{
+    const char *match = http_header(e->rq, "If-None-Match");
+    return match != NULL && strcmp(match, "*") == 0;
+}
+
 static void publish(struct endpoint *e, int64_t idle_us)
 {
     struct signaling *s = e->s;
     struct stream *st = rooms_find(&s->rooms, e->room, e->participant);
     uint64_t old;
+    if (st != NULL && st->publisher != 0 && !st->silent && is_for_nobody_else(e)) {
+        problem_answer(e->rq, 412, "name-taken", "Somebody publishes under this name already.");
+        return;
+    }
     int r = rooms_claim(st, e->grant.principal, idle_us, &old);
     if (r == -EAGAIN) {
         ask_idle(e, st);

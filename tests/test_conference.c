@@ -120,6 +120,63 @@ static int count_lines(const char *text, const char *begin)
     return n;
 }
 
+#define LONG_NAME                                                                                  \
+    "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"                             \
+    "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+
+/* Names for people stand in the query where no token says them; the others are told. */
+Test(conference, names_for_people)
+{
+    static const struct {
+        const char *query;
+        int status;
+        const char *display; /* in the roster */
+    } rows[] = {
+        {"?name=%D0%9C%D0%B0%D1%80%D0%B8%D1%8F%20%22M%22", 201,
+         "\"name\":\"p0\",\"display\":\"\xd0\x9c\xd0\xb0\xd1\x80\xd0\xb8\xd1\x8f \\\"M\\\"\""},
+        {"?name=", 201, "\"name\":\"p1\",\"watching\""},
+        {"?name=%ff", 400, NULL},
+        {"?name=a%0ab", 400, NULL},
+        {"?name=" LONG_NAME, 201, "\"display\":\"" LONG_NAME "\""},
+        {"?name=" LONG_NAME "x", 400, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char path[256];
+        snprintf(path, sizeof(path), "/whip/names/p%zu%s", i, rows[i].query);
+        struct reply r = kit_publish(path, "");
+        cr_assert_eq(r.status, rows[i].status, "row %zu: %d %s", i, r.status, r.body);
+        if (rows[i].display == NULL) {
+            continue;
+        }
+        struct party p = party_of(&r);
+        kit_say(API_EV_UP, p.session, 0);
+        kit_say(API_EV_LIVE, p.session, 0);
+        struct reply w = kit_do("POST", "/whep/names", KIT_SDP, offer("recvonly", 1, 2, "96", VP8));
+        snprintf(path, sizeof(path), "%s/people", strstr(kit_header(&w, "Location"), "/session/"));
+        w = kit_do("GET", path, "", NULL);
+        cr_expect_not_null(strstr(w.body, rows[i].display), "row %zu: %s", i, w.body);
+    }
+}
+
+/* Two of one name: the second can ask not to take over. */
+Test(conference, if_none_match_takes_nobodys_name)
+{
+    static const struct {
+        const char *path, *headers;
+        int status;
+    } rows[] = {
+        {"/whip/twice/ann", "If-None-Match: *\r\n", 201},
+        {"/whip/twice/ann", "If-None-Match: *\r\n", 412},
+        {"/whip/twice/ann-2", "If-None-Match: *\r\n", 201},
+        {"/whip/twice/ann", "If-None-Match: \"x\"\r\n", 201},
+        {"/whip/twice/ann", "", 201},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct reply r = kit_publish(rows[i].path, rows[i].headers);
+        cr_expect_eq(r.status, rows[i].status, "row %zu: %d %s", i, r.status, r.body);
+    }
+}
+
 Test(conference, conf_03_slots_are_answered_in_order_and_filled)
 {
     struct reply r = kit_do("POST", "/whep/room", KIT_SDP, offer("recvonly", 3, 9, "96 97", VP8));

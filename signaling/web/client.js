@@ -49,14 +49,15 @@ const WAIT_FIRST = 500, WAIT_MAX = 5000, DISCONNECTED_PATIENCE = 2500, NOTHING_A
 /**
  * A session that reconnects until stop() is called.
  * prepare(pc)   adds transceivers to a fresh connection
+ * headers()     more for the POST
  * config        for the RTCPeerConnection, beside what is always so
  * onstate(state, error)  'connecting' | 'live' | 'waiting' (nobody publishes now) | 'reconnecting' | 'error' (will not try again)
  * onanswer(response)  the 201, for its Link headers
  */
 export class Session extends EventTarget {
-  constructor({ url, token, prepare, config, onstate, ontrack, onanswer }) {
+  constructor({ url, token, prepare, config, headers, onstate, ontrack, onanswer }) {
     super();
-    Object.assign(this, { url, token, prepare, config, onstate, ontrack, onanswer });
+    Object.assign(this, { url, token, prepare, config, headers, onstate, ontrack, onanswer });
     this.wait = WAIT_FIRST;
     this.everLive = false;
   }
@@ -83,7 +84,7 @@ export class Session extends EventTarget {
       pc.ontrack = (ev) => this.pc === pc && this.ontrack?.(ev);
       pc.onconnectionstatechange = () => this.pc === pc && this.connection(pc);
       await pc.setLocalDescription();
-      const headers = { 'Content-Type': 'application/sdp', ...this.authorization() };
+      const headers = { 'Content-Type': 'application/sdp', ...this.headers?.(), ...this.authorization() };
       const response = await fetch(this.url, { method: 'POST', headers, body: pc.localDescription.sdp });
       if (response.status !== 201) throw await refusal(response);
       const resource = new URL(response.headers.get('Location'), response.url).href;

@@ -3,23 +3,26 @@
 // server fills. Who is where comes by server-sent events, what is wanted goes by POST (README, "Rooms"); chat travels by a data channel.
 import { askForDescriptor, canAskForDescriptor, linksOf, Session, takeFragment } from './client.js';
 import { grid, speaker } from './layout.js';
-import { isKey, makeKey, Ring } from './seal.js';
+import { captureFault, claimsOf, clip, hue, initials, linked, listen, slug } from './people.js';
+import { isKey, makeKey } from './seal.js';
+import { canSeal, canTransform, Sealing } from './sealing.js';
 
 const $ = (id) => document.getElementById(id);
 const SLOTS = { audio: 3, video: Math.min(48, Math.max(1, Number(new URLSearchParams(location.search).get('tiles')) || 9)) };
 const CAMERA = [{ rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 }, { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 400_000 }, { rid: 'f', maxBitrate: 1_500_000 }];
 
-const me = { name: '', id: '', room: '', token: '', key: '' }; // key: of the end-to-end encryption; '': none
-let local = null, screenTrack = null, publishing = null, sharing = null, playing = null;
+const me = { name: '', id: '', room: '', token: '', key: '', rights: {} }; // id: the name in URLs; key: of the end-to-end encryption, '': none; rights: the token's claims
+let local = null, screenMedia = null, publishing = null, sharing = null, playing = null;
 const slots = new Map();   // mid -> { mid, kind, participant, stream, source, muted, track }
 const people = new Map();  // name -> { name, streams }
 const hands = new Set(), speaking = new Set(), pins = new Set();
 const tiles = new Map();   // key -> element
 let dominant = null, chat = null, unread = 0, links = {}, events = null;
 
-const initials = (name) => name.split(/[\s._-]+/).filter(Boolean).slice(0, 2).map((w) => w[0].toUpperCase()).join('') || '?';
-const hue = (name) => [...name].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 360, 7);
-const pretty = (id) => id.replaceAll('_', ' ');
+/** What people read of somebody: what they call themselves, or their token does; else the name in the URL. */
+const calls = (id) => people.get(id)?.display || id.replaceAll('_', ' ');
+/** Of what somebody publishes, what is to be seen or heard. */
+const media = (person) => person?.streams.filter((s) => s.audio || s.video) ?? [];
 
 // ---- lobby ----
 
@@ -28,51 +31,49 @@ function fault(text) {
   $('fault').textContent = text || '';
 }
 
-function captureFault(error) {
-  if (!navigator.mediaDevices) return `Browsers give camera and microphone only to https pages and to localhost. Open https://${location.host}/, or join to watch and listen.`;
-  if (error.name === 'NotAllowedError') return 'Camera and microphone are blocked for this page: allow them with the icon beside the address, or join without.';
-  if (error.name === 'NotFoundError') return 'No camera or microphone was found. You can join without.';
-  if (error.name === 'NotReadableError') return 'Another program uses the camera. Close it, or join without.';
-  return error.message;
+const KINDS = [{ kind: 'audio', what: 'microphone', key: 'mic' }, { kind: 'video', what: 'camera', key: 'cam' }];
+const trackOf = (kind) => local?.getTracks().find((t) => t.kind === kind);
+
+/** What is asked of getUserMedia: the device that is chosen. */
+function constraintsOf(kind) {
+  const id = $(kind === 'audio' ? 'microphone' : 'camera').value;
+  const more = kind === 'audio' ? { echoCancellation: true, noiseSuppression: true } : { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+  return { ...(id ? { deviceId: { exact: id } } : {}), ...more };
+}
+
+function dropLocal() {
+  local?.getTracks().forEach((t) => t.stop());
+  local = null;
 }
 
 async function capture() {
-  const want = (id, on, more) => on && { ...(id ? { deviceId: { exact: id } } : {}), ...more };
-  local?.getTracks().forEach((t) => t.stop());
-  local = null;
-  const pressed = (id) => $(id).getAttribute('aria-pressed') === 'true';
-  const constraints = {
-    audio: want($('microphone').value, pressed('lobby-mic'), { echoCancellation: true, noiseSuppression: true }),
-    video: want($('camera').value, pressed('lobby-cam'), { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } }),
-  };
+  dropLocal();
+  const wanted = Object.fromEntries(KINDS.filter(({ key }) => isPressed(`lobby-${key}`)).map(({ kind }) => [kind, constraintsOf(kind)]));
   fault('');
   try {
-    if (constraints.audio || constraints.video) local = await navigator.mediaDevices.getUserMedia(constraints);
+    if (wanted.audio || wanted.video) local = await navigator.mediaDevices.getUserMedia(wanted);
   } catch (error) {
     fault(captureFault(error));
   }
-  for (const [id, kind] of [['lobby-mic', 'audio'], ['lobby-cam', 'video']]) {
-    if (pressed(id) && !local?.getTracks().some((t) => t.kind === kind)) press(id, false); // what cannot be had is off
+  for (const { kind, key } of KINDS) {
+    if (!trackOf(kind)) press(`lobby-${key}`, false); // what cannot be had is off
   }
+  local?.getTracks().forEach(mind);
+  showPreview();
+}
+
+function showPreview(note = 'Camera is off') {
+  $('preview-note').textContent = note;
   $('preview').srcObject = local;
   $('preview-note').hidden = Boolean(local?.getVideoTracks().length);
-  listen(local?.getAudioTracks()[0]);
+  showLevel(trackOf('audio'));
   listDevices().catch(() => {});
 }
 
-let ear = null;
-function listen(track) {
-  clearInterval(ear?.timer);
-  ear?.context.close();
-  ear = null;
-  $('level').style.setProperty('--v', 0);
-  if (!track) return;
-  const context = new AudioContext(), analyser = context.createAnalyser(), wave = new Float32Array(analyser.fftSize);
-  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-  ear = { context, timer: setInterval(() => {
-    analyser.getFloatTimeDomainData(wave);
-    $('level').style.setProperty('--v', Math.min(1, 4 * Math.sqrt(wave.reduce((s, x) => s + x * x, 0) / wave.length)).toFixed(2));
-  }, 100) };
+let deaf = null; // ends the level's display
+function showLevel(track) {
+  deaf?.();
+  deaf = track ? listen(track, (v) => $('level').style.setProperty('--v', v.toFixed(2))) : null;
 }
 
 async function listDevices() {
@@ -86,59 +87,22 @@ async function listDevices() {
 
 // ---- end-to-end encryption ----
 
-const byScript = typeof RTCRtpScriptTransform === 'function', canTransform = byScript || 'createEncodedStreams' in (window.RTCRtpSender?.prototype ?? {}); // older Chromium: by streams
-const canSeal = canTransform && Boolean(crypto.subtle); // which only secure pages have
-const transforming = byScript || !canTransform ? {} : { encodedInsertableStreams: true }; // how such connections are made
-const ways = new Map(); // number of a receiver -> its transceiver
-let worker = null, ring = null;
-
-/** All that arrives passes through the worker, with a key or without: what nobody here can open must not be decoded. */
-function startSealing() {
-  ring = me.key ? new Ring(me.key) : null;
-  if (canTransform && !worker) {
-    worker = new Worker('/seal-worker.js', { type: 'module' });
-    worker.addEventListener('message', ({ data: { mid, state } }) => {
-      const slot = slots.get(ways.get(mid)?.mid);
-      if (slot) slot.seal = state;
-      draw();
-    });
-  }
-  worker?.postMessage({ key: me.key });
-}
-
-/** All encoded frames of a sender or receiver go through the worker. */
-function route(end, options) {
-  if (byScript) {
-    end.transform = new RTCRtpScriptTransform(worker, options);
-    return;
-  }
-  const { readable, writable } = end.createEncodedStreams();
-  worker.postMessage({ readable, writable, options }, [readable, writable]);
-}
+const sealing = new Sealing((transceiver, state) => {
+  const slot = slots.get(transceiver.mid);
+  if (slot) slot.seal = state;
+  draw();
+});
 
 function sealSender(transceiver, kind) {
   if (!me.key) return;
-  route(transceiver.sender, { way: 'out', kind });
+  sealing.send(transceiver, kind);
   prune(transceiver, kind);
   if (kind === 'video') askForDescriptor(transceiver);
 }
 
-function openReceiver(transceiver, kind) {
-  if (!worker) return;
-  const mid = ways.size;
-  ways.set(mid, transceiver);
-  route(transceiver.receiver, { way: 'in', kind, mid });
-}
-
-/** Everybody here opens what is sealed with this key from now on, and seals with it in a moment, when the others have heard of it. */
 function adopt(key) {
   me.key = key;
-  ring.add(key);
-  worker.postMessage({ add: key });
-  setTimeout(() => {
-    ring?.use(key);
-    worker.postMessage({ use: key });
-  }, 1000);
+  sealing.adopt(key);
 }
 
 function renewKey() {
@@ -167,16 +131,23 @@ function prune(transceiver, kind, keep = kind === 'video' ? /\/(VP8|H264|VP9|AV1
 }
 
 /** What sessions that publish have in common. Sealed, nothing but the descriptor need be readable by the server, which is told so. */
-const asPublisher = (name) => ({ url: url('whip', `${me.room}/${name}`) + (me.key && canAskForDescriptor ? '?e2ee=1' : ''), token: me.token, config: me.key ? transforming : {} });
+const asPublisher = (name) => ({ url: `${url('whip', `${me.room}/${name}`)}?name=${encodeURIComponent(me.name)}${me.key && canAskForDescriptor ? '&e2ee=1' : ''}`, token: me.token, config: sealing.config(me.key) });
 
+/** Camera and microphone. Whoever is here under this name already is not thrown out: see onPublishing. */
 function publish() {
   publishing = new Session({
-    ...asPublisher(me.id), onstate: onPublishing,
+    ...asPublisher(me.id), onstate: onPublishing, headers: () => (me.settled ? {} : { 'If-None-Match': '*' }),
     prepare: (pc) => {
-      const audio = local?.getAudioTracks()[0], video = local?.getVideoTracks()[0];
-      const streams = [local];
-      if (audio) sealSender(pc.addTransceiver(audio, { direction: 'sendonly', streams }), 'audio');
-      if (video) sealSender(pc.addTransceiver(video, { direction: 'sendonly', streams, sendEncodings: CAMERA.map((e) => ({ ...e })) }), 'video');
+      for (const { kind } of KINDS) { // both, so that what is off can be switched on without another session
+        const track = trackOf(kind);
+        const t = pc.addTransceiver(track || kind, { direction: 'sendonly', streams: local ? [local] : [], ...(kind === 'video' ? { sendEncodings: CAMERA.map((e) => ({ ...e })) } : {}) });
+        sealSender(t, kind);
+        if (!track?.enabled) t.sender.replaceTrack(null); // nothing is sent while it is off, which the server tells the others
+      }
+    },
+    onanswer: () => {
+      me.settled = true;
+      if (!playing) play();
     },
   });
   publishing.start();
@@ -184,20 +155,20 @@ function publish() {
 
 function play() {
   playing = new Session({
-    url: `${url('whep', me.room)}?as=${encodeURIComponent(me.id)}`, token: me.token, config: worker ? transforming : {}, onstate: onPlaying, onanswer,
+    url: `${url('whep', me.room)}?as=${encodeURIComponent(me.id)}&name=${encodeURIComponent(me.name)}`, token: me.token, config: sealing.config(), onstate: onPlaying, onanswer,
     prepare: (pc) => {
       slots.clear();
-      ways.clear();
+      sealing.forget();
       for (const kind of ['audio', 'video']) {
         for (let i = 0; i < SLOTS[kind]; i++) {
           const t = pc.addTransceiver(kind, { direction: 'recvonly' });
           prune(t, kind);
-          openReceiver(t, kind);
+          sealing.receive(t, kind);
           if (kind === 'video') askForDescriptor(t);
         }
       }
       chat = pc.createDataChannel('chat');
-      chat.onopen = () => tell({ hello: true });
+      chat.onopen = () => tell({ hello: true, hand: hands.has(me.id) });
       pc.ondatachannel = ({ channel }) => {
         const sender = new URLSearchParams(channel.protocol).get('sender') || 'Somebody';
         let heard = Promise.resolve(); // in order, though each may take a moment to open
@@ -253,11 +224,22 @@ function onPeople(e) {
   if (e.snapshot) people.clear();
   const came = e.snapshot ? [] : e.people.filter((p) => !people.has(p.name) && p.name !== me.id).map((p) => p.name);
   e.people.forEach((p) => people.set(p.name, p));
+  const gone = (e.left || []).map(calls);
   (e.left || []).forEach((name) => { people.delete(name); hands.delete(name); pins.delete(name); });
-  const news = [came.length && `${came.map(pretty).join(', ')} came in.`, e.left?.length && `${e.left.map(pretty).join(', ')} left.`].filter(Boolean);
+  const news = [came.length && `${came.map(calls).join(', ')} came in.`, gone.length && `${gone.join(', ')} left.`].filter(Boolean);
   if (news.length) $('news').textContent = news.join(' ');
+  obeyModerators(people.get(me.id)?.muted || []);
   $('count').textContent = e.anonymous ? `${e.total}, ${e.anonymous} without a name` : e.total;
   draw();
+}
+
+/** What a moderator has muted of this person cannot be switched on here. */
+function obeyModerators(muted) {
+  for (const [what, key] of [['microphone', 'mic'], ['camera', 'cam'], ['screen', 'screen']]) {
+    const barred = muted.includes(what);
+    if (barred !== $(key).disabled) announce(`A moderator has ${barred ? 'muted' : 'unmuted'} your ${what}.`);
+    $(key).disabled = barred;
+  }
 }
 
 /** How well each slot is carried: three bars, by what is lost and what the network bears. */
@@ -279,11 +261,29 @@ function announce(text) {
   announced = setTimeout(() => { $('toast').textContent = ''; }, 7000);
 }
 
+const now = { publishing: '', playing: '' }; // states
+function tellState(which, state) {
+  now[which] = state;
+  const any = (s) => now.playing === s || now.publishing === s;
+  status(any('reconnecting') ? 'reconnecting…' : any('connecting') ? 'connecting…' : '');
+}
+
 function onPublishing(state, error) {
-  if (state === 'error') {
+  if (error?.status === 412) {
+    rename();
+  } else if (state === 'error') {
     leave();
     fault(error.message);
-  }
+  } else tellState('publishing', state);
+}
+
+/** Somebody else is here under this name: for the server this is the second, the third of it. */
+function rename() {
+  me.id = `${me.plainId}-${++me.nth}`;
+  publishing.stop();
+  playing?.stop();
+  playing = null;
+  publish();
 }
 
 function onPlaying(state, error) {
@@ -293,23 +293,28 @@ function onPlaying(state, error) {
     return;
   }
   if (state === 'reconnecting') {
-    slots.forEach((s) => { s.track = null; }); // their last pictures went with the connection
+    slots.forEach((s) => { s.track = s.bars = null; }); // their last pictures went with the connection
+    speaking.clear();
+    dominant = null;
     draw();
   }
-  status(state === 'reconnecting' ? 'reconnecting…' : state === 'connecting' ? 'connecting…' : '');
+  tellState('playing', state);
 }
 
 async function join() {
   me.room = $('room').value;
-  me.name = $('name').value.trim();
-  me.id = me.name.replace(/\s+/g, '_').replace(/[^A-Za-z0-9._-]/g, '').replace(/^[._-]+/, '').slice(0, 48) || `guest${Math.floor(Math.random() * 9000) + 1000}`;
+  me.name = clip($('name').value.trim());
   me.token = $('token').value;
+  me.rights = claimsOf(me.token);
+  me.id = me.plainId = me.rights.participant || slug(me.name) || `guest-${Math.random().toString(36).slice(2, 7)}`;
+  me.settled = Boolean(me.rights.participant); // whoever has this name is this person
+  me.nth = 1;
   try { localStorage.setItem('sluice-name', me.name); } catch { /* private windows may refuse */ }
   if ($('seal').checked && !isKey(me.key)) me.key = makeKey();
   if (!$('seal').checked) me.key = '';
-  startSealing();
+  sealing.start(me.key);
   $('sealed').hidden = $('renew').hidden = !me.key;
-  clearInterval(ear?.timer);
+  showLevel(null);
   fault('');
   history.replaceState(null, '', `#${me.room}`);
   $('where').textContent = me.room;
@@ -319,8 +324,9 @@ async function join() {
   $('call').hidden = false;
   press('mic', Boolean(local?.getAudioTracks().length));
   press('cam', Boolean(local?.getVideoTracks().length));
-  if (local) publish();
-  play();
+  $('call-devices').append($('devices'));
+  if (local) publish(); // which plays when it knows its name
+  else play();
   draw();
   $('mic').focus();
 }
@@ -330,16 +336,26 @@ function leave() {
   [publishing, sharing, playing].forEach((s) => s?.stop());
   publishing = sharing = playing = null;
   events?.close();
-  screenTrack?.stop();
-  screenTrack = null;
+  screenMedia?.getTracks().forEach((t) => t.stop());
+  screenMedia = null;
+  dropLocal(); // nobody who has left is filmed
   [slots, people, hands, speaking, pins].forEach((c) => c.clear());
   tiles.forEach((t) => t.remove());
   tiles.clear();
+  $('chat').replaceChildren();
+  lastSaid = { name: '', at: 0 };
+  unread = 0;
+  $('unread').hidden = true;
+  for (const id of ['hand', 'screen', 'lobby-mic', 'lobby-cam']) press(id, false);
+  for (const id of ['mic', 'cam', 'screen']) $(id).disabled = false;
   document.body.dataset.state = 'lobby';
-  document.body.dataset.panel = '';
+  if (document.body.dataset.panel) panel(document.body.dataset.panel);
+  $('pair').append($('devices'));
   $('lobby').hidden = false;
   $('call').hidden = true;
-  capture();
+  showPreview('You have left');
+  $('join').textContent = 'Join again';
+  $('join').focus();
 }
 
 // ---- tiles ----
@@ -350,7 +366,6 @@ function tileFor(key, name) {
   el = $('tile').content.firstElementChild.cloneNode(true);
   el.dataset.name = name;
   el.style.setProperty('--hue', hue(name));
-  el.querySelector('.face').textContent = initials(pretty(name));
   el.querySelector('.pin').addEventListener('click', () => pin(name));
   el.querySelector('video').addEventListener('resize', draw);
   tiles.set(key, el);
@@ -369,6 +384,7 @@ function fill(el, { name, label, stream, muted, picture, screen, self, bars, sea
   el.classList.toggle('self', Boolean(self));
   el.classList.toggle('speaking', speaking.has(name) && !screen);
   el.querySelector('b').textContent = label;
+  el.querySelector('.face').textContent = initials(self ? me.name : calls(name));
   el.querySelector('.mute').hidden = !muted;
   el.querySelector('.plain').hidden = !(me.key && seal === 'clear');
   const shut = el.querySelector('.shut');
@@ -405,16 +421,16 @@ function render() {
   for (const s of slots.values()) {
     if (s.kind !== 'video' || !s.participant || s.off) continue;
     const screen = s.source === 'screen';
-    shown.set(`slot ${s.stream}`, { name: s.participant, label: screen ? `${pretty(s.participant)}'s screen` : pretty(s.participant), stream: s.track, picture: !s.muted && s.track, muted: !screen && voiceMuted(s.participant), screen, bars: s.bars, seal: s.seal, slot: s });
+    shown.set(`slot ${s.stream}`, { name: s.participant, label: screen ? `${calls(s.participant)}'s screen` : calls(s.participant), stream: s.track, picture: !s.muted && s.track, muted: !screen && voiceMuted(s.participant), screen, bars: s.bars, seal: s.seal, slot: s });
   }
   // Those who are here and heard, but have no picture: as many as there is room for.
   for (const p of people.values()) {
     if (shown.size >= SLOTS.video) break;
-    if (p.name !== me.id && p.streams.length && ![...shown.values()].some((x) => x.name === p.name)) shown.set(`face ${p.name}`, { name: p.name, label: pretty(p.name), picture: false, muted: voiceMuted(p.name) });
+    if (p.name !== me.id && media(p).length && ![...shown.values()].some((x) => x.name === p.name)) shown.set(`face ${p.name}`, { name: p.name, label: calls(p.name), picture: false, muted: voiceMuted(p.name) });
   }
-  const mine = local?.getVideoTracks()[0];
-  shown.set('self', { name: me.id, label: 'You', stream: mine, picture: mine?.enabled, muted: !local?.getAudioTracks()[0]?.enabled, self: true });
-  if (screenTrack) shown.set('self screen', { name: me.id, label: 'Your screen', stream: screenTrack, picture: true, screen: true, self: true });
+  const mine = trackOf('video'), barred = people.get(me.id)?.muted || [];
+  shown.set('self', { name: me.id, label: 'You', stream: mine, picture: mine?.enabled && !barred.includes('camera'), muted: !trackOf('audio')?.enabled || barred.includes('microphone'), self: true });
+  if (screenMedia) shown.set('self screen', { name: me.id, label: 'Your screen', stream: screenMedia.getVideoTracks()[0], picture: true, screen: true, self: true });
   for (const [key, el] of tiles) {
     if (shown.has(key)) continue;
     el.remove();
@@ -478,20 +494,49 @@ function pin(name) {
   draw();
 }
 
+function aboutPerson(name) {
+  const self = name === me.id, person = self ? { streams: local ? [{ audio: {} }] : [] } : people.get(name), streams = media(person);
+  return [hands.has(name) && 'hand up',
+    speaking.has(name) ? 'speaking' : streams.length && (self ? !isPressed('mic') : voiceMuted(name)) && 'muted',
+    !streams.length && (person?.streams.length ? 'data only' : 'watching'),
+    !self && streams.some((s) => s.source === 'screen') && 'sharing'].filter(Boolean).join(' · ');
+}
+
+/** What those with the right to it may do to others. */
+async function moderate(name, verb, body) {
+  const answer = await fetch(url('moderate', `${me.room}/${name}/${verb}`), { method: 'POST', headers: { 'Content-Type': 'application/json', ...playing.authorization() }, body: JSON.stringify(body) }).catch(() => null);
+  if (!answer?.ok) announce(`That did not work${answer ? `: ${(await answer.json().catch(() => ({}))).detail || answer.status}` : '.'}`);
+}
+
+function moderatorKeys(name) {
+  const key = (text, verb, body) => {
+    const button = Object.assign(document.createElement('button'), { type: 'button', className: 'ghost', textContent: text });
+    button.setAttribute('aria-label', `${text} ${calls(name)}`);
+    button.addEventListener('click', () => moderate(name, verb, body));
+    return button;
+  };
+  const muted = people.get(name)?.muted?.includes('microphone');
+  return [key(muted ? 'Unmute' : 'Mute', muted ? 'unmute' : 'mute', { microphone: true }), key('Remove', 'remove', {})];
+}
+
+let listed = '';
 function listPeople() {
   if (document.body.dataset.panel !== 'people') return;
-  const row = (name, label) => {
+  const names = [me.id, ...[...people.keys()].filter((n) => n !== me.id).sort((a, b) => calls(a).localeCompare(calls(b)))];
+  const rows = names.map((name) => ({ name, label: name === me.id ? `${me.name} (you)` : calls(name), about: aboutPerson(name), muted: people.get(name)?.muted }));
+  if (JSON.stringify(rows) === listed && $('people').children.length) return; // whoever is about to press a key keeps it
+  listed = JSON.stringify(rows);
+  $('people').replaceChildren(...rows.map(({ name, label, about }) => {
     const [li, face, b, i] = ['li', 's', 'b', 'i'].map((tag) => document.createElement(tag));
-    face.textContent = initials(pretty(name));
+    face.textContent = initials(name === me.id ? me.name : calls(name));
     face.style.setProperty('--hue', hue(name));
     face.setAttribute('aria-hidden', 'true');
     b.textContent = label;
-    const about = name === me.id ? { streams: local ? [1] : [] } : people.get(name);
-    i.textContent = [hands.has(name) && 'hand up', speaking.has(name) ? 'speaking' : about?.streams.length && (name === me.id ? !isPressed('mic') : voiceMuted(name)) && 'muted', !about?.streams.length && 'watching', name !== me.id && about?.streams.some((s) => s.source === 'screen') && 'sharing'].filter(Boolean).join(' · ');
-    li.append(face, b, i);
+    b.dir = 'auto';
+    i.textContent = about;
+    li.append(face, b, i, ...(me.rights.moderate && name !== me.id ? moderatorKeys(name) : []));
     return li;
-  };
-  $('people').replaceChildren(row(me.id, `${me.name} (you)`), ...[...people.keys()].filter((n) => n !== me.id).sort().map((n) => row(n, pretty(n))));
+  }));
 }
 
 // ---- chat, hands ----
@@ -500,6 +545,7 @@ let telling = Promise.resolve();
 function tell(message) {
   if (chat?.readyState !== 'open') return false;
   const channel = chat, text = JSON.stringify({ ...message, from: me.id });
+  const { ring } = sealing;
   if (ring) telling = telling.then(() => ring.sealText(text)).then((sealed) => channel.send(JSON.stringify({ sealed }))).catch(() => {}); // it may have closed meanwhile
   else channel.send(text);
   return true;
@@ -510,26 +556,21 @@ async function hear(data, sender) {
   try {
     m = JSON.parse(data);
     sealed = typeof m?.sealed === 'string';
-    if (sealed) m = JSON.parse(await ring.openText(m.sealed));
+    if (sealed) m = JSON.parse(await sealing.ring.openText(m.sealed));
   } catch {
-    if (sealed) say(pretty(sender), 'An encrypted message that this page has no key for.');
+    if (sealed) say(calls(sender), 'An encrypted message that this page has no key for.');
     return;
   }
   if (typeof m?.from !== 'string') return;
   if (sealed && isKey(m.key ?? '')) {
     adopt(m.key);
-    announce(`${pretty(m.from)} has made a new key: only links that are copied from now on open this room.`);
+    announce(`${calls(m.from)} has made a new key: only links that are copied from now on open this room.`);
   }
-  if (typeof m.text === 'string') say(pretty(m.from), m.text.slice(0, 2000));
+  if (typeof m.text === 'string') say(calls(m.from), m.text.slice(0, 2000));
   if (m.hand === true) hands.add(m.from);
   if (m.hand === false || m.bye) hands.delete(m.from);
   if (m.hello && hands.has(me.id)) tell({ hand: true }); // whoever comes late sees it, too
   draw();
-}
-
-/** The text with its addresses as links. */
-function linked(text) {
-  return text.split(/(https?:\/\/[^\s<>"]+)/).map((part, i) => (i % 2 ? Object.assign(document.createElement('a'), { href: part, textContent: part, target: '_blank', rel: 'noopener noreferrer' }) : part));
 }
 
 let lastSaid = { name: '', at: 0 };
@@ -555,36 +596,88 @@ function say(name, text, mine = false) {
 const press = (id, on) => $(id).setAttribute('aria-pressed', String(on));
 const isPressed = (id) => $(id).getAttribute('aria-pressed') === 'true';
 
-/** Off keeps the track, so that on is instant; one that was never there is fetched now, and the session begins anew. */
-async function toggle(id, kind) {
-  const track = local?.getTracks().find((t) => t.kind === kind);
-  const on = !isPressed(id);
-  if (track) {
-    track.enabled = on;
-    // Nothing is sent while it is off, which the server tells the others.
-    const sender = publishing?.pc?.getTransceivers().find((t) => t.sender.track === track || (!t.sender.track && t.receiver.track.kind === kind))?.sender;
-    await sender?.replaceTrack(on ? track : null);
-  } else if (on) {
-    try {
-      const more = await navigator.mediaDevices.getUserMedia({ [kind]: true });
-      local = new MediaStream([...(local?.getTracks() || []), ...more.getTracks()]);
-    } catch (error) {
-      status(captureFault(error));
+const senderOf = (kind) => publishing?.pc?.getTransceivers().find((t) => t.receiver.track.kind === kind)?.sender;
+
+/** Sends a track in the place of what was sent of its kind, null for nothing. The server tells the others what does not flow. */
+async function send(kind, track) {
+  const others = (local?.getTracks() || []).filter((t) => t.kind !== kind);
+  const old = trackOf(kind);
+  if (old !== track) old?.stop();
+  local = track || others.length ? new MediaStream([...others, ...(track ? [track] : [])]) : null;
+  const sender = senderOf(kind);
+  if (sender) await sender.replaceTrack(track);
+  else if (track && !publishing) publish(); // the first that this page sends
+  draw();
+}
+
+/** Fetches the chosen device and sends it. Returns false, and says why, when it is not to be had. */
+async function fetchAndSend(kind, constraints = constraintsOf(kind)) {
+  try {
+    const [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: constraints })).getTracks();
+    mind(track);
+    await send(kind, track);
+    return true;
+  } catch (error) {
+    announce(captureFault(error));
+    return false;
+  }
+}
+
+/** A device that is unplugged ends its track: another one takes its place, if there is one. */
+function mind(track) {
+  track.addEventListener('ended', async () => {
+    const { kind, what, key } = KINDS.find((k) => k.kind === track.kind);
+    if (trackOf(kind) !== track) return;
+    if (document.body.dataset.state !== 'call') {
+      capture();
       return;
     }
-    publishing?.stop();
-    publish();
+    const on = await navigator.mediaDevices.getUserMedia({ [kind]: true }).then(async (fresh) => {
+      const [other] = fresh.getTracks();
+      mind(other);
+      other.enabled = track.enabled;
+      await send(kind, other);
+      announce(`Your ${what} is gone. Now in use: ${other.label}.`);
+      return track.enabled;
+    }, async () => {
+      await send(kind, null);
+      announce(`Your ${what} is gone.`);
+      return false;
+    });
+    press(key, on);
+    listDevices().catch(() => {});
+    draw();
+  });
+}
+
+/** A microphone that is off is kept, so that on is instant; a camera is let go, so that its light is off. */
+async function toggle(id, kind) {
+  const track = trackOf(kind), on = !isPressed(id);
+  if (on && !track) {
+    if (!await fetchAndSend(kind)) return;
+  } else if (kind === 'video') {
+    await send(kind, null);
+  } else {
+    track.enabled = on;
+    await senderOf(kind)?.replaceTrack(on ? track : null);
   }
   press(id, on);
   draw();
+}
+
+/** Another device has been chosen, in the lobby or during the call. */
+function onDevice(kind) {
+  if (document.body.dataset.state !== 'call') capture();
+  else if (isPressed(kind === 'audio' ? 'mic' : 'cam')) fetchAndSend(kind);
+  else if (kind === 'audio' && trackOf('audio')) send('audio', null); // fetched when it is switched on
 }
 
 async function share() {
   if (sharing) {
     sharing.stop();
     sharing = null;
-    screenTrack?.stop();
-    screenTrack = null;
+    screenMedia?.getTracks().forEach((t) => t.stop());
+    screenMedia = null;
     press('screen', false);
     draw();
     return;
@@ -593,9 +686,10 @@ async function share() {
   try {
     media = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15, max: 30 } }, audio: true });
   } catch { return; } // thought better of it
-  [screenTrack] = media.getVideoTracks();
-  screenTrack.contentHint = 'detail';
-  screenTrack.addEventListener('ended', () => sharing && share());
+  screenMedia = media;
+  const [picture] = media.getVideoTracks();
+  picture.contentHint = 'detail';
+  picture.addEventListener('ended', () => sharing && screenMedia === media && share()); // by the browser's own bar
   sharing = new Session({
     ...asPublisher(`${me.id}~screen`), onstate: (state, error) => state === 'error' && (status(error.message), share()),
     prepare: (pc) => media.getTracks().forEach((t) => sealSender(pc.addTransceiver(t, { direction: 'sendonly', streams: [media], ...(t.kind === 'video' ? { sendEncodings: [{ maxBitrate: 2_500_000 }] } : {}) }), t.kind)),
@@ -649,7 +743,8 @@ addEventListener('keydown', (ev) => {
   }
 });
 for (const id of ['lobby-mic', 'lobby-cam']) $(id).addEventListener('click', () => { press(id, !isPressed(id)); capture(); });
-for (const id of ['camera', 'microphone']) $(id).addEventListener('change', capture);
+for (const { kind, what } of KINDS) $(what).addEventListener('change', () => onDevice(kind));
+navigator.mediaDevices?.addEventListener('devicechange', () => listDevices().catch(() => {}));
 $('door').addEventListener('submit', (ev) => { ev.preventDefault(); join(); });
 $('say').addEventListener('submit', (ev) => {
   ev.preventDefault();
@@ -676,10 +771,12 @@ const endpoint = () => { $('endpoint').textContent = `${location.origin}/whip/${
 $('room').addEventListener('input', endpoint);
 new ResizeObserver(draw).observe($('tiles'));
 addEventListener('pagehide', () => [publishing, sharing, playing].forEach((s) => s?.stop()));
+addEventListener('pageshow', (ev) => ev.persisted && document.body.dataset.state === 'call' && location.reload()); // come back to by the browser's arrow
 
 const { name: room, given } = takeFragment();
 $('room').value = room || 'lounge';
 $('token').value = given.get('token') || '';
+const { name: named } = claimsOf($('token').value); // who the link was made for
 me.key = isKey(given.get('key') || '') ? given.get('key') : '';
 $('seal').checked = Boolean(me.key);
 if (!canSeal) {
@@ -689,7 +786,7 @@ if (!canSeal) {
   $('seal-note').textContent = me.key ? `${what}, which ${remedy}.` : `${what} ${remedy}.`;
   me.key = '';
 }
-try { $('name').value = given.get('name') || localStorage.getItem('sluice-name') || ''; } catch { /* as above */ }
+try { $('name').value = given.get('name') || named || localStorage.getItem('sluice-name') || ''; } catch { /* as above */ }
 endpoint();
 capture();
-window.room = { me, slots, people, speaking, hands, tiles, get playing() { return playing; }, get publishing() { return publishing; } }; // for the console, and for tests
+window.room = { me, slots, people, speaking, hands, tiles, get playing() { return playing; }, get publishing() { return publishing; }, get local() { return local; }, get screen() { return screenMedia; } }; // for the console, and for tests

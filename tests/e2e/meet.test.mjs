@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // meet.test.mjs - the pages as people use them: three join a room, see and hear each other, chat, raise a hand, share a screen, leave; a viewer chooses a layer.
 import assert from 'node:assert/strict';
-import { openStage, sleep, until } from './lib.mjs';
+import { openStage, sleep, startServer, until } from './lib.mjs';
 
-const { server, browser, test, publish } = await openStage();
+const stage = await openStage(), { server, browser, test, publish } = stage;
 
-async function join(name) {
+async function join(name, room = 'studio') {
   const page = await browser.context.newPage();
   page.faults = [];
   page.on('pageerror', (e) => page.faults.push(e.message));
   await page.setViewportSize({ width: 1100, height: 700 });
-  await page.goto(`${server.origin}/room.html#studio`);
+  await page.goto(`${server.origin}/room.html#${room}`);
   await page.fill('#name', name);
   await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
   await page.click('#door button[type=submit]');
@@ -64,6 +64,87 @@ test('three meet, talk, write, share a screen and leave', async (t) => {
   assert.deepEqual([...ada.faults, ...grace.faults], []);
 });
 
+/** What a tile shows beside its picture. */
+const tile = (page, label) => page.evaluate((l) => {
+  const t = [...document.querySelectorAll('.tile')].find((x) => x.querySelector('b').textContent === l);
+  return t && { face: t.querySelector('.face').textContent, picture: !t.classList.contains('no-picture'), muted: !t.querySelector('.mute').hidden, hand: !t.querySelector('.raised').hidden };
+}, label);
+const becomes = (page, label, want) => until(async () => {
+  const is = await tile(page, label);
+  return is && Object.entries(want).every(([k, v]) => is[k] === v);
+}, 15000, `${label}: ${JSON.stringify(want)}`).catch(async (e) => assert.fail(`${e.message}; it is ${JSON.stringify(await tile(page, label))}`));
+
+test('names in any script, and two of one name', async () => {
+  const long = 'Dr. Maximiliane von und zu Hohenlohe-Sch', names = ['Мария Кюри', '山田 太郎', 'فاطمة', long, 'Anna', 'Anna'], pages = [];
+  for (const name of names) pages.push(await join(name, 'names'));
+  await sees(pages[0], [...names.slice(1), 'You']);
+  await sees(pages[5], [...names.slice(0, 5), 'You'], 20000);
+  await becomes(pages[5], 'Мария Кюри', { face: 'МК' });
+  await becomes(pages[0], '山田 太郎', { face: '山太' });
+  assert.deepEqual((await Promise.all(pages.slice(4).map((p) => p.evaluate(() => window.room.me.id)))).sort(), ['Anna', 'Anna-2'], 'nobody is thrown out by another of the same name');
+  assert.deepEqual(pages.flatMap((p) => p.faults), []);
+  await Promise.all(pages.map((p) => p.close()));
+});
+
+test('devices come and go, the browser ends a screen, a moderator mutes', async () => {
+  const ada = await join('Ada', 'devices'), bob = await join('Bob', 'devices');
+  await sees(bob, ['Ada', 'You']);
+  await ada.click('#cam');
+  await becomes(bob, 'Ada', { picture: false, face: 'A' });
+  assert.equal(await ada.evaluate(() => window.room.local.getVideoTracks().length), 0, 'the camera is let go');
+  await ada.click('#cam');
+  await becomes(bob, 'Ada', { picture: true });
+
+  const unplug = (kind, none) => ada.evaluate(([k, refuse]) => { // as browsers do it; none: and there is no other
+    const track = window.room.local.getTracks().find((t) => t.kind === k), media = navigator.mediaDevices, get = media.getUserMedia;
+    if (refuse) media.getUserMedia = () => { media.getUserMedia = get; return Promise.reject(new DOMException('none', 'NotFoundError')); };
+    track.stop();
+    track.dispatchEvent(new Event('ended'));
+  }, [kind, none]);
+  await unplug('video', false);
+  await ada.waitForFunction(() => /camera is gone. Now in use: ./.test(document.getElementById('toast').textContent));
+  await sees(bob, ['Ada', 'You']);
+  await unplug('audio', true);
+  await ada.waitForFunction(() => /microphone is gone/.test(document.getElementById('toast').textContent));
+  assert.equal(await ada.getAttribute('#mic', 'aria-pressed'), 'false');
+  await becomes(bob, 'Ada', { muted: true });
+  await ada.click('#mic');
+  await becomes(bob, 'Ada', { muted: false });
+  await ada.click('#show-people');
+  await ada.click('.devices summary');
+  const other = await ada.$eval('#camera', (s) => s.options[s.options.length - 1].value);
+  await ada.selectOption('#camera', other);
+  await until(() => ada.evaluate((id) => window.room.local.getVideoTracks()[0].getSettings().deviceId === id, other), 5000, 'another camera');
+  await sees(bob, ['Ada', 'You']);
+
+  await ada.click('#screen');
+  await sees(bob, ['Ada', "Ada's screen", 'You']);
+  await ada.evaluate(() => window.room.screen.getVideoTracks()[0].dispatchEvent(new Event('ended')));
+  await sees(bob, ['Ada', 'You']);
+  assert.deepEqual(await ada.evaluate(() => [document.getElementById('screen').getAttribute('aria-pressed'), window.room.screen]), ['false', null]);
+
+  const moderate = (verb, body) => fetch(`${server.admin}/api/v1/rooms/devices/participants/Ada/${verb}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  await moderate('mute', { microphone: true });
+  await becomes(bob, 'Ada', { muted: true, picture: true });
+  await becomes(ada, 'You', { muted: true, picture: true });
+  assert.ok(await ada.isDisabled('#mic'));
+  await moderate('mute', { camera: true });
+  await becomes(bob, 'Ada', { picture: false });
+  await moderate('unmute', {});
+  await becomes(bob, 'Ada', { muted: false, picture: true });
+  assert.ok(await ada.isEnabled('#mic'));
+  assert.deepEqual([...ada.faults, ...bob.faults], []);
+  await ada.click('#leave');
+  await until(() => bob.isVisible('#alone'), 8000, 'she has left');
+  assert.equal(await ada.evaluate(() => window.room.local), null, 'and nobody films her');
+  await ada.click('#join');
+  await becomes(bob, 'Ada', { picture: false }).catch(() => {}); // she watches: no tile
+  await until(() => bob.evaluate(() => window.room.people.get('Ada')?.watching), 5000, 'she is back, watching');
+  await ada.click('#cam');
+  await becomes(bob, 'Ada', { picture: true });
+  await Promise.all([ada, bob].map((p) => p.close()));
+});
+
 test('a viewer chooses a layer on the start page', async () => {
   await publish({ stream: 'layers', codec: 'VP8', simulcast: true });
   const page = await browser.context.newPage();
@@ -85,4 +166,25 @@ test('as many pictures as there may be', async () => {
   await page.fill('#name', 'Ada');
   await page.click('#door button[type=submit]');
   await until(() => page.evaluate(() => window.room.playing?.pc?.connectionState === 'connected' && [...window.room.slots.values()].filter((s) => s.kind === 'video').length === 48), 20000, '48 slots');
+});
+
+test('the server is started anew: everybody is back as they were', async () => {
+  const ada = await join('Ada', 'again'), bob = await join('Bob', 'again');
+  await sees(bob, ['Ada', 'You']);
+  await sees(ada, ['Bob', 'You']);
+  await ada.click('#cam');
+  await ada.press('body', 'h');
+  await bob.click('#mic');
+  await becomes(bob, 'Ada', { picture: false, hand: true });
+  const { ports } = server;
+  await server.stop('SIGKILL');
+  await bob.waitForFunction(() => /reconnecting/.test(document.getElementById('status').textContent), null, { timeout: 15000 });
+  stage.server = await startServer({ ports });
+  await becomes(ada, 'Bob', { picture: true, muted: true });
+  await bob.waitForFunction(() => window.room.people.has('Ada'), null, { timeout: 15000 });
+  await becomes(bob, 'Ada', { picture: false, hand: true, muted: false });
+  for (const page of [ada, bob]) await until(async () => await page.textContent('#status') === '', 10000, 'nothing reconnects any more');
+  await ada.click('#cam');
+  await becomes(bob, 'Ada', { picture: true });
+  assert.deepEqual([...ada.faults, ...bob.faults], []);
 });
