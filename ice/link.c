@@ -8,6 +8,7 @@
 #include "ice/lite.h"
 #include "rtp/demux.h"
 #include "rtp/header.h"
+#include "rtp/prefetch.h"
 
 #define SHRINK_AFTER_US                                                                            \
     (30 * (int64_t)US_PER_S) /* late retransmissions of the handshake are over */
@@ -278,6 +279,17 @@ static enum link_drop open_failure(int err)
         return LINK_DROP_SRTP_SSRCS;
     default:
         return LINK_DROP_SRTP_AUTH;
+    }
+}
+
+void link_prefetch(const struct link *l, unsigned step)
+{
+    if (l && step == 0) {
+        const char *paths = (const char *)l->lite.paths, *end = (const char *)&l->lite.n_paths;
+        prefetch_bytes(paths, sizeof(l->lite.paths[0]));
+        prefetch_bytes(end, (size_t)((const char *)l->reply - end));
+    } else if (l) {
+        seal_prefetch_open(l->open, step - 1);
     }
 }
 

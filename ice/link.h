@@ -134,6 +134,9 @@ void link_on_conn_closed(struct link *l, uint64_t conn);
 
 /* Sealing and the negotiated profile; NULL and SRTP_NONE before LINK_UP and without media. */
 struct seal *link_seal(struct link *l);
+/* Brings near what a report of the peer will touch, in three steps, 0 to 2, since each follows
+ * pointers that the one before has fetched. l may be NULL. Changes nothing. */
+void link_prefetch(const struct link *l, unsigned step);
 enum srtp_profile link_profile(const struct link *l);
 
 /* Last time any authenticated packet came (STUN with valid integrity, SRTP, SRTCP, DTLS record),

@@ -3,20 +3,17 @@
  * lies behind seal_backend.h. */
 #include "ice/seal.h"
 #include "ice/seal_backend.h"
+#include "rtp/prefetch.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SEAL_STREAMS_MAX 256
-#define RTP_HDR_MIN      12
-/* Of AES-GCM for RTP: salt and round keys, then powers of the hash key. One of 16 bytes is needed
- * for each 16 bytes of the packet, counted from the end. */
-#define KEYS_HOT_BYTES      1088
-#define KEYS_HEAD_BYTES     304
-#define CACHE_LINE          64
+#define SEAL_STREAMS_MAX    256
+#define RTP_HDR_MIN         12
 #define OPEN_RTCP_SSRCS_MIN 8
+#define OPEN_REPORT         128 /* bytes of a report, nearly always */
 #define RTCP_INDEX_MAX      0x7fffffffu
 
 /* ---- windows of the last n indices; n is a power of two, bits has n of them ---- */
@@ -213,26 +210,28 @@ static void stream_mark(struct seal_stream *st, uint64_t index)
     window_mark(&st->top, st->bits, SEAL_WINDOW, index);
 }
 
-static void fetch(const void *from, size_t bytes)
+/* bytes: of the packet, where the cipher's tables are the longer the longer it is. */
+static void fetch_keys(const struct seal_ops *ops, const void *keys, enum seal_part part,
+                       size_t bytes)
 {
-    for (size_t at = 0; at < bytes; at += CACHE_LINE) {
-        __builtin_prefetch((const char *)from + at);
+    if (ops->prefetch) {
+        ops->prefetch(keys, part, bytes);
+    } else {
+        prefetch_bytes(keys, PREFETCH_LINE);
     }
 }
 
 void seal_prefetch(const struct seal *s, size_t bytes)
 {
     if (s) {
-        size_t powers = MIN(bytes, (size_t)(KEYS_HOT_BYTES - KEYS_HEAD_BYTES));
-        fetch(s->keys, KEYS_HEAD_BYTES);
-        fetch((const char *)s->keys + KEYS_HOT_BYTES - powers, powers);
+        fetch_keys(s->ops, s->keys, SEAL_RTP, s->gcm ? bytes : 0);
     }
 }
 
 void seal_stream_prefetch(const struct seal_stream *st)
 {
     if (st) {
-        fetch(st, sizeof(*st));
+        prefetch_bytes(st, sizeof(*st));
     }
 }
 
@@ -326,6 +325,7 @@ struct rtp_in {
 };
 
 struct rtcp_in {
+    uint32_t ssrc;
     uint64_t top;
     uint64_t bits[OPEN_WINDOW_RTCP / 64];
 };
@@ -334,7 +334,8 @@ struct open {
     const struct seal_ops *ops;
     void *keys;
     enum srtp_profile profile;
-    struct rtp_in *last; /* of the last packet that was opened */
+    struct rtp_in *last;       /* of the last packet that was opened */
+    struct rtcp_in *last_rtcp; /* and of the last report: nearly always the same sender's */
     struct ssrc_table rtp;
     struct ssrc_table rtcp;
 };
@@ -448,6 +449,16 @@ int open_rtp(struct open *o, uint8_t *buf, size_t len)
     return n;
 }
 
+void seal_prefetch_open(const struct open *o, unsigned step)
+{
+    if (o && step == 0) {
+        prefetch_bytes(o, sizeof(*o));
+    } else if (o) {
+        fetch_keys(o->ops, o->keys, SEAL_RTCP, seal_is_gcm(o->profile) ? OPEN_REPORT : 0);
+        prefetch_bytes(o->last_rtcp, sizeof(*o->last_rtcp));
+    }
+}
+
 int open_rtcp(struct open *o, uint8_t *buf, size_t len)
 {
     size_t trailer = seal_trailer_len(o->profile, SEAL_RTCP);
@@ -466,7 +477,10 @@ int open_rtcp(struct open *o, uint8_t *buf, size_t len)
                                .buf = buf,
                                .hdr_len = SEAL_RTCP_HDR,
                                .body_len = len - SEAL_RTCP_HDR - trailer};
-    struct rtcp_in *in = table_find(&o->rtcp, p.ssrc);
+    struct rtcp_in *in = o->last_rtcp;
+    if (!in || in->ssrc != p.ssrc) {
+        in = table_find(&o->rtcp, p.ssrc);
+    }
     if (in) {
         if (window_look(in->top, in->bits, OPEN_WINDOW_RTCP, p.index) != SEEN_NEW) {
             return -EALREADY;
@@ -484,8 +498,10 @@ int open_rtcp(struct open *o, uint8_t *buf, size_t len)
         if (!in) {
             return -ENOMEM;
         }
+        in->ssrc = p.ssrc;
         in->top = p.index;
     }
     window_mark(&in->top, in->bits, OPEN_WINDOW_RTCP, p.index);
+    o->last_rtcp = in;
     return n;
 }

@@ -134,5 +134,8 @@ int open_rtp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;
 /* The same for SRTCP; packets without the E bit are refused (SEC-57). */
 /* lint: allow STEM struct open is the other half of this header */
 int open_rtcp(struct open *o, uint8_t *buf, size_t len) MUST_CHECK;
+/* Fetches what open_rtcp touches, in two steps, 0 and 1: the second follows pointers that the first
+ * has fetched. o may be NULL. */
+void seal_prefetch_open(const struct open *o, unsigned step);
 
 #endif

@@ -62,6 +62,9 @@ struct seal_ops {
     /* Returns the plaintext length (header included) or -EBADMSG. Leaves garbage in the body when
      * the tag does not fit, but changes no state of keys. */
     int (*open)(void *keys, const struct seal_pkt *p);
+    /* Brings near what a packet of so many bytes needs of keys, without looking at them; 0: where
+     * its length does not matter. NULL: most of it lies elsewhere. */
+    void (*prefetch)(const void *keys, enum seal_part part, size_t bytes);
 };
 
 extern const struct seal_ops seal_evp_ops;

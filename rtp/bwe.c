@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rtp/bwe.h"
 #include "rtp/bwe_state.h"
+#include "rtp/prefetch.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,9 @@
 #define OVER_RECENT_US US_PER_S
 #define TICK_MAX_US    US_PER_S
 #define SENT_US        (500 * US_PER_MS)
+
+/* What the next message is likely to tell of: 16 packets. */
+#define PREFETCH_SLOTS (16 * sizeof(struct bwe_sent_slot))
 
 #define LOSS_LOW_Q8     5  /* 2 % */
 #define LOSS_HIGH_Q8    26 /* 10 % */
@@ -451,6 +455,15 @@ static void on_news(struct bwe *b, int64_t now_us)
         b->aimd.updated_us = now_us;
     }
     b->heard = true;
+}
+
+void bwe_prefetch(const struct bwe *b, unsigned step)
+{
+    if (b && step == 0) {
+        prefetch_bytes(b, sizeof(*b));
+    } else if (b) {
+        prefetch_bytes(&b->sent.slots[b->told_next & b->sent.mask], PREFETCH_SLOTS);
+    }
 }
 
 bool bwe_on_twcc(struct bwe *b, const struct rtcp_twcc *head, const struct rtcp_twcc_status *st,

@@ -53,6 +53,10 @@ void bwe_on_sent(struct bwe *b, uint32_t size, uint8_t cluster, int64_t now_us);
 
 /* ---- feedback ---- */
 
+/* Brings near what a feedback message will touch, in two steps, 0 and 1: the second follows a
+ * pointer that the first has fetched. b may be NULL. */
+void bwe_prefetch(const struct bwe *b, unsigned step);
+
 /* One transport-wide feedback message: st[0..n) as rtcp_twcc_read gave them.
  * Returns true when the estimate or the usage changed so that the caller should look again at once.
  */

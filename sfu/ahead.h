@@ -8,13 +8,13 @@
 #define SFU_AHEAD_H
 
 #include "rtp/list.h"
+#include "rtp/prefetch.h"
 #include "sfu/brain.h"
 #include "sfu/peer.h"
 #include "sfu/sub.h"
 
 #define AHEAD_STEPS  3
-#define AHEAD_STRIDE 2 /* visits from one step to the next */
-#define AHEAD_LINE   64
+#define AHEAD_STRIDE 2   /* visits from one step to the next */
 #define AHEAD_AUDIO  128 /* bytes of a packet, nearly always */
 
 /* How far each step has come on a list of peers. Good while no peer is freed. */
@@ -24,44 +24,35 @@ struct ahead {
     const struct list *at[AHEAD_STEPS];
 };
 
-static inline void ahead_fetch(const void *from, size_t bytes)
-{
-    uintptr_t end = (uintptr_t)from + bytes;
-    for (uintptr_t at = (uintptr_t)from & ~(uintptr_t)(AHEAD_LINE - 1); at < end;
-         at += AHEAD_LINE) {
-        __builtin_prefetch((const void *)at);
-    }
-}
-
 /* The first step: the viewer itself. The second: its sections, as far as they say what they owe,
  * and what all of them share. The third: what the packets of those that owe something need. */
 static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
 {
     size_t largest = 0;
     if (step == 0) {
-        ahead_fetch(p, offsetof(struct peer, data_stats));
+        prefetch_bytes(p, offsetof(struct peer, data_stats));
         return;
     }
     for (unsigned i = 0; i < p->n_subs; i++) {
         const struct sub *s = &p->subs[i];
         if (step == 1) {
-            ahead_fetch(s, offsetof(struct sub, packets));
+            prefetch_bytes(s, offsetof(struct sub, packets));
         } else if (sub_owes(s)) {
-            ahead_fetch(&s->packets, offsetof(struct sub, seg) - offsetof(struct sub, packets));
-            ahead_fetch(&s->seg[s->seg_top], sizeof(s->seg[0]));
-            ahead_fetch(&s->ml->ext, sizeof(s->ml->ext));
-            ahead_fetch(s->ml->ssrcs, sizeof(s->ml->ssrcs[0]));
+            prefetch_bytes(&s->packets, offsetof(struct sub, seg) - offsetof(struct sub, packets));
+            prefetch_bytes(&s->seg[s->seg_top], sizeof(s->seg[0]));
+            prefetch_bytes(&s->ml->ext, sizeof(s->ml->ext));
+            prefetch_bytes(s->ml->ssrcs, sizeof(s->ml->ssrcs[0]));
             seal_stream_prefetch(s->ss);
             largest = MAX(largest, s->track->kind == MEDIA_VIDEO ? RTP_PACKET_MAX : AHEAD_AUDIO);
         }
     }
     if (step == 1) {
-        ahead_fetch(p->seal, AHEAD_LINE);
-        ahead_fetch(p->brain, offsetof(struct brain, probe));
+        prefetch_bytes(p->seal, PREFETCH_LINE);
+        prefetch_bytes(p->brain, offsetof(struct brain, needed_us));
     } else {
         seal_prefetch(p->seal, largest);
         if (p->brain) {
-            __builtin_prefetch(p->brain->bwe);
+            prefetch_bytes(p->brain->bwe, PREFETCH_LINE);
         }
     }
 }

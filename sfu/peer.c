@@ -36,6 +36,11 @@ struct peer *router_peer_by_addr(const struct router *r, const struct addr *a)
     return table_get(&r->addrs, addr_key(r, a));
 }
 
+void router_prefetch_addr(const struct router *r, const struct addr *a)
+{
+    table_prefetch(&r->addrs, addr_key(r, a));
+}
+
 static void forget_addr(struct peer *p, unsigned slot)
 {
     struct router *r = p->router;

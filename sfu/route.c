@@ -41,7 +41,7 @@ static void wake_subs(struct router *r, int64_t now_us)
         {
             struct sub *s = container_of(it, struct sub, node);
             struct sub **before = &seen[t->watchers++ % AHEAD];
-            ahead_fetch(s->ahead, 2UL * AHEAD_LINE); // may be NULL
+            prefetch_bytes(s->ahead, 2UL * PREFETCH_LINE); // may be NULL
             __builtin_prefetch(s->peer_ahead);
             if (*before && (*before)->ahead != s) {
                 (*before)->ahead = s;

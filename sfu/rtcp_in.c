@@ -3,6 +3,8 @@
  * sender reports and BYE. One handler a message type; a type nobody negotiated changes nothing. */
 #include <string.h>
 
+#include "rtp/demux.h"
+#include "rtp/prefetch.h"
 #include "rtp/rtcp.h"
 #include "rtp/rtcp_fb.h"
 #include "rtp/rtcp_nack.h"
@@ -21,6 +23,7 @@
  * (media-brain 2.4). */
 #define KEY_WISHES_MAX 3
 #define KEY_WISHES_US  (10 * US_PER_S)
+#define PREFETCH_STEPS 4
 
 struct in {
     struct router *r;
@@ -202,6 +205,43 @@ static bool on_rtpfb(struct in *in, const struct rtcp_packet *pkt)
         router_owe(in->r, in->p);
     }
     return true;
+}
+
+/* Step by step: what one has fetched of a viewer holds the pointers that the next one follows. */
+static void prefetch_reporter(const struct peer *p, unsigned step)
+{
+    const struct brain *b = p->brain;
+    if (step == 0) {
+        prefetch_bytes(p, offsetof(struct peer, addr_keys));
+        return;
+    }
+    link_prefetch(p->link, step - 1);
+    if (b && step == 1) {
+        prefetch_bytes(b, offsetof(struct brain, needed_us));
+    } else if (b) {
+        bwe_prefetch(b->bwe, step - 2);
+    }
+}
+
+void router_prefetch_reports(const struct router *r, const struct udp_in *in, int n)
+{
+    const struct peer *p[ROUTER_AHEAD];
+    int found = 0;
+    for (int i = 0; i < n; i++) {
+        if (demux_classify(in[i].buf, in[i].len) == DEMUX_RTCP) {
+            router_prefetch_addr(r, &in[i].from.remote);
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        bool report = demux_classify(in[i].buf, in[i].len) == DEMUX_RTCP;
+        p[found] = report ? router_peer_by_addr(r, &in[i].from.remote) : NULL;
+        found += p[found] != NULL;
+    }
+    for (unsigned step = 0; step < PREFETCH_STEPS; step++) {
+        for (int i = 0; i < found; i++) {
+            prefetch_reporter(p[i], step);
+        }
+    }
 }
 
 void router_on_rtcp(struct router *r, struct peer *p, const uint8_t *pkt, size_t len,

@@ -64,6 +64,13 @@ void *table_get(const struct table *t, uint64_t key)
     return t->size ? t->e[slot_for(t, key)].value : NULL;
 }
 
+void table_prefetch(const struct table *t, uint64_t key)
+{
+    if (t->size) {
+        __builtin_prefetch(&t->e[(uint32_t)table_mix(key) & (t->size - 1)]);
+    }
+}
+
 void table_remove(struct table *t, uint64_t key, const void *value)
 {
     if (!t->size) {

@@ -25,6 +25,8 @@ void table_fini(struct table *t);
 int table_put(struct table *t, uint64_t key, void *value) MUST_CHECK;
 /* The value, or NULL. */
 void *table_get(const struct table *t, uint64_t key);
+/* Brings near where key is, or would be. */
+void table_prefetch(const struct table *t, uint64_t key);
 /* Removes key if its value is value (NULL: whatever it is). */
 void table_remove(struct table *t, uint64_t key, const void *value);
 

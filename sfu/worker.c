@@ -347,6 +347,9 @@ static void receive(struct worker *w, int64_t now_us)
         n = udp_recv(w->udp, w->rx, UDP_RX_MAX);
         w->router.n.rx_datagrams += (uint64_t)MAX(n, 0);
         for (int i = 0; i < n; i++) {
+            if (i % ROUTER_AHEAD == 0) {
+                router_prefetch_reports(&w->router, &w->rx[i], MIN(n - i, ROUTER_AHEAD));
+            }
             worker_on_datagram(w, &w->rx[i].from, w->rx[i].buf, w->rx[i].len, now_us);
         }
     }
