@@ -188,10 +188,10 @@ export async function publishFrom(browser, server, options, prepare) {
   return page;
 }
 
-/** A page that watches. */
-export async function watchFrom(browser, server, options, prepare) {
+/** A page that watches; each of prepare: [function, argument]. */
+export async function watchFrom(browser, server, options, ...prepare) {
   const page = await browser.page(server.origin);
-  if (prepare) await page.evaluate(...prepare);
+  for (const call of prepare) if (call) await page.evaluate(...call);
   await page.evaluate((o) => window.watchMarked(o), options);
   return page;
 }
@@ -217,7 +217,7 @@ export async function openStage({ outside = false } = {}) {
     }
   });
   stage.publish = (options, prepare) => publishFrom(stage.browser, stage.server, options, prepare);
-  stage.watch = (options, prepare) => watchFrom(stage.browser, stage.server, options, prepare);
+  stage.watch = (options, ...prepare) => watchFrom(stage.browser, stage.server, options, ...prepare);
   stage.outside = () => `http://${stage.ns.address}:${stage.server.ports.http}`;
   return stage;
 }

@@ -71,20 +71,20 @@ class Way {
   }
 }
 
-/** A link to the server's media port. down, up: what Way takes. begin() starts the traces anew. */
-export async function startLink(serverPort, down, up = { delay: down.delay }) {
+/**
+ * A relay between a page and the server's media port. As a NAT it has an address of its own towards the server for each of the page's (a browser probes from all of its interfaces);
+ * renew() forgets them all. up, down: get each packet's length, and what sends it on.
+ */
+export async function startRelay(serverPort, { up = (_, send) => send(), down = (_, send) => send() } = {}) {
   const near = createSocket('udp4').bind(0, '127.0.0.1'), far = new Map();
   await once(near, 'listening');
-  const link = {
-    down: new Way(down),
-    up: new Way(up),
-    begin() {
-      link.down = new Way(down);
-      link.up = new Way(up);
+  const relay = {
+    renew() {
+      far.forEach((socket) => socket.close());
+      far.clear();
     },
     close() {
-      for (const way of [link.down, link.up]) way.timers.forEach(clearTimeout);
-      far.forEach((socket) => socket.close());
+      relay.renew();
       near.close();
     },
     /** What makes a page take this way: for publishFrom and watchFrom. */
@@ -95,10 +95,29 @@ export async function startLink(serverPort, down, up = { delay: down.delay }) {
     let socket = far.get(from.port);
     if (!socket) {
       socket = createSocket('udp4');
-      socket.on('message', (back) => link.down.pass(back.length, () => near.send(back, from.port, from.address, () => {})));
+      socket.on('message', (back) => down(back.length, () => near.send(back, from.port, from.address, () => {})));
       far.set(from.port, socket);
     }
-    link.up.pass(data.length, () => socket.send(data, serverPort, '127.0.0.1', () => {}));
+    up(data.length, () => socket.send(data, serverPort, '127.0.0.1', () => {}));
   });
+  return relay;
+}
+
+/** A link to the server's media port. down, up: what Way takes. begin() starts the traces anew. */
+export async function startLink(serverPort, down, up = { delay: down.delay }) {
+  const relay = await startRelay(serverPort, { up: (...packet) => link.up.pass(...packet), down: (...packet) => link.down.pass(...packet) });
+  const link = {
+    way: relay.way,
+    down: new Way(down),
+    up: new Way(up),
+    begin() {
+      link.down = new Way(down);
+      link.up = new Way(up);
+    },
+    close() {
+      for (const way of [link.down, link.up]) way.timers.forEach(clearTimeout);
+      relay.close();
+    },
+  };
   return link;
 }

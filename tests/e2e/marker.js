@@ -17,7 +17,7 @@
     g.fillStyle = `hsl(${n % 360} 60% 45%)`;
     g.fillRect(0, 2 * row, width, height - 2 * row);
     if (busy) {
-      g.globalAlpha = 0.35;
+      g.globalAlpha = busy;
       const from = 4 * (n % 20);
       g.drawImage(grain, from, (7 * n) % 80, 80, 60, 0, 2 * row, width, height - 2 * row);
       g.globalAlpha = 1;
@@ -114,7 +114,7 @@
     return { video, audio, media: new MediaStream([audio, video]), frame: () => n };
   };
 
-  /** kinds: 'av', 'a' or 'v'. rates: of the simulcast layers, lowest first. busy: the picture costs an encoder what it may. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
+  /** kinds: 'av', 'a' or 'v'. rates: of the simulcast layers, lowest first. busy: how much noise covers the picture, 0 to 1, so that it costs an encoder what it may; of much more than 0.1 SVC encoders make smaller pictures. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
   window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies, fps, kinds = 'av', base, audioCodec, microphone, token, rates = [], busy,
     // libwebrtc makes only two layers of 640x360, and its AV1 smears small cells
     size = simulcast || svc || codec === 'AV1' ? [960, 540] : [640, 360] }) => {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // resilience.test.mjs - what people meet who do not sit beside the server: crashes, networks that change, refusals.
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertSeen, makeFolder, openStage, publishFrom, sleep, startChromium, startServer, until } from './lib.mjs';
+import { startRelay } from './link.mjs';
 
 const stage = await openStage(), { browser, test } = stage;
 
@@ -65,41 +64,8 @@ test('publisher killed, another comes under its name: the same viewer plays on',
   assert.ok(!seen.states.includes('reconnecting'), seen.states.join(', '));
 });
 
-/**
- * A relay between a viewer and the server. As a NAT it has an address of its own towards the server for each of the viewer's (a browser probes from all of its interfaces);
- * renew() forgets them all. While deaf, nothing comes back.
- */
-async function startRelay() {
-  const near = createSocket('udp4').bind(0, '127.0.0.1'), far = new Map();
-  await once(near, 'listening');
-  const relay = {
-    deaf: false,
-    renew() {
-      far.forEach((socket) => socket.close());
-      far.clear();
-    },
-    close() {
-      relay.renew();
-      near.close();
-    },
-    /** What makes a page take this way: for publishFrom and watchFrom. */
-    way: [(port) => window.rewriteAnswers((sdp) => sdp.replace(/a=candidate:.*\r\n/g, '')
-      .replaceAll('a=end-of-candidates', `a=candidate:1 1 udp 2130706431 127.0.0.1 ${port} typ host\r\na=end-of-candidates`)), near.address().port],
-  };
-  near.on('message', (data, from) => {
-    let socket = far.get(from.port);
-    if (!socket) {
-      socket = createSocket('udp4');
-      socket.on('message', (back) => relay.deaf || near.send(back, from.port, from.address));
-      far.set(from.port, socket);
-    }
-    socket.send(data, stage.server.ports.media, '127.0.0.1');
-  });
-  return relay;
-}
-
 test("viewer's address changes while it plays: it plays on", async (t) => {
-  const relay = await startRelay();
+  const relay = await startRelay(stage.server.ports.media);
   try {
     await publish(browser, { stream: 'roam', codec: 'VP8' });
     const viewer = await watch({ stream: 'roam' }, relay.way);
@@ -121,13 +87,14 @@ test("viewer's address changes while it plays: it plays on", async (t) => {
 });
 
 test('nothing arrives for two seconds: the picture is back soon after', async (t) => {
-  const relay = await startRelay();
+  let deaf = false;
+  const relay = await startRelay(stage.server.ports.media, { down: (_, send) => deaf || send() });
   try {
     await publish(browser, { stream: 'gap', codec: 'VP8' });
     const viewer = await watch({ stream: 'gap' }, relay.way);
-    relay.deaf = true;
+    deaf = true;
     await sleep(2000);
-    relay.deaf = false;
+    deaf = false;
     const over = await mark(viewer);
     await sleep(4000);
     const took = (await since(viewer, over)).firstAt - Math.round(over);
