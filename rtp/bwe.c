@@ -94,6 +94,13 @@ uint16_t bwe_seq16(const struct bwe *b)
     return (uint16_t)b->sent.next;
 }
 
+void bwe_prefetch_sent(const struct bwe *b)
+{
+    if (b) {
+        prefetch_bytes(&b->sent.slots[b->sent.next & b->sent.mask], sizeof(*b->sent.slots));
+    }
+}
+
 void bwe_on_sent(struct bwe *b, uint32_t size, uint8_t cluster, int64_t now_us)
 {
     if (b->sent.bytes == 0) {

@@ -46,6 +46,8 @@ void bwe_free(struct bwe *b); /* accepts NULL */
 
 /* The number to write into the next packet's extension. */
 uint16_t bwe_seq16(const struct bwe *b);
+/* Brings near where it will be noted; b may be NULL. */
+void bwe_prefetch_sent(const struct bwe *b);
 /* That packet has left.
  * size      bytes on the wire, UDP and IP headers included
  * cluster   id of the probe it belongs to, 0 = none */

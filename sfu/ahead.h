@@ -2,7 +2,7 @@
 /* ahead.h - fetches what the next viewers' packets will touch while those of this one are sealed.
  * With hundreds of viewers nothing of one has stayed near since its last packet, and forty lines of
  * the cache that are waited for one by one cost more than sealing. A viewer is fetched in steps,
- * two visits apart, because what one step fetches holds the pointers that the next one follows.
+ * a visit apart, because what one step fetches holds the pointers that the next one follows.
  * Changes nothing. On the packet path; role MEDIA. */
 #ifndef SFU_AHEAD_H
 #define SFU_AHEAD_H
@@ -13,9 +13,8 @@
 #include "sfu/peer.h"
 #include "sfu/sub.h"
 
-#define AHEAD_STEPS  3
-#define AHEAD_STRIDE 2   /* visits from one step to the next */
-#define AHEAD_AUDIO  128 /* bytes of a packet, nearly always */
+#define AHEAD_STEPS 4
+#define AHEAD_AUDIO 128 /* bytes of a packet, nearly always */
 
 /* How far each step has come on a list of peers. Good while no peer is freed. */
 struct ahead {
@@ -25,12 +24,17 @@ struct ahead {
 };
 
 /* The first step: the viewer itself. The second: its sections, as far as they say what they owe,
- * and what all of them share. The third: what the packets of those that owe something need. */
+ * and what all of them share. The third: what the packets of those that owe something need. The
+ * fourth: where the estimator notes them. */
 static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
 {
     size_t largest = 0;
     if (step == 0) {
         prefetch_bytes(p, offsetof(struct peer, data_stats));
+        return;
+    }
+    if (step == 3) {
+        bwe_prefetch_sent(p->brain ? p->brain->bwe : NULL);
         return;
     }
     for (unsigned i = 0; i < p->n_subs; i++) {
@@ -76,8 +80,8 @@ static inline void ahead_begin(struct ahead *a, const struct list *peers, size_t
     for (unsigned i = 0; i < AHEAD_STEPS; i++) {
         a->at[i] = peers->next;
     }
-    for (unsigned k = 0; k < AHEAD_STEPS * AHEAD_STRIDE; k++) {
-        ahead_next(a, k / AHEAD_STRIDE + 1);
+    for (unsigned k = 0; k < AHEAD_STEPS; k++) {
+        ahead_next(a, k + 1);
     }
 }
 
