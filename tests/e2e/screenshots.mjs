@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // screenshots.mjs - pictures of the pages in all their states, light and dark, wide and on a phone, for people to look at.
 //
-//   SLUICE=build/sluice node tests/e2e/screenshots.mjs FOLDER
-import { mkdirSync, writeFileSync } from 'node:fs';
+//   SLUICE=build/sluice node tests/e2e/screenshots.mjs FOLDER [room]     room: the conference page only
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder, sleep, startChromium, startServer, until } from './lib.mjs';
-import { LOOKS, roomStates } from './states.mjs';
+import { sleep, until } from './lib.mjs';
+import { LOOKS, roomStates, withStage } from './states.mjs';
 
-const out = process.argv[2];
+const [, , out, only] = process.argv;
 if (!out) {
-  console.error('usage: screenshots.mjs FOLDER');
+  console.error('usage: screenshots.mjs FOLDER [room]');
   process.exit(2);
 }
 mkdirSync(out, { recursive: true });
@@ -34,12 +34,8 @@ const open = async (browser, origin, hash = '') => {
   return page;
 };
 
-const folder = makeFolder('config'), file = join(folder.path, 'sluice.json');
-writeFileSync(file, JSON.stringify({ auth: { tokens: [{ token: 'studio-9d1f7a2c44e0b1a6', name: 'studio', pattern: '*', publish: true, play: true }] } }), { mode: 0o600 });
-const server = await startServer(), guarded = await startServer({ args: ['--config', file] });
-const browser = await startChromium(['--hide-scrollbars', '--host-resolver-rules=MAP sluice.test 127.0.0.1']);
-const shy = await startChromium(['--hide-scrollbars'], { without: ['--use-fake-ui-for-media-stream'] });
-try {
+/** The start page in its states. */
+const startStates = () => withStage(async ({ server, guarded, browser, shy }) => {
   const publisher = await open(browser, server.origin, '#publish/studio');
   await shoot(publisher, '1-publish-idle');
   await publisher.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true; }));
@@ -84,12 +80,7 @@ try {
   await token.click('#go');
   await state(token, ['error']);
   await shoot(token, '11-token-needed');
-} finally {
-  await browser.close();
-  await shy.close();
-  await guarded.stop();
-  await server.stop();
-  folder.remove();
-}
+});
 
+if (only !== 'room') await startStates();
 await roomStates(shoot);

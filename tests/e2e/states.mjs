@@ -9,6 +9,7 @@ export const LOOKS = [
   { name: 'dark', scheme: 'dark', width: 1280, height: 800 },
   { name: 'phone', scheme: 'light', width: 390, height: 844 },
   { name: 'phone-dark', scheme: 'dark', width: 390, height: 844 },
+  { name: 'phone-lying', scheme: 'light', width: 844, height: 390 },
 ];
 
 /** Runs in a page: many participants who are painted, not filmed, so that nine cost less than one camera. */
@@ -55,8 +56,8 @@ function crowd() {
     return new URL(answer.headers.get('Location'), url).href;
   }
 
-  /** name: as in the URL; name~screen shows a slide. */
-  window.enter = async (room, name, voice = false) => {
+  /** name: as in the URL; name~screen shows a slide. display: as people read it; dark: without camera. */
+  window.enter = async (room, name, { voice = false, display = '', dark = false } = {}) => {
     const screen = name.endsWith('~screen'), canvas = Object.assign(document.createElement('canvas'), screen ? { width: 960, height: 540 } : { width: 320, height: 180 });
     const g = canvas.getContext('2d'), i = people.size;
     let tick = 0;
@@ -69,8 +70,8 @@ function crowd() {
     tone.start();
     if (!screen) stream.addTrack(out.stream.getAudioTracks()[0]);
     const pc = new RTCPeerConnection();
-    stream.getTracks().forEach((t) => pc.addTransceiver(t, { direction: 'sendonly', streams: [stream] }));
-    const chat = pc.createDataChannel('chat'), session = await post(pc, `${location.origin}/whip/${room}/${name}`);
+    stream.getTracks().filter((t) => !dark || t.kind === 'audio').forEach((t) => pc.addTransceiver(t, { direction: 'sendonly', streams: [stream] }));
+    const chat = pc.createDataChannel('chat'), session = await post(pc, `${location.origin}/whip/${room}/${name}?name=${encodeURIComponent(display)}`);
     await new Promise((done) => { chat.onopen = done; });
     people.set(name, { pc, session, timer, audio, tell: (m) => chat.send(JSON.stringify({ ...m, from: name })) });
   };
@@ -89,6 +90,7 @@ function crowd() {
 
 const NAMES = ['Grace_Hopper', 'Linus', 'Barbara_Liskov', 'Dennis', 'Radia_Perlman', 'Ken', 'Margaret_Hamilton', 'Edsger'];
 const ROOM = 'studio';
+const DISPLAYS = ['Мария Склодовская-Кюри', '山田 太郎', 'فاطمة الفهرية', 'Dr. Maximiliane von und zu Hohenlohe-Schillingsfürst', 'Ελένη', 'नीलम'];
 
 const tiles = (page, n) => until(() => page.evaluate((want) => [...document.querySelectorAll('.tile')].filter((t) => t.classList.contains('no-picture') || t.querySelector('video').videoWidth > 0).length === want, n), 20000, `${n} tiles`);
 
@@ -106,9 +108,9 @@ async function sealed(show, browser, server) {
   await ada.close();
 }
 
-async function lobby(browser, origin, hash = `#${ROOM}`) {
+async function lobby(browser, origin, hash = `#${ROOM}`, query = '') {
   const page = await browser.context.newPage();
-  await page.goto(`${origin}/room.html${hash}`);
+  await page.goto(`${origin}/room.html${query}${hash}`);
   await page.fill('#name', 'Ada Lovelace');
   await sleep(700);
   return page;
@@ -122,7 +124,7 @@ async function meeting(show, browser, server) {
   const others = await browser.context.newPage();
   await others.goto(`${server.origin}/#none`);
   await others.evaluate(crowd);
-  const come = (names) => others.evaluate(async ([room, list]) => { for (const n of list) await window.enter(room, n, n === 'Linus'); }, [ROOM, names]);
+  const come = (names) => others.evaluate(async ([room, list]) => { for (const n of list) await window.enter(room, n, { voice: n === 'Linus' }); }, [ROOM, names]);
   const page = await lobby(browser, server.origin);
   await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
   await show(page, 'room-1-lobby');
@@ -163,6 +165,25 @@ async function meeting(show, browser, server) {
   return page;
 }
 
+/** As many as a page shows well: some without camera, their names in many scripts. */
+async function many(show, browser, server) {
+  const others = await browser.context.newPage();
+  await others.goto(`${server.origin}/#none`);
+  await others.evaluate(crowd);
+  await others.evaluate(async (displays) => {
+    for (let i = 0; i < 24; i++) await window.enter('hall', `p${i}`, { display: displays[i] ?? `Guest ${i}`, dark: i % 5 === 1 });
+  }, DISPLAYS);
+  const page = await lobby(browser, server.origin, '#hall', '?tiles=24');
+  await enter(page);
+  await tiles(page, 25);
+  await show(page, 'room-13-many');
+  await page.click('#show-people');
+  await page.click('.devices summary');
+  await show(page, 'room-14-many-people');
+  await page.close();
+  await others.close();
+}
+
 /** What goes wrong, each with its sentence. */
 async function faults(show, browser, shy, guarded, secret) {
   await shy.context.clearPermissions();
@@ -201,21 +222,16 @@ async function faults(show, browser, shy, guarded, secret) {
   await first.close();
 }
 
-/** Calls show(page, name) in each state; show may change size and colours. */
-export async function roomStates(show) {
+/** Runs run({ server, guarded, browser, shy, secret }): a server for everybody, one that asks for tokens, a browser, and one that has to ask for its camera. */
+export async function withStage(run) {
   const folder = makeFolder('config'), file = join(folder.path, 'sluice.json'), secret = 'studio-9d1f7a2c44e0b1a6';
   const all = { pattern: '*', publish: true, play: true };
   writeFileSync(file, JSON.stringify({ auth: { tokens: [{ token: secret, name: 'studio', ...all }, { token: 'visitor-9d1f7a2c44e0b1a6', name: 'visitor', ...all }] } }), { mode: 0o600 });
-  const server = await startServer(), guarded = await startServer({ args: ['--config', file] });
+  const server = await startServer({ args: ['--set', 'http.posts_per_ip_per_s=100'] }), guarded = await startServer({ args: ['--config', file] });
   const browser = await startChromium(['--hide-scrollbars', '--host-resolver-rules=MAP sluice.test 127.0.0.1']);
   const shy = await startChromium(['--hide-scrollbars'], { without: ['--use-fake-ui-for-media-stream'] });
   try {
-    await faults(show, browser, shy, guarded, secret);
-    await sealed(show, browser, server);
-    const page = await meeting(show, browser, server);
-    await server.stop('SIGKILL');
-    await page.waitForFunction(() => /reconnect/i.test(document.getElementById('status').textContent), null, { timeout: 15000 });
-    await show(page, 'room-10-reconnecting');
+    await run({ server, guarded, browser, shy, secret });
   } finally {
     await browser.close();
     await shy.close();
@@ -224,3 +240,16 @@ export async function roomStates(show) {
     folder.remove();
   }
 }
+
+/** Calls show(page, name) in each state; show may change size and colours. */
+export const roomStates = (show) => withStage(async ({ server, guarded, browser, shy, secret }) => {
+  await faults(show, browser, shy, guarded, secret);
+  await sealed(show, browser, server);
+  await many(show, browser, server);
+  const page = await meeting(show, browser, server);
+  await server.stop('SIGKILL');
+  await page.waitForFunction(() => /reconnect/i.test(document.getElementById('status').textContent), null, { timeout: 15000 });
+  await show(page, 'room-10-reconnecting');
+  await page.click('#leave');
+  await show(page, 'room-15-left');
+});

@@ -124,6 +124,13 @@ static void leave(struct client *c)
     server_free_peers(&server, &c->peer, 1);
 }
 
+static void leave_all(struct client *const *all, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        leave(all[i]);
+    }
+}
+
 struct opening {
     struct client *c;
     int sid;
@@ -155,6 +162,23 @@ static int open_as(struct client *c, const char *label, uint8_t type, uint32_t p
 static int open_channel(struct client *c, const char *label)
 {
     return open_as(c, label, PEER_CHANNEL_RELIABLE, 0);
+}
+
+/* All of them join the room as alice, bob, carol, and open a channel of that label. */
+static bool gather(const char *room, const char *label, struct client *const *all, unsigned n)
+{
+    static const char *const names[] = {"alice", "bob", "carol"};
+    bool up = true;
+
+    for (unsigned i = 0; i < n; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "%s/%s", room, names[i]);
+        up = join(all[i], path) && up;
+    }
+    for (unsigned i = 0; up && i < n; i++) {
+        up = open_channel(all[i], label) == 0;
+    }
+    return check(up, "%s: %u are there", room, n);
 }
 
 static int say_as(struct client *c, int sid, uint32_t ppid, const void *data, size_t len)
@@ -250,12 +274,13 @@ static void test_kinds(void)
     static const uint32_t ppids[] = {PEER_PPID_STRING, PEER_PPID_BINARY, PEER_PPID_STRING_EMPTY,
                                      PEER_PPID_BINARY_EMPTY};
     static const uint8_t types[] = {0x00, 0x01, 0x02, 0x80, 0x81, 0x82};
-    struct client alice, bob, carol;
+    struct client alice, bob, carol, *const all[] = {&alice, &bob, &carol};
     unsigned same = 0, kept = 0, n = 0;
+    int sid = 0;
 
-    bool up = join(&alice, "kinds/alice") && join(&bob, "kinds/bob") && join(&carol, "kinds/carol");
-    check(up && open_channel(&bob, "x") >= 0 && open_channel(&carol, "x") >= 0, "three are there");
-    int sid = open_channel(&alice, "x");
+    if (!gather("kinds", "x", all, 3)) {
+        return;
+    }
     for (unsigned i = 0; i < sizeof(ppids) / sizeof(ppids[0]); i++) {
         same += say_as(&alice, sid, ppids[i], "\0", 1) == 0 && wait_messages(&bob, ++n) &&
                 bob.ppid == ppids[i] && bob.len == 1;
@@ -280,20 +305,16 @@ static void test_kinds(void)
     check(wait_messages(&bob, ++n) && !strcmp(bob.text, "for bob") && carol.n == before &&
               heard_from(&bob, "x", "sender=alice&direct=1"),
           "one is addressed, and only that one gets it");
-    leave(&alice);
-    leave(&bob);
-    leave(&carol);
+    leave_all(all, 3);
 }
 
 static void test_file(void)
 {
     static uint8_t file[FILE_BYTES];
-    struct client alice, bob;
+    struct client alice, bob, *const all[] = {&alice, &bob};
     uint64_t sum = 0;
 
-    bool up = join(&alice, "file/alice") && join(&bob, "file/bob");
-    int sid = up ? open_channel(&alice, "file") : -1;
-    if (!check(up && sid >= 0 && open_channel(&bob, "file") >= 0, "two are there")) {
+    if (!gather("file", "file", all, 2)) {
         return;
     }
     for (size_t i = 0; i < sizeof(file); i++) {
@@ -303,7 +324,7 @@ static void test_file(void)
     peer_set_loss(bob.peer, 0.05, 0.05, false);
     int64_t began = server_now_ms();
     for (size_t at = 0; at < sizeof(file);) {
-        int r = say_as(&alice, sid, PEER_PPID_BINARY, file + at, PIECE);
+        int r = say_as(&alice, 0, PEER_PPID_BINARY, file + at, PIECE);
         if (r == 0) {
             sum = add_sum(sum, file + at, PIECE);
             at += PIECE;
@@ -315,8 +336,7 @@ static void test_file(void)
     bool got = server_until(&server, 60000, has_got, &w);
     check(got && bob.sum == sum, "1 MB through 5 %% loss each way on both sides: whole, %lld ms",
           (long long)(server_now_ms() - began));
-    leave(&alice);
-    leave(&bob);
+    leave_all(all, 2);
 }
 
 /* Video alone, then the same beside a thousand messages a second. */
@@ -370,17 +390,13 @@ static unsigned pour(struct client *from, int sid, unsigned n)
 
 static void test_slow_reader(void)
 {
-    struct client alice, bob, carol;
+    struct client alice, bob, carol, *const all[] = {&alice, &bob, &carol};
     int64_t dropped = server_metric(&server, "sluice_data_slow_dropped_total");
     int64_t closed = server_metric(&server, "sluice_data_slow_closed_total");
 
-    bool up = join(&alice, "slow/alice") && join(&bob, "slow/bob") && join(&carol, "slow/carol");
-    int lossy = up ? open_as(&alice, "lossy", PEER_CHANNEL_TIMED, 60000) : -1;
-    int file = up ? open_channel(&alice, "file") : -1;
-    struct client *readers[] = {&bob, &carol};
-    for (unsigned i = 0; up && i < 2; i++) {
-        up = open_channel(readers[i], "lossy") >= 0 && open_channel(readers[i], "file") >= 0;
-    }
+    bool up = gather("slow", "file", all, 3);
+    int file = 0, lossy = up ? open_as(&alice, "lossy", PEER_CHANNEL_TIMED, 60000) : -1;
+    up = up && open_channel(&bob, "lossy") >= 0 && open_channel(&carol, "lossy") >= 0;
     unsigned sent = pour(&alice, lossy, 100); /* so that memory is as large as it gets */
     sent += pour(&alice, file, 100);
     check(up && wait_messages(&bob, sent) && wait_messages(&carol, sent), "one speaks, two listen");
@@ -406,9 +422,7 @@ static void test_slow_reader(void)
         server_run(&server, 100);
     }
     check(!strcmp(bob.text, "again") && bob.n > before, "when it reads again, it is served again");
-    leave(&alice);
-    leave(&bob);
-    leave(&carol);
+    leave_all(all, 3);
 }
 
 static void test_openings(void)
@@ -486,41 +500,53 @@ static bool dropped_more(const char *reason, int64_t before, int64_t n)
     return server_wait_metric(&server, name, before + n) >= before + n;
 }
 
+/* Packets that somebody with the keys makes up, each counted under its reason. */
+static void forge_rows(struct client *alice, uint32_t tag)
+{
+    static const uint8_t zeros[32];
+    static const uint8_t init[] = {1, 2, 3, 4, 0, 1, 0, 0, 4,   0, 4, 0,
+                                   0, 0, 0, 1, 0, 5, 0, 8, 127, 0, 0, 1};
+    static const uint8_t data[] = {0}, one_init[] = {1}, abort_[] = {6};
+    static const uint8_t others[] = {15, 16, 64, 128, 129, 132, 193, 194, 12, 13, 63, 255};
+    static const struct {
+        const char *what, *reason;
+        bool tagged;          /* by the association's tag, else by 0 */
+        const uint8_t *types; /* of chunks, one packet each */
+        unsigned n_types, times;
+        const uint8_t *value;
+        size_t len;
+    } rows[] = {
+        {"ASCONF, AUTH, PKTDROP, I-DATA and others", "sctp_chunk", true, others, sizeof(others), 1,
+         zeros, 32},
+        {"INITs after the association is up", "sctp_init", false, one_init, 1, 20, init, 16},
+        {"an INIT with an address", "sctp_chunk", false, one_init, 1, 1, init, 24},
+        {"an INIT with a tag", "sctp_form", true, one_init, 1, 1, init, 16},
+        {"an ABORT without one", "sctp_form", false, abort_, 1, 1, zeros, 0},
+        {"DATA of a wrong length", "sctp_form", true, data, 1, 1, zeros, 12},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t before = server_dropped(&server, rows[i].reason);
+        for (unsigned k = 0; k < rows[i].times * rows[i].n_types; k++) {
+            forge(alice, rows[i].tagged ? tag : 0, rows[i].types[k % rows[i].n_types],
+                  rows[i].value, rows[i].len);
+        }
+        check(dropped_more(rows[i].reason, before, rows[i].times * rows[i].n_types),
+              "%s: dropped as %s", rows[i].what, rows[i].reason);
+    }
+}
+
 static void test_forged(void)
 {
-    static const uint8_t zeros[600];
-    uint8_t init[32] = {1, 2, 3, 4, 0, 1, 0, 0, 4, 0, 4, 0, 0, 0, 0, 1, 0, 5, 0, 8, 127, 0, 0, 1};
-    struct client alice, bob;
+    struct client alice, bob, *const all[] = {&alice, &bob};
 
-    bool up = join(&alice, "forged/alice") && join(&bob, "forged/bob");
-    int sid = up ? open_channel(&alice, "x") : -1;
-    if (!check(up && sid >= 0 && open_channel(&bob, "x") >= 0, "two are there")) {
+    if (!gather("forged", "x", all, 2)) {
         return;
     }
     uint32_t tag = peer_data_tag(peer_data(alice.peer));
-    static const uint8_t others[] = {15, 16, 64, 128, 129, 132, 193, 194, 12, 13, 63, 255};
-    int64_t chunk = server_dropped(&server, "sctp_chunk");
-    for (unsigned i = 0; i < sizeof(others); i++) {
-        forge(&alice, tag, others[i], zeros, 32);
-    }
-    check(dropped_more("sctp_chunk", chunk, sizeof(others)),
-          "ASCONF, AUTH, PKTDROP, I-DATA and others are dropped");
-    int64_t inits = server_dropped(&server, "sctp_init");
-    for (int i = 0; i < 20; i++) {
-        forge(&alice, 0, 1, init, 16);
-    }
-    check(dropped_more("sctp_init", inits, 20), "INITs after the association is up are dropped");
-    chunk = server_dropped(&server, "sctp_chunk");
-    forge(&alice, 0, 1, init, 24);
-    check(dropped_more("sctp_chunk", chunk, 1), "an INIT with an address is dropped");
-    int64_t form = server_dropped(&server, "sctp_form");
-    forge(&alice, tag, 1, init, 16);
-    forge(&alice, 0, 6, zeros, 0);
-    forge(&alice, tag, 0, zeros, 12);
-    check(dropped_more("sctp_form", form, 3), "wrong tags and lengths are dropped");
-    forge(&alice, tag + 1, 6, zeros, 0); /* ABORT with another tag */
+    forge_rows(&alice, tag);
+    forge(&alice, tag + 1, 6, "", 0); /* ABORT with another tag */
     uint8_t pkt[64];
-    size_t n = peer_data_forge(tag, 6, 0, zeros, 0, pkt, sizeof(pkt));
+    size_t n = peer_data_forge(tag, 6, 0, "", 0, pkt, sizeof(pkt));
     pkt[8] ^= 1;
     (void)peer_send_data(alice.peer, pkt, n); /* ABORT with a wrong checksum */
     uint64_t state = 88172645463325252ULL;
@@ -543,8 +569,7 @@ static void test_forged(void)
     check(join(&alice, "forged/alice") && open_channel(&alice, "x") >= 0 &&
               say(&bob, 0, "hello") == 0 && wait_messages(&alice, 1),
           "and a new association works");
-    leave(&alice);
-    leave(&bob);
+    leave_all(all, 2);
 }
 
 static bool is_closed(void *ctx)
@@ -557,17 +582,17 @@ static bool is_closed(void *ctx)
 static void test_long_messages(void)
 {
     static uint8_t bytes[200000];
-    struct client alice, bob, small;
+    struct client alice, bob, small, *const all[] = {&alice, &bob, &small};
     struct peer_params m;
+    int sid = 0;
 
-    bool up = join(&alice, "long/alice") && join(&bob, "long/bob");
+    bool up = gather("long", "x", all, 2);
     memset(&small, 0, sizeof(small));
     data_params(&small, PEER_PUBLISH, false, &m);
     m.message_bytes = 1000;
     small.peer = server_peer(&server, "long/small", &m);
     up = up && wait_up(&small);
-    int sid = up ? open_channel(&alice, "x") : -1;
-    up = up && open_channel(&bob, "x") >= 0 && open_channel(&small, "x") >= 0;
+    up = up && open_channel(&small, "x") >= 0;
     const struct peer_sdp *remote = peer_remote(alice.peer);
     check(up && remote->media[0].message_bytes == MESSAGE_MAX && remote->media[0].sctp_port == 5000,
           "DC-01, DC-03: the answer tells port and limit");
@@ -587,9 +612,7 @@ static void test_long_messages(void)
     (void)say(&alice, sid, "after");
     check(wait_messages(&bob, 3) && !strcmp(bob.text, "after") && bob.n == 3,
           "the others go on, and nothing of it was passed on");
-    leave(&alice);
-    leave(&bob);
-    leave(&small);
+    leave_all(all, 3);
 }
 
 static void test_end(void)
@@ -709,9 +732,7 @@ static void test_control(void)
     check(ann.n == 0, "nothing of it reaches others");
     check(is_listed(&viewer, "ann") && is_listed(&viewer, "bob"),
           "who has nothing but data channels is in the roster");
-    leave(&viewer);
-    leave(&bob);
-    leave(&ann);
+    leave_all((struct client *[]){&viewer, &bob, &ann}, 3);
 }
 
 int main(int argc, char **argv)
