@@ -24,8 +24,8 @@ struct someone {
 struct place {
     struct list node;
     char name[ROOMS_NAME_MAX];
-    unsigned n; /* sessions */
-    struct list people;
+    unsigned n;                       /* sessions */
+    struct list people[ROOMS_PEOPLE]; /* struct someone.node by name */
 };
 
 struct event_rooms {
@@ -48,9 +48,11 @@ struct event_rooms *event_rooms_new(uint64_t seed)
 
 static void free_place(struct place *p)
 {
-    LIST_EACH(it, &p->people)
-    {
-        free(container_of(it, struct someone, node));
+    for (size_t i = 0; i < ROOMS_PEOPLE; i++) {
+        LIST_EACH(it, &p->people[i])
+        {
+            free(container_of(it, struct someone, node));
+        }
     }
     list_remove(&p->node);
     free(p);
@@ -83,11 +85,7 @@ static const char *name_of(const struct resource *r)
 
 static struct list *bucket(struct event_rooms *e, const char *name)
 {
-    uint64_t h = 0xcbf29ce484222325ULL ^ e->seed;
-    for (; *name != '\0'; name++) {
-        h = (h ^ (unsigned char)*name) * 0x100000001b3ULL;
-    }
-    return &e->buckets[(h ^ h >> 32) % ARRAY_LEN(e->buckets)];
+    return &e->buckets[rooms_hash(name, e->seed) % ARRAY_LEN(e->buckets)];
 }
 
 static struct place *find_place(struct event_rooms *e, const char *name, bool make)
@@ -103,7 +101,9 @@ static struct place *find_place(struct event_rooms *e, const char *name, bool ma
     struct place *p = make ? calloc(1, sizeof(*p)) : NULL;
     if (p != NULL) {
         list_init(&p->node);
-        list_init(&p->people);
+        for (size_t i = 0; i < ROOMS_PEOPLE; i++) {
+            list_init(&p->people[i]);
+        }
         snprintf(p->name, sizeof(p->name), "%s", name);
         list_append(head, &p->node);
     }
@@ -112,7 +112,8 @@ static struct place *find_place(struct event_rooms *e, const char *name, bool ma
 
 static struct someone *find_someone(struct place *p, const char *name, bool make)
 {
-    LIST_EACH(it, &p->people)
+    struct list *head = &p->people[rooms_hash(name, 0) % ROOMS_PEOPLE];
+    LIST_EACH(it, head)
     {
         struct someone *one = container_of(it, struct someone, node);
         if (strcmp(one->name, name) == 0) {
@@ -123,7 +124,7 @@ static struct someone *find_someone(struct place *p, const char *name, bool make
     if (one != NULL) {
         list_init(&one->node);
         snprintf(one->name, sizeof(one->name), "%s", name);
-        list_append(&p->people, &one->node);
+        list_append(head, &one->node);
     }
     return one;
 }

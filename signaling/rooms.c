@@ -100,15 +100,18 @@ int rooms_split(const char *url, char room[ROOMS_NAME_MAX], char participant[ROO
     return 0;
 }
 
-/* FNV-1a, started from a random number; its words end in the buckets' choice only. */
-static struct list *bucket(const struct rooms *r, const char *name)
+uint64_t rooms_hash(const char *name, uint64_t seed)
 {
-    uint64_t h = 0xcbf29ce484222325ULL ^ r->seed;
+    uint64_t h = 0xcbf29ce484222325ULL ^ seed;
     for (; *name != '\0'; name++) {
         h = (h ^ (unsigned char)*name) * 0x100000001b3ULL;
     }
-    h ^= h >> 32;
-    return (struct list *)&r->buckets[h % ARRAY_LEN(r->buckets)];
+    return h ^ h >> 32;
+}
+
+static struct list *bucket(const struct rooms *r, const char *name)
+{
+    return (struct list *)&r->buckets[rooms_hash(name, r->seed) % ARRAY_LEN(r->buckets)];
 }
 
 struct room *rooms_find_room(const struct rooms *r, const char *name)
@@ -170,6 +173,9 @@ struct room *rooms_get_room(struct rooms *r, const char *name, int home)
     list_init(&room->members);
     list_init(&room->layouts);
     list_init(&room->people);
+    for (size_t i = 0; i < ROOMS_PEOPLE; i++) {
+        list_init(&room->by_name[i]);
+    }
     list_init(&room->dirty);
     list_init(&room->dirty_people);
     room->next_person = 1;

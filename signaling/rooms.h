@@ -15,6 +15,7 @@
 
 #define ROOMS_NAME_MAX  65  /* of a room or participant, with terminator */
 #define ROOMS_LABEL_MAX 130 /* "room/participant" */
+#define ROOMS_PEOPLE    64  /* buckets of a room's people: one webinar has thousands */
 /* Silence of a publisher after which another principal may take its name (architecture §9). */
 #define ROOMS_SILENT_US (2 * (int64_t)US_PER_S)
 
@@ -24,7 +25,8 @@ struct room {
     struct list members; /* struct member.node, conference.h */
     struct list layouts; /* struct layout.node, conference.h */
     struct list people;  /* struct person.node, roster.h: who is here, in the order of coming */
-    struct list dirty;   /* in conferences->dirty: something has changed */
+    struct list by_name[ROOMS_PEOPLE]; /* struct person.by_name */
+    struct list dirty;                 /* in conferences->dirty: something has changed */
     char name[ROOMS_NAME_MAX];
     int home;    /* worker that serves the room while it has room */
     bool locked; /* by a moderator: takes nobody new */
@@ -97,6 +99,8 @@ struct rooms {
     unsigned n_live;
 };
 
+/* FNV-1a of a name, started from seed. */
+uint64_t rooms_hash(const char *name, uint64_t seed);
 /* An empty directory; seed: random, so that clients cannot choose collisions. */
 void rooms_init(struct rooms *r, uint64_t seed);
 /* Frees all rooms and streams. */

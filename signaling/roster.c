@@ -15,11 +15,17 @@ static bool is_here(const struct person *p)
     return p->n_streams + p->n_members > 0;
 }
 
+static struct list *bucket(const struct room *room, const char *name)
+{
+    return (struct list *)&room->by_name[rooms_hash(name, 0) % ROOMS_PEOPLE];
+}
+
 struct person *roster_find(const struct room *room, const char *name)
 {
-    LIST_EACH(it, &room->people)
+    struct list *head = bucket(room, name);
+    LIST_EACH(it, head)
     {
-        struct person *p = container_of(it, struct person, node);
+        struct person *p = container_of(it, struct person, by_name);
         if (strcmp(p->name, name) == 0) {
             return p;
         }
@@ -39,17 +45,20 @@ struct person *roster_ref(struct room *room, const char *name)
         return NULL;
     }
     list_init(&p->node);
+    list_init(&p->by_name);
     list_init(&p->dirty);
     p->refs = 1;
     p->id = room->next_person++;
     snprintf(p->name, sizeof(p->name), "%s", name);
     list_append(&room->people, &p->node);
+    list_append(bucket(room, name), &p->by_name);
     return p;
 }
 
 static void free_person(struct person *p)
 {
     list_remove(&p->node);
+    list_remove(&p->by_name);
     list_remove(&p->dirty);
     free(p->about);
     free(p);

@@ -25,9 +25,10 @@ enum roster_part {
 };
 
 struct person {
-    struct list node;  /* room->people */
-    struct list dirty; /* room->dirty_people: to be told */
-    uint64_t id;       /* rises with each that comes: the order of pages */
+    struct list node;    /* room->people */
+    struct list by_name; /* room->by_name */
+    struct list dirty;   /* room->dirty_people: to be told */
+    uint64_t id;         /* rises with each that comes: the order of pages */
     char name[ROOMS_NAME_MAX];
     unsigned refs;        /* streams and members that point here; one more while it is muted */
     unsigned muted;       /* parts, by a moderator; stays when it leaves and comes back */
