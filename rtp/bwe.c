@@ -38,7 +38,6 @@
 #define ALR_END_PCT   80
 /* The application sends all it may, so that growth alone finds more capacity. */
 #define FULL_PCT       92
-#define PATH_AGAIN_US  (10 * US_PER_S)
 #define PATH_BACK_PCT  95
 #define OVER_RECENT_US US_PER_S
 #define TICK_MAX_US    US_PER_S
@@ -46,6 +45,9 @@
 
 /* What the next message is likely to tell of: 16 packets. */
 #define PREFETCH_SLOTS (16 * sizeof(struct bwe_sent_slot))
+
+/* With so much lost a link is too narrow even for what a rival is believed to leave. */
+#define RIVAL_LOSS 0.15f
 
 #define LOSS_LOW_Q8     5  /* 2 % */
 #define LOSS_HIGH_Q8    26 /* 10 % */
@@ -71,7 +73,7 @@ struct bwe *bwe_new(const struct bwe_params *p, uint16_t seq0, int64_t now_us)
     b->told_next = seq0;
     b->tick_us = now_us;
     b->tick_seq = seq0;
-    b->over_us = b->restored_us = b->report_cut_us = NEVER;
+    b->over_us = b->report_cut_us = NEVER;
     b->report_bps = start;
     b->told_bps = start;
     b->app_limited = true;
@@ -189,6 +191,7 @@ static struct bwe_drain_in drain_in(const struct bwe *b, int64_t now_us)
         .queue_us = queue_us(b),
         .rtt_us = b->rtt_us,
         .sent_bytes = b->sent.bytes,
+        .estimate_bps = b->aimd.bps,
         .now_us = now_us,
     };
 }
@@ -214,6 +217,12 @@ static uint32_t arriving_bps(const struct bwe *b)
     return recent + (uint32_t)((smooth - recent) * unsure_us / QUEUE_SURE_US);
 }
 
+/* What a rival leaves us; 0 while there is none, or so much is lost that it leaves less. */
+static uint32_t rival_floor_bps(const struct bwe *b, int64_t now_us)
+{
+    return b->loss.recent > RIVAL_LOSS ? 0 : bwe_rival_floor_bps(&b->rival, now_us);
+}
+
 static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
 {
     b->usage = BWE_OVERUSE;
@@ -230,7 +239,8 @@ static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
     }
     struct bwe_aimd_in how = {.rtt_us = b->rtt_us, .queue_us = queue_us(b), .now_us = now_us};
     if (bwe_aimd_overuse(&b->aimd, acked, &how)) {
-        b->aimd.bps = clamp(b, b->aimd.bps);
+        uint32_t floor = rival_floor_bps(b, now_us);
+        b->aimd.bps = clamp(b, MAX(b->aimd.bps, MIN(floor, before)));
         b->why = why;
         bwe_probe_cut(&b->prober, before, b->aimd.bps, now_us);
         b->surged |= b->surge_bps && b->aimd.bps < (uint64_t)before * SURGE_DEEP_PCT / 100;
@@ -239,14 +249,23 @@ static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
     bwe_drain_start(&b->drain, &in, acked ? acked : b->aimd.bps, before);
 }
 
+/* It is seen anew: what was given up to it is taken back as far as the floor. */
+static void on_rival(struct bwe *b, int64_t now_us)
+{
+    uint32_t floor = rival_floor_bps(b, now_us);
+    if (floor > b->aimd.bps) {
+        set(b, floor, "rival", now_us);
+    }
+}
+
 static void on_longer_path(struct bwe *b, int64_t now_us)
 {
     bwe_queue_rebase(&b->queue);
     bwe_delay_reset(&b->delay);
-    if (now_us - b->restored_us < PATH_AGAIN_US) {
-        return; // a competitor that fills the queue looks the same: no second favour
+    if (bwe_rival_vain(&b->rival, b->drain.before_bps, now_us)) {
+        on_rival(b, now_us);
+        return;
     }
-    b->restored_us = now_us;
     uint64_t back = (uint64_t)b->drain.before_bps * PATH_BACK_PCT / 100;
     if (back > b->aimd.bps) {
         set(b, (uint32_t)MIN(back, UINT32_MAX), "path", now_us);
@@ -299,8 +318,12 @@ static void judge_delay(struct bwe *b, int64_t now_us)
         b->surged = false;
     }
     struct bwe_drain_in in = drain_in(b, now_us);
-    if (bwe_drain_update(&b->drain, &in) == BWE_DRAIN_PATH) {
+    enum bwe_drain_end end = bwe_drain_update(&b->drain, &in);
+    if (end == BWE_DRAIN_PATH) {
         on_longer_path(b, now_us);
+    } else if (end == BWE_DRAIN_RIVAL) {
+        bwe_rival_seen(&b->rival, b->drain.before_bps, now_us);
+        on_rival(b, now_us);
     }
 }
 

@@ -3,6 +3,12 @@
 
 #define TRIAL_US  (500 * US_PER_MS)
 #define GIVEUP_US (3 * US_PER_S)
+/* A queue that goes on growing for so long beyond a round trip, although no more than this share of
+ * what the link carries is sent, is somebody else's. */
+#define GROWN_US  (250 * US_PER_MS)
+#define GROWN_PCT 80
+/* Once no more is left of the estimate: until then giving way may yet help. */
+#define GAVE_BPS 800000
 /* Less than this share of what the link carries must have been sent for the trial to count. */
 #define OBEYED_PCT 85
 
@@ -21,6 +27,7 @@ void bwe_drain_start(struct bwe_drain *d, const struct bwe_drain_in *in, uint32_
         .begun_us = in->now_us,
         .since_us = in->now_us,
         .from_us = in->queue_us,
+        .began_bytes = in->sent_bytes,
         .least_us = in->queue_us,
         .link_bps = link_bps,
         .before_bps = before_bps,
@@ -45,6 +52,17 @@ static bool is_path(const struct bwe_drain *d, const struct bwe_drain_in *in)
     return d->from_us - d->least_us < MIN(should_us, d->from_us) / 3;
 }
 
+/* Has the queue become longer still, when what is sent less should have shown long ago? */
+static bool is_filled(const struct bwe_drain *d, const struct bwe_drain_in *in)
+{
+    int64_t grown_us = d->since_us - d->begun_us;
+    if (in->estimate_bps > GAVE_BPS || grown_us < (int64_t)in->rtt_us + GROWN_US) {
+        return false;
+    }
+    uint64_t sent_bps = (d->sent_bytes - d->began_bytes) * 8 * US_PER_S / (uint64_t)grown_us;
+    return sent_bps * 100 < (uint64_t)d->link_bps * GROWN_PCT;
+}
+
 enum bwe_drain_end bwe_drain_update(struct bwe_drain *d, const struct bwe_drain_in *in)
 {
     if (!d->on) {
@@ -64,6 +82,10 @@ enum bwe_drain_end bwe_drain_update(struct bwe_drain *d, const struct bwe_drain_
     if (is_path(d, in)) {
         d->on = false;
         return BWE_DRAIN_PATH;
+    }
+    if (is_filled(d, in)) {
+        d->on = false;
+        return BWE_DRAIN_RIVAL;
     }
     return BWE_DRAIN_GOING;
 }

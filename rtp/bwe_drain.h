@@ -19,17 +19,19 @@
 struct bwe_drain {
     bool on;
     int64_t begun_us;
-    int64_t since_us;    /* the time of the longest queue */
-    int32_t from_us;     /* which was that */
-    int32_t least_us;    /* the shortest since */
-    uint32_t link_bps;   /* what arrived while the queue stood: what the link carries */
-    uint32_t before_bps; /* the estimate before the cut that began it */
-    uint64_t sent_bytes; /* by since_us */
+    int64_t since_us;     /* the time of the longest queue */
+    int32_t from_us;      /* which was that */
+    int32_t least_us;     /* the shortest since */
+    uint32_t link_bps;    /* what arrived while the queue stood: what the link carries */
+    uint32_t before_bps;  /* the estimate before the cut that began it */
+    uint64_t sent_bytes;  /* by since_us */
+    uint64_t began_bytes; /* by begun_us */
 };
 
 enum bwe_drain_end {
     BWE_DRAIN_GOING, /* or none going */
     BWE_DRAIN_DONE,  /* the queue is gone, or time is up */
+    BWE_DRAIN_RIVAL, /* less was sent and the queue grew: somebody else fills it */
     BWE_DRAIN_PATH,  /* less was sent and the delay stayed: it belongs to the path */
 };
 
@@ -37,7 +39,8 @@ enum bwe_drain_end {
 struct bwe_drain_in {
     int32_t queue_us;
     uint32_t rtt_us;
-    uint64_t sent_bytes; /* in all */
+    uint64_t sent_bytes;   /* in all */
+    uint32_t estimate_bps; /* the drain apart */
     int64_t now_us;
 };
 

@@ -14,6 +14,7 @@
 #include "rtp/bwe_loss.h"
 #include "rtp/bwe_probe.h"
 #include "rtp/bwe_queue.h"
+#include "rtp/bwe_rival.h"
 #include "rtp/bwe_sent.h"
 #include "rtp/bwe_surge.h"
 
@@ -35,6 +36,7 @@ struct bwe {
     uint32_t surge_bps; /* of the last packet; 0 = no surge */
     bool surged;        /* the link has become much narrower, in the overuse that goes on */
     struct bwe_drain drain;
+    struct bwe_rival rival;
     struct bwe_loss loss;
 
     /* the receiver's clock and numbering */
@@ -71,7 +73,6 @@ struct bwe {
     uint32_t proved_bps[BWE_PROVED_S]; /* the best of each second, by second modulo */
     int64_t proved_s;                  /* the newest second in it */
     int64_t over_us;                   /* the last overuse; far past = never */
-    int64_t restored_us;               /* the last time that a delay was found to be the path's */
     uint32_t told_bps;                 /* what the caller saw when it was last asked to look */
     enum bwe_usage told_usage;
     enum bwe_mode told_mode;

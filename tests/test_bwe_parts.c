@@ -428,12 +428,39 @@ Test(bwe_parts, aimd_cuts_below_what_arrives_and_grows_by_8_percent)
     cr_assert_eq(a.bps, 190000, "hardly a queue: hardly a cut");
 }
 
+Test(bwe_parts, two_drains_in_vain_are_a_rival)
+{
+    static const struct {
+        const char *what;
+        int vain_s[3]; /* drains in vain; 0 = none */
+        int at_s;
+        uint32_t want_bps; /* before it was 2 Mbps */
+    } rows[] = {
+        {"one is a longer path", {5}, 6, 0},
+        {"two far apart are two", {5, 16}, 17, 0},
+        {"two are a rival", {5, 12}, 13, 450000},
+        {"it goes", {5, 12}, 28, 0},
+        {"it stays, and what was before it counts", {5, 12, 14}, 28, 450000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe_rival r = {0};
+        for (int k = 0; k < 3 && rows[i].vain_s[k]; k++) {
+            (void)bwe_rival_vain(&r, 2000000 >> k, rows[i].vain_s[k] * (int64_t)US_PER_S);
+        }
+        uint32_t bps = bwe_rival_floor_bps(&r, rows[i].at_s * (int64_t)US_PER_S);
+        cr_expect_eq(bps, rows[i].want_bps, "%s: %u", rows[i].what, bps);
+    }
+    struct bwe_rival r = {0};
+    bwe_rival_seen(&r, 400000, US_PER_S);
+    cr_expect_eq(bwe_rival_floor_bps(&r, 2 * US_PER_S), 100000);
+}
+
 Test(bwe_parts, drain_tells_a_queue_from_a_longer_path)
 {
     static const struct {
         const char *what;
         int from_ms;
-        int left_ms; /* per 100 ms of draining it falls to this much less */
+        int left_ms; /* per 100 ms of draining it falls by this much */
         double obey; /* share of the link that is sent meanwhile */
         enum bwe_drain_end want;
     } rows[] = {
@@ -442,6 +469,8 @@ Test(bwe_parts, drain_tells_a_queue_from_a_longer_path)
         {"it drains slowly", 200, 20, .8, BWE_DRAIN_DONE},
         {"the path has grown", 130, 0, .5, BWE_DRAIN_PATH},
         {"no trial, since as much was sent", 130, 0, 1, BWE_DRAIN_DONE},
+        {"somebody fills it", 60, -20, .4, BWE_DRAIN_RIVAL},
+        {"it grows, since as much was sent", 60, -20, 1, BWE_DRAIN_DONE},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bwe_drain d = {0};
