@@ -249,6 +249,12 @@ static const struct row {
      NULL, NULL},
     {"SDP-10 outside", PUB, "BUNDLE 0 1", "BUNDLE 0", 422, "bundle-required", "\"1\"", NULL},
     {"SDP-11", PUB, "a=rtcp-mux\r\n", "", 422, "mux-required", "rtcp-mux", NULL},
+    /* FEC is not asked for, and its stream is not taken for a layer */
+    {"FlexFEC", PUB, "a=rtpmap:120 ulpfec/90000\r\na=ssrc-group:FID 21 22\r\n",
+     "a=rtpmap:120 flexfec-03/90000\r\na=rtcp-fb:120 transport-cc\r\n"
+     "a=fmtp:120 repair-window=10000000\r\na=ssrc-group:FID 21 22\r\n"
+     "a=ssrc-group:FEC-FR 21 23\r\na=ssrc:23 cname:x\r\n",
+     0, NULL, "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n", ":120 "},
     {"SDP-13", PUB | ALL, "a=rtcp-rsize\r\n", "", 0, NULL, NULL, "rsize"},
     {"SDP-14", PUB, "a=extmap-allow-mixed\r\n", "", 0, NULL, NULL, "allow-mixed"},
     /* extensions */

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "rtp/bytes.h"
 #include "sfu/ingest.h"
 #include "tests/sim/sim.h"
 
@@ -227,6 +228,32 @@ Test(forward, the_cap_of_a_publisher_is_enforced)
     }
     cr_expect_leq(stored, 22 * 500000ULL, "kept %lu bits of 20 s at 500 kbps", stored);
     (void)v;
+    sim_free(s);
+}
+
+/* FEC that was not negotiated: an SSRC of its own under the section's MID, and the media's. */
+Test(forward, packets_of_no_codec_change_nothing)
+{
+    struct sim *s = sim_new(5, 0);
+    struct sim_publisher *p = sim_publish(s, 0, 77, 1, 1, 1);
+    struct sim_viewer *v = sim_view(s, 1, 77, true);
+    sim_run(s, SECOND);
+    for (uint16_t i = 0; i < 200; i++) {
+        uint8_t pkt[1400];
+        unsigned newest = (uint16_t)(p->layer[0].seq - 1) % 2048;
+        memcpy(pkt, p->layer[0].sent[newest], p->layer[0].sent_len[newest]);
+        pkt[1] = (uint8_t)((pkt[1] & 0x80) | 120);
+        bytes_store16(pkt + 2, (uint16_t)(30000 + i));
+        bytes_store32(pkt + 8, i % 2 ? p->layer[0].ssrc : 4711);
+        router_on_rtp(p->r, p->peer, pkt, p->layer[0].sent_len[newest], s->now_us);
+        sim_run(s, SECOND / 50);
+    }
+    expect_clean(s, v, "FEC");
+    cr_expect_geq(v->video.packets, 140);
+    cr_expect_eq(absent(&v->video), 0);
+    cr_expect_eq(p->plis, 1, "%lu key frames asked for", p->plis);
+    cr_expect_eq(p->r->n.drop_unknown_ssrc, 100);
+    cr_expect_eq(p->r->n.drop_bad_pt, 100);
     sim_free(s);
 }
 
