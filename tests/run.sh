@@ -96,6 +96,23 @@ stage() { # name, command...
     return "$status"
 }
 
+# Work that looks at no clock starts beside a stage that mostly waits, and gives way to it;
+# "stage NAME ended NAME" is its outcome.
+declare -A beside_pid
+beside() { # name, command...
+    local name=$1
+    shift
+    (renice -n 15 "$BASHPID" >/dev/null && "$@") >"$logs/$name.beside" 2>&1 </dev/null &
+    beside_pid[$name]=$!
+}
+
+ended() { # name
+    local status=0
+    wait "${beside_pid[$1]}" || status=$?
+    cat "$logs/$1.beside"
+    return "$status"
+}
+
 # ---- stages ----------------------------------------------------------------------------------
 
 clang_format() {
@@ -163,10 +180,7 @@ under_asan() { # arguments of meson_test
 }
 
 # Criterion cannot run under ThreadSanitizer, so these are programs of their own.
-stage_tsan() {
-    local run=()
-    # gcc 12's runtime does not find room beside a kernel's wider address randomisation.
-    setarch -R true 2>/dev/null && run=(setarch -R)
+build_tsan() {
     if [ ! -f build-tsan/build.ninja ]; then
         meson setup build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false \
             -Dbench=false || return
@@ -177,7 +191,14 @@ import json, sys
 for t in json.load(sys.stdin):
     if t["type"] == "executable" and "/tests/stress/" in t["target_sources"][0]["sources"][0]:
         print("tests/" + t["name"])')
-    ninja -j"$jobs" -C build-tsan "${targets[@]}" || return
+    ninja -j"$jobs" -C build-tsan "${targets[@]}"
+}
+
+stage_tsan() {
+    local run=()
+    # gcc 12's runtime does not find room beside a kernel's wider address randomisation.
+    setarch -R true 2>/dev/null && run=(setarch -R)
+    build_tsan || return
     TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1" "${run[@]}" \
         meson test -C build-tsan --no-rebuild --num-processes "$jobs" --print-errorlogs --suite stress \
         --timeout-multiplier 4
@@ -223,18 +244,27 @@ echo "packages"
 
 stage format stage_format
 stage lint stage_lint
+not_unit=(--no-suite stress --no-suite server --no-suite conformance --no-suite conformance-long)
+sim_later=() # in virtual time: beside the servers
+[ "$mode" = test ] || [ "$mode" = long ] && sim_later=(--no-suite sim)
 if [ "$mode" != only ] || [ "$only" = unit ]; then
     stage build-debug build_debug &&
-        stage unit meson_test build-debug --no-suite stress --no-suite server --no-suite conformance \
-            --no-suite conformance-long
+        stage unit meson_test build-debug "${not_unit[@]}" "${sim_later[@]}"
 fi
 if [ "$mode" = test ] || [ "$mode" = long ] || [[ "$only" =~ ^(asan|server)$ ]]; then
     if stage build-asan build_asan; then
         # For memory, not for figures: one seed a scenario.
-        SIM_SEEDS=1 stage asan under_asan --no-suite stress --no-suite server --no-suite conformance \
-            --no-suite conformance-long
+        SIM_SEEDS=1 stage asan under_asan "${not_unit[@]}"
+        if [ "$mode" != only ]; then
+            beside sim meson_test build-debug --suite sim
+            beside builds eval 'build_release && build_tsan'
+        fi
         # They mostly wait; those that do not run alone.
         stage server under_asan --suite server --suite conformance --num-processes 3
+        if [ "$mode" != only ]; then
+            stage sim ended sim
+            wait
+        fi
     fi
 fi
 if [ "$mode" = test ] || [ "$mode" = long ] || [ "$only" = tsan ]; then

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { client, here, openStage, until } from './lib.mjs';
 
 const script = readFileSync(join(here, 'datapeer.js'), 'utf8');
-const { server, browser, ns, test } = await openStage({ outside: true });
+const { server, browser, ns, test, longTest } = await openStage({ outside: true });
 
 /** A page with one peer that has joined and opened channels: {label: options}. */
 async function joined(path, channels, media = 'none', relay = undefined) {
@@ -149,8 +149,8 @@ test('a message above the limit is refused by the browser itself', async () => {
   }), 'TypeError');
 });
 
-for (const direction of ['Chromium to Firefox', 'Firefox to Chromium']) {
-  test(`chat and a file of 1 MB in 5 % loss, ${direction}`, async (t) => {
+for (const [run, direction] of [[test, 'Chromium to Firefox'], [longTest, 'Firefox to Chromium']]) {
+  run(`chat and a file of 1 MB in 5 % loss, ${direction}`, async (t) => {
     if (!ns) return t.skip('no namespaces here');
     const room = direction.replaceAll(' ', ''), sends = direction.startsWith('Firefox');
     const loss = await startLoss(0.05);

@@ -216,6 +216,7 @@ export async function openStage({ outside = false } = {}) {
       await stage.browser.closePages();
     }
   });
+  stage.longTest = process.env.TESTS_LONG ? stage.test : () => {}; // make test-long
   stage.publish = (options, prepare) => publishFrom(stage.browser, stage.server, options, prepare);
   stage.watch = (options, ...prepare) => watchFrom(stage.browser, stage.server, options, ...prepare);
   stage.outside = () => `http://${stage.ns.address}:${stage.server.ports.http}`;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { openStage, sleep, startServer, until } from './lib.mjs';
 
-const stage = await openStage(), { server, browser, test, publish } = stage;
+const stage = await openStage(), { server, browser, test, longTest, publish } = stage;
 
 async function join(name, room = 'studio') {
   const page = await browser.context.newPage();
@@ -74,7 +74,7 @@ const becomes = (page, label, want) => until(async () => {
   return is && Object.entries(want).every(([k, v]) => is[k] === v);
 }, 15000, `${label}: ${JSON.stringify(want)}`).catch(async (e) => assert.fail(`${e.message}; it is ${JSON.stringify(await tile(page, label))}`));
 
-test('names in any script, and two of one name', async () => {
+longTest('names in any script, and two of one name', async () => {
   const long = 'Dr. Maximiliane von und zu Hohenlohe-Sch', names = ['Мария Кюри', '山田 太郎', 'فاطمة', long, 'Anna', 'Anna'], pages = [];
   for (const name of names) pages.push(await join(name, 'names'));
   const labels = (page) => page.evaluate(() => [...document.querySelectorAll('.tile b')].map((b) => b.textContent).sort().join()); // six cameras are much for two cores: with or without picture
@@ -86,7 +86,7 @@ test('names in any script, and two of one name', async () => {
   await Promise.all(pages.map((p) => p.close()));
 });
 
-test('devices come and go, the browser ends a screen, a moderator mutes', async () => {
+longTest('devices come and go, the browser ends a screen, a moderator mutes', async () => {
   const ada = await join('Ada', 'devices'), bob = await join('Bob', 'devices');
   await sees(bob, ['Ada', 'You']);
   await ada.click('#cam');
@@ -168,7 +168,7 @@ test('as many pictures as there may be', async () => {
   await until(() => page.evaluate(() => window.room.playing?.pc?.connectionState === 'connected' && [...window.room.slots.values()].filter((s) => s.kind === 'video').length === 48), 20000, '48 slots');
 });
 
-test('the server is started anew: everybody is back as they were', async () => {
+longTest('the server is started anew: everybody is back as they were', async () => {
   const ada = await join('Ada', 'again'), bob = await join('Bob', 'again');
   await sees(bob, ['Ada', 'You']);
   await sees(ada, ['Bob', 'You']);

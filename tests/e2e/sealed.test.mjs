@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { isSealed, makeKey, open, Ring, Sealer } from '../../signaling/web/seal.js';
 import { openStage, sleep, until } from './lib.mjs';
 
-const { server, browser, test } = await openStage();
+const { server, browser, test, longTest } = await openStage();
 
 /** way: what only() does in the page. */
 async function join(name, query, { room = 'vault', way } = {}) {
@@ -150,7 +150,7 @@ function only({ codec, streams }) {
 
 for (const way of [{ codec: 'VP8', streams: true }, { codec: 'H264' }, { codec: 'VP9' }, { codec: 'AV1' }]) {
   const { codec, streams } = way;
-  test(`${codec}${streams ? ' by createEncodedStreams' : ''}`, async (t) => {
+  longTest(`${codec}${streams ? ' by createEncodedStreams' : ''}`, async (t) => {
     const key = makeKey(), room = `vault-${codec}`, pages = [];
     const come = async (name, query) => pages[pages.push(await join(name, query, { room, way })) - 1];
     const ada = await come('Ada', `?key=${key}`), bob = await come('Bob', `?key=${key}`);
