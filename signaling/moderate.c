@@ -107,7 +107,7 @@ static int64_t last_expiry_s(const struct signaling *s)
     return clock_wall_us() / US_PER_S + s->conf->auth.max_lifetime_s + 2 * s->conf->auth.leeway_s;
 }
 
-/* What has been revoked is so for now in any case. Returns 0, or -EIO: a restart would forget it.
+/* What has been revoked stays so while we run. Returns 0, or -EIO: a restart would forget it.
  */
 static int save_revoked(const struct signaling *s)
 {

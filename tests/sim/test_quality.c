@@ -73,6 +73,20 @@ Test(quality, loss, .timeout = 600)
     EXPECT_ALL("9a", "9b", "9c", "9d", "10a", "10b");
 }
 
+/* A camera that has sent for a second, and the way to its viewer: as wide as trace says, lossy. */
+static struct wire *publish_behind(struct scene *s, const struct camera_params *cam,
+                                   const struct wire_step *trace, double loss)
+{
+    struct wire *w = scene_wire(s, &(struct wire_params){.trace = trace,
+                                                         .n_steps = 1,
+                                                         .delay_us = 25 * US_PER_MS,
+                                                         .queue_us = 300 * US_PER_MS,
+                                                         .loss = loss});
+    scene_publish(s, 7, cam, 1, NULL, NULL);
+    scene_run(s, US_PER_S);
+    return w;
+}
+
 Test(quality, lossy_viewers_are_asked_to_leave_time_for_repair)
 {
     static const struct {
@@ -83,13 +97,7 @@ Test(quality, lossy_viewers_are_asked_to_leave_time_for_repair)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct scene *s = scene_new(3);
         struct camera_params cam = scene_camera();
-        struct wire *w = scene_wire(s, &(struct wire_params){.trace = trace,
-                                                             .n_steps = 1,
-                                                             .delay_us = 25 * US_PER_MS,
-                                                             .queue_us = 300 * US_PER_MS,
-                                                             .loss = rows[i].loss});
-        scene_publish(s, 7, &cam, 1, NULL, NULL);
-        scene_run(s, US_PER_S);
+        struct wire *w = publish_behind(s, &cam, trace, rows[i].loss);
         struct scene_viewer *v = scene_view(s, &(struct scene_view_params){.stream = 7, .down = w});
         scene_run(s, 15 * US_PER_S);
         int64_t asked_us = v->player->video[0]->least_us;
@@ -122,13 +130,7 @@ Test(quality, lossy_viewers_get_audio_in_copies)
         struct scene *s = scene_new(i + 1);
         struct camera_params cam = scene_camera();
         cam.encrypted = cam.dd = rows[i].encrypted;
-        struct wire *w = scene_wire(s, &(struct wire_params){.trace = trace,
-                                                             .n_steps = 1,
-                                                             .delay_us = 25 * US_PER_MS,
-                                                             .queue_us = 300 * US_PER_MS,
-                                                             .loss = rows[i].loss});
-        scene_publish(s, 7, &cam, 1, NULL, NULL);
-        scene_run(s, US_PER_S);
+        struct wire *w = publish_behind(s, &cam, trace, rows[i].loss);
         struct scene_viewer *v = scene_view(
             s, &(struct scene_view_params){
                    .stream = 7, .down = w, .red = rows[i].red, .encrypted = rows[i].encrypted});
