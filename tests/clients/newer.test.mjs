@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertSeen, client, openStage, python, runClient } from '../e2e/lib.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url)), root = process.env.CLIENTS_ROOT, TOKEN = 'let-them-in', SECONDS = 8;
+const here = dirname(fileURLToPath(import.meta.url)), root = process.env.CLIENTS_ROOT, TOKEN = 'let-them-in', SECONDS = 10;
 const { ns, server, test, publish, watch } = await openStage({ outside: true });
 assert.ok(ns, 'these clients refuse loopback: network namespaces are needed (root)');
 execFileSync(python, [client('make_clip.py'), join(root, 'clients/clip.mkv'), String(SECONDS)]);
