@@ -225,8 +225,15 @@ export async function openStage({ outside = false } = {}) {
 
 export const client = (name) => join(here, 'clients', name);
 
+/** What a page that watches has seen since `after`, once that is so many frames: a slow machine takes longer for them. Who waits in vain gets what there is, for assertSeen to tell. */
+export async function seenFrames(page, frames, after = 0) {
+  const enough = ([n, at]) => window.watched.seen.filter((f) => f.at >= at).length >= n;
+  await page.waitForFunction(enough, [frames, after], { timeout: 5000 + 200 * frames, polling: 100 }).catch(() => {});
+  return page.evaluate((at) => window.watchedSoFar(at), after);
+}
+
 /**
- * What every viewer must have seen: frames (at least so many), nearly all of them whole, never an old one after a newer, sound.
+ * What every viewer must have seen: frames (at least so many, and most of what was painted meanwhile), nearly all of them whole, never an old one after a newer, sound.
  * first: ms until the first frame; delay: ms from paint to screen, the median; hz: the tone, where the viewer can tell.
  */
 export function assertSeen(t, seen, { frames, first = 2000, delay = Infinity, hz, sound = true, whole = 0.95 }) {
@@ -236,6 +243,7 @@ export function assertSeen(t, seen, { frames, first = 2000, delay = Infinity, hz
   assert.ok(seen.good >= whole * seen.frames, `frames are damaged: ${text}`);
   assert.equal(seen.back, 0, `frames went back: ${text}`);
   assert.ok(seen.lastId - seen.firstId >= 0.9 * frames, `the counter does not advance: ${text}`);
+  assert.ok(seen.frames >= 0.5 * (seen.lastId - seen.firstId), `frames are missing: ${text}`);
   assert.ok(seen.firstAt <= first, `the first frame came late: ${text}`);
   assert.ok(seen.delayP50 < delay, `the delay is long: ${text}`);
   if (sound) assert.ok((seen.audioEnergy ?? seen.audioLevel) > 0, `no sound: ${text}`);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { assertSeen, client, makeFolder, openStage, python, runClient, sleep } from './lib.mjs';
+import { assertSeen, client, makeFolder, openStage, python, runClient, seenFrames, sleep } from './lib.mjs';
 
 const { server, ns, test, publish, watch, outside } = await openStage({ outside: true });
 
@@ -21,8 +21,7 @@ for (const codec of ['VP8', 'VP9', 'H264', 'AV1']) {
     await publish({ stream: codec, codec });
     await t.test('to Chromium', async (t2) => {
       const viewer = await watch({ stream: codec });
-      await sleep(6000);
-      const seen = await seenBy(viewer);
+      const seen = await seenFrames(viewer, 100);
       assertSeen(t2, seen, { frames: 100, delay: 600, hz: 1000 });
       assert.equal(seen.codec, `video/${codec}`);
       await viewer.close();
@@ -30,9 +29,9 @@ for (const codec of ['VP8', 'VP9', 'H264', 'AV1']) {
     for (const [name, codecs] of Object.entries(DECODERS).filter(([, has]) => has.includes(codec))) {
       await t.test(`to ${name}`, { skip: name !== 'aiortc' && !ns && 'no namespaces here' }, async (t2) => {
         assert.ok(codecs.includes(codec));
-        const seen = name === 'aiortc' ? await runClient([python, client('aiortc_view.py'), `${server.origin}/whep/${codec}`, codec, '5'])
-          : name === 'GStreamer' ? await ns.run(python, [client('gst_view.py'), `${outside()}/whep/${codec}`, codec, '5'])
-            : await ns.run('node', [client('firefox.mjs'), 'watch', outside(), codec, codec, '6']);
+        const seen = name === 'aiortc' ? await runClient([python, client('aiortc_view.py'), `${server.origin}/whep/${codec}`, codec, '30', '75'])
+          : name === 'GStreamer' ? await ns.run(python, [client('gst_view.py'), `${outside()}/whep/${codec}`, codec, '30', '75'])
+            : await ns.run('node', [client('firefox.mjs'), 'watch', outside(), codec, codec, '30', '75']);
         // GStreamer waits for its jitter buffer and decoders before the first frame.
         assertSeen(t2, seen, { frames: 75, delay: 800, first: 3000 });
       });
@@ -43,14 +42,12 @@ for (const codec of ['VP8', 'VP9', 'H264', 'AV1']) {
 for (const codec of ['VP8', 'VP9', 'AV1']) {
   test(`Firefox ${codec} to Chromium`, async (t) => {
     if (!ns) return t.skip('no namespaces here');
-    const published = ns.run('node', [client('firefox.mjs'), 'publish', outside(), `fox-${codec}`, codec, '10']);
+    const published = ns.run('node', [client('firefox.mjs'), 'publish', outside(), `fox-${codec}`, codec, '30', '300']);
     published.catch(() => {}); // told below
     const viewer = await watch({ stream: `fox-${codec}` });
     await viewer.waitForFunction(() => window.watched.seen.length > 0, null, { timeout: 40000 });
     await sleep(1500); // Firefox begins small and coarse, and grows
-    const at = await viewer.evaluate(() => window.watched.since());
-    await sleep(4000);
-    const seen = await seenBy(viewer, at);
+    const seen = await seenFrames(viewer, 60, await viewer.evaluate(() => window.watched.since()));
     assert.deepEqual((await published).states, ['connecting', 'live']);
     // Its AV1 encoder smears the cells of the counter in some frames.
     assertSeen(t, seen, { frames: 60, delay: 800, hz: 1000, first: Infinity, whole: codec === 'AV1' ? 0.75 : 0.95 });
@@ -163,8 +160,7 @@ test('RED audio, and unwrapped for who has none', async (t) => {
   const sizes = [];
   for (const prepare of [undefined, hasNone]) {
     const viewer = await watch({ stream: 'red' }, prepare);
-    await sleep(4000);
-    const seen = await seenBy(viewer);
+    const seen = await seenFrames(viewer, 100); // sound, too, for some seconds
     assertSeen(t, seen, { frames: 60, delay: 600, hz: 1000 });
     assert.ok(seen.concealed < 0.1 * seen.samples, JSON.stringify(seen));
     sizes.push(seen.audioBytes / seen.audioPackets);
@@ -187,8 +183,7 @@ test('simulcast: the top layer is paused and comes back, the picture goes on', a
     }, active);
     const at = await viewer.evaluate(() => window.watched.since());
     await viewer.waitForFunction((w) => window.watched.seen.at(-1).w === w, width, { timeout: 15000 });
-    await sleep(2000);
-    const seen = await seenBy(viewer, at);
+    const seen = await seenFrames(viewer, 60, at);
     assertSeen(t, seen, { frames: 30, delay: 600, hz: 1000, first: Infinity });
     assert.ok(seen.longestGap < 1500, `a gap of ${seen.longestGap} ms`);
   }
@@ -199,8 +194,7 @@ const munge = (more) => [(words) => window.rewriteOffers((sdp) => sdp.replace(/u
 test('stereo: left and right stay apart', async (t) => {
   await publish({ stream: 'stereo', codec: 'VP8', frequencies: [1000, 3000] }, munge('stereo=1;sprop-stereo=1'));
   const viewer = await watch({ stream: 'stereo' }, munge('stereo=1;sprop-stereo=1'));
-  await sleep(4000);
-  const seen = await seenBy(viewer);
+  const seen = await seenFrames(viewer, 100);
   assertSeen(t, seen, { frames: 60, delay: 600, hz: 1000 });
   assert.ok(Math.abs(seen.rightHz - 3000) < 50, `right: ${seen.rightHz} Hz`);
 });
@@ -229,8 +223,7 @@ test('audio only', async (t) => {
 test('video only', async (t) => {
   await publish({ stream: 'mute', codec: 'VP8', kinds: 'v' });
   const viewer = await watch({ stream: 'mute' });
-  await sleep(5000);
-  const seen = await seenBy(viewer);
+  const seen = await seenFrames(viewer, 90);
   assertSeen(t, seen, { frames: 90, delay: 400, sound: false });
   assert.equal(seen.audioPackets, 0);
 });
@@ -246,7 +239,6 @@ test('ICE-TCP only, where UDP is blocked', async (t) => {
   const tcpOnly = [() => window.rewriteAnswers((sdp) => sdp.replace(/a=candidate:\S+ \d udp .*\r\n/g, ''))];
   await publish({ stream: 'tcp', codec: 'VP8' }, tcpOnly);
   const viewer = await watch({ stream: 'tcp' }, tcpOnly);
-  await sleep(6000);
-  assertSeen(t, await seenBy(viewer), { frames: 100, delay: 600, hz: 1000 });
+  assertSeen(t, await seenFrames(viewer, 100), { frames: 100, delay: 600, hz: 1000 });
   for (const role of ['publish', 'play']) assert.equal((await session('tcp', role)).transport, 'tcp', role);
 });

@@ -30,13 +30,21 @@ if [ "$size" = long ]; then
     files+=(crowd.test.mjs a11y.test.mjs matrix.test.mjs webclients.test.mjs quality.test.mjs)
     (cd webclients && { [ -e node_modules/.package-lock.json ] || npm ci --no-audit --no-fund; }) || exit 1
 fi
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-status=0
+log=$(mktemp) once=$(mktemp)
+trap 'rm -f "$log" "$once"' EXIT
+status=0 unsteady=()
 for file in "${files[@]}"; do # one after the other: they measure delays
+    if node --test "$file" >"$once"; then
+        tee -a "$log" <"$once"
+        continue
+    fi
+    # Browsers against the clock, and a machine that may have stood still: a second run decides, and is named.
+    sed 's/^/first run: /' "$once"
+    unsteady+=("$file")
     node --test "$file" | tee -a "$log"
     [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
 done
+[ "${#unsteady[@]}" -eq 0 ] || echo "run twice: ${unsteady[*]}"
 awk '/^(#|ℹ) (pass|fail|cancelled|skipped) / { n[$2] += $3 }
     END { printf "%d passed, %d failed, %d skipped\n", n["pass"], n["fail"] + n["cancelled"], n["skipped"] }' "$log"
 exit "$status"

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """aiortc_view.py - plays a stream with aiortc over WHEP, decodes it, and says as JSON on its last line what it saw.
 
-    /usr/bin/python3 aiortc_view.py URL [CODEC] [SECONDS]
-    /usr/bin/python3 aiortc_view.py http://127.0.0.1:8080/whep/demo VP8 8
+    /usr/bin/python3 aiortc_view.py URL [CODEC] [SECONDS] [FRAMES]
+    /usr/bin/python3 aiortc_view.py http://127.0.0.1:8080/whep/demo VP8 30 90
 
-CODEC is VP8 or H264: aiortc has no other. SECONDS count from the answer."""
+CODEC is VP8 or H264: aiortc has no other. Ends when it has seen FRAMES, at the latest SECONDS after the answer."""
 import asyncio
 import sys
 import time
@@ -35,7 +35,7 @@ async def consume(track, seen):
             seen.sound(frame.to_ndarray())
 
 
-async def main(url, codec="VP8", seconds="8"):
+async def main(url, codec="VP8", seconds="8", frames="inf"):
     seen, tasks = Seen(), []
     pc = RTCPeerConnection()
     states = []
@@ -50,7 +50,8 @@ async def main(url, codec="VP8", seconds="8"):
     answer, resource = await asyncio.to_thread(http_sdp.post, url, pc.localDescription.sdp)
     seen.begun = time.monotonic()
     await pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-    await asyncio.sleep(float(seconds))
+    while time.monotonic() - seen.begun < float(seconds) and seen.frames < float(frames):
+        await asyncio.sleep(0.05)
     status = await asyncio.to_thread(http_sdp.delete, resource)
     await pc.close()
     await asyncio.gather(*tasks)

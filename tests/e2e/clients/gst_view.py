@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """gst_view.py - plays a stream with GStreamer's webrtcbin over WHEP, decodes it, and says as JSON on its last line what it saw.
 
-    /usr/bin/python3 gst_view.py URL [CODEC] [SECONDS]
-    ip netns exec NAME /usr/bin/python3 gst_view.py http://10.77.7.1:8080/whep/demo H264 8
+    /usr/bin/python3 gst_view.py URL [CODEC] [SECONDS] [FRAMES]
+    ip netns exec NAME /usr/bin/python3 gst_view.py http://10.77.7.1:8080/whep/demo H264 30 90
 
-CODEC is VP8, VP9 or H264: GStreamer 1.22 has no AV1 depayloader. libnice does not pair loopback addresses: URL must be reached by another one. SECONDS count from the answer."""
+CODEC is VP8, VP9 or H264: GStreamer 1.22 has no AV1 depayloader. libnice does not pair loopback addresses: URL must be reached by another one. Ends when it has seen FRAMES, at the latest SECONDS after the answer."""
 import sys
 import time
 
@@ -35,8 +35,8 @@ SINKS = {
 
 
 class Viewer:
-    def __init__(self, url, codec, seconds):
-        self.url, self.codec, self.seconds = url, codec, float(seconds)
+    def __init__(self, url, codec="H264", seconds="8", frames="inf"):
+        self.url, self.codec, self.seconds, self.frames = url, codec, float(seconds), float(frames)
         self.seen, self.states, self.fault, self.resource = Seen(), [], None, None
         self.loop = GLib.MainLoop()
         self.pipe = Gst.Pipeline.new()
@@ -80,6 +80,8 @@ class Viewer:
         width, height = caps.get_value("width"), caps.get_value("height")
         stride = (width + 3) & ~3
         self.seen.picture(numpy.frombuffer(data, numpy.uint8)[:stride * height].reshape(height, stride)[:, :width])
+        if self.seen.frames >= self.frames:
+            self.loop.quit()
         return Gst.FlowReturn.OK
 
     def on_offer(self, promise, *_):
@@ -112,4 +114,4 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     Gst.init(None)
-    Viewer(*(sys.argv[1:] + ["H264", "8"][len(sys.argv) - 2:])).run()
+    Viewer(*sys.argv[1:]).run()
