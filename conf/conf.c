@@ -22,6 +22,13 @@ struct flags {
     bool insecure_dev;
 };
 
+/* What is being loaded, and what has come of it so far. */
+struct loading {
+    struct conf *c;
+    struct conf_origins *origins;
+    struct conf_error *ret_err;
+};
+
 int conf_refuse(struct conf_error *ret_err, const char *fmt, ...)
 {
     va_list ap;
@@ -45,37 +52,55 @@ void conf_defaults(struct conf *c)
     }
 }
 
-/* One key from one text; source names where the text came from. */
-static int set_text(struct conf *c, const struct conf_key *k, const char *source, const char *text,
-                    struct conf_error *ret_err)
+void conf_locate(const struct conf_request *req, const char *wrong, struct conf_error *ret_err)
 {
+    char name[CONF_KEYS_NAME_MAX];
+    snprintf(name, sizeof(name), "%.*s", (int)MIN(strcspn(wrong, ":[ "), sizeof(name)), wrong);
+    const struct conf_key *k = conf_keys_find_name(name);
+    enum conf_from from = k ? req->origins.of[k - conf_keys].from : CONF_FROM_DEFAULT;
+    char place[CONF_STR_MAX + 16] = "";
+    if (from == CONF_FROM_FILE) {
+        snprintf(place, sizeof(place), "%s:%d: ", req->file, req->origins.of[k - conf_keys].line);
+    } else if (from == CONF_FROM_ENV) {
+        snprintf(place, sizeof(place), "%s: ", conf_keys_env_name(k, name));
+    } else if (from == CONF_FROM_FLAG) {
+        snprintf(place, sizeof(place), "--set: ");
+    }
+    conf_refuse(ret_err, "%.160s%.350s", place, wrong);
+}
+
+/* One key from one text, with from as its origin; source names where the text came from. */
+static int set_text(const struct loading *l, const struct conf_key *k, enum conf_from from,
+                    const char *source, const char *text)
+{
+    l->origins->of[k - conf_keys].from = from;
     if (conf_keys_is_objects(k)) {
         const struct conf_json_text json = {source, text, strlen(text)};
-        return conf_apply_list(c, k, &json, ret_err);
+        return conf_apply_list(l->c, k, &json, l->ret_err);
     }
     struct conf_keys_why why;
-    if (conf_keys_put_text(c, k, text, &why)) {
+    if (conf_keys_put_text(l->c, k, text, &why)) {
         char name[CONF_KEYS_NAME_MAX];
-        return conf_refuse(ret_err, "%.120s: %s: %.250s", source, conf_keys_name(k, name),
+        return conf_refuse(l->ret_err, "%.120s: %s: %.250s", source, conf_keys_name(k, name),
                            why.text);
     }
     return 0;
 }
 
-static int load_file(struct conf *c, const char *path, struct conf_error *ret_err)
+static int load_file(const struct loading *l, const char *path)
 {
     size_t cap = CONF_JSON_TEXT_MAX + 2;
     struct conf_json_text text = {.name = path};
     char *buf = malloc(cap);
     if (!buf) {
-        return conf_refuse(ret_err, "%.200s: out of memory", path);
+        return conf_refuse(l->ret_err, "%.200s: out of memory", path);
     }
     text.bytes = buf;
     int rc = conf_apply_read_file(path, buf, cap, &text.len);
     if (rc) {
-        conf_refuse(ret_err, "%.200s: cannot be read: %s", path, strerror(-rc));
+        conf_refuse(l->ret_err, "%.200s: cannot be read: %s", path, strerror(-rc));
     } else {
-        rc = conf_apply_file(c, &text, ret_err);
+        rc = conf_apply_file(l->c, &text, l->origins, l->ret_err);
     }
     free(buf);
     return rc ? -EINVAL : 0;
@@ -129,7 +154,7 @@ static int refuse_env(const char *name, struct conf_error *ret_err)
                 : conf_refuse(ret_err, "%.120s: unknown setting in the environment", name);
 }
 
-static int load_env_entry(struct conf *c, const char *entry, struct conf_error *ret_err)
+static int load_env_entry(const struct loading *l, const char *entry)
 {
     const char *eq = strchr(entry, '=');
     if (!eq || strncmp(entry, ENV_PREFIX, strlen(ENV_PREFIX)) != 0) {
@@ -141,31 +166,29 @@ static int load_env_entry(struct conf *c, const char *entry, struct conf_error *
     for (size_t i = 0; i < conf_keys_count; i++) {
         char key[CONF_KEYS_NAME_MAX];
         if (strcmp(conf_keys_env_name(&conf_keys[i], key), name) == 0) {
-            return set_text(c, &conf_keys[i], name, eq + 1, ret_err);
+            return set_text(l, &conf_keys[i], CONF_FROM_ENV, name, eq + 1);
         }
     }
-    return is_service_link(name, strlen(name), eq + 1) ? 0 : refuse_env(name, ret_err);
+    return is_service_link(name, strlen(name), eq + 1) ? 0 : refuse_env(name, l->ret_err);
 }
 
-static int apply_set(struct conf *c, const char *set, struct conf_error *ret_err)
+static int apply_set(const struct loading *l, const char *set)
 {
     const char *eq = strchr(set, '=');
     char name[CONF_KEYS_NAME_MAX];
     if (!eq) {
-        return conf_refuse(ret_err, "--set %.100s: must be section.key=value", set);
+        return conf_refuse(l->ret_err, "--set %.100s: must be section.key=value", set);
     }
     snprintf(name, sizeof(name), "%.*s", (int)MIN(eq - set, (ptrdiff_t)sizeof(name)), set);
-    for (size_t i = 0; i < conf_keys_count; i++) {
-        char key[CONF_KEYS_NAME_MAX];
-        if (strcmp(conf_keys_name(&conf_keys[i], key), name) == 0) {
-            return set_text(c, &conf_keys[i], "--set", eq + 1, ret_err);
-        }
+    const struct conf_key *k = conf_keys_find_name(name);
+    if (k) {
+        return set_text(l, k, CONF_FROM_FLAG, "--set", eq + 1);
     }
     const struct conf_key *near = conf_keys_suggest(name);
     char full[CONF_KEYS_NAME_MAX];
-    return near ? conf_refuse(ret_err, "--set %.100s: unknown key (did you mean %s?)", name,
+    return near ? conf_refuse(l->ret_err, "--set %.100s: unknown key (did you mean %s?)", name,
                               conf_keys_name(near, full))
-                : conf_refuse(ret_err, "--set %.100s: unknown key", name);
+                : conf_refuse(l->ret_err, "--set %.100s: unknown key", name);
 }
 
 /* The words of the command line, and how far we are. */
@@ -268,6 +291,7 @@ int conf_load(int argc, char **argv, char **envp, struct conf *ret_conf,
 {
     struct flags f = {0};
     struct conf_request req = {0};
+    struct loading l = {ret_conf, &ret_req->origins, ret_err};
     conf_defaults(ret_conf);
     int rc = read_flags(argc, argv, &f, &req, ret_err);
     if (rc) {
@@ -278,18 +302,23 @@ int conf_load(int argc, char **argv, char **envp, struct conf *ret_conf,
         return 0; /* asked by people whose settings may be what is wrong */
     }
     if (req.file[0]) {
-        rc = load_file(ret_conf, req.file, ret_err);
+        rc = load_file(&l, req.file);
     }
     for (char **e = envp; rc == 0 && *e; e++) {
-        rc = load_env_entry(ret_conf, *e, ret_err);
+        rc = load_env_entry(&l, *e);
     }
     for (int i = 0; rc == 0 && i < f.n_sets; i++) {
-        rc = apply_set(ret_conf, f.sets[i], ret_err);
+        rc = apply_set(&l, f.sets[i]);
     }
     if (rc == 0 && f.log_format) {
-        rc = set_text(ret_conf, conf_keys_find("log", "format"), "--log-format", f.log_format,
-                      ret_err);
+        rc = set_text(&l, conf_keys_find("log", "format"), CONF_FROM_FLAG, "--log-format",
+                      f.log_format);
     }
     ret_conf->insecure_dev = f.insecure_dev;
-    return rc ? -EINVAL : conf_validate(ret_conf, ret_err);
+    if (rc == 0 && conf_validate(ret_conf, ret_err)) {
+        const struct conf_error wrong = *ret_err;
+        conf_locate(ret_req, wrong.text, ret_err);
+        rc = -EINVAL;
+    }
+    return rc ? -EINVAL : 0;
 }

@@ -168,6 +168,19 @@ struct conf {
     bool insecure_dev; /* --insecure-dev: a public address without tokens and TLS */
 };
 
+/* Who set a setting last. */
+enum conf_from { CONF_FROM_DEFAULT, CONF_FROM_FILE, CONF_FROM_ENV, CONF_FROM_FLAG };
+
+#define CONF_KEYS_MAX 128
+
+/* Where each setting comes from, by its row in conf_keys. */
+struct conf_origins {
+    struct {
+        enum conf_from from;
+        int line; /* CONF_FROM_FILE */
+    } of[CONF_KEYS_MAX];
+};
+
 /* What conf_load decided beside the settings. */
 struct conf_request {
     bool check_config; /* --check-config: validate, print "ok", exit 0 */
@@ -175,6 +188,7 @@ struct conf_request {
     bool version;
     bool help;
     char file[CONF_STR_MAX]; /* --config FILE, or empty: embedded defaults */
+    struct conf_origins origins;
 };
 
 struct conf_error {
@@ -195,6 +209,9 @@ void conf_defaults(struct conf *c);
 int conf_validate(const struct conf *c, struct conf_error *ret_err) MUST_CHECK;
 /* Says in ret_err why settings are refused. Returns -EINVAL. */
 PRINTF_LIKE(2, 3) int conf_refuse(struct conf_error *ret_err, const char *fmt, ...);
+/* Puts the place of the setting that wrong begins with before it, as far as it was set:
+ * "sluice.json:12: tls.cert_file: …". */
+void conf_locate(const struct conf_request *req, const char *wrong, struct conf_error *ret_err);
 /* True when something says who may do what: tokens, keys of tokens, a hook. */
 bool conf_has_auth(const struct conf *c);
 /* True when admin.listen can be reached from other machines. */

@@ -12,6 +12,7 @@
 struct at {
     const struct conf_json_text *text;
     struct conf_error *ret_err;
+    struct conf_origins *origins; /* or NULL */
     char path[CONF_KEYS_NAME_MAX];
 };
 
@@ -251,6 +252,10 @@ static int apply_token(struct at *at, const cJSON *node, struct conf *c, int i)
     if (!t->pattern[0]) {
         t->pattern[0] = '*';
     }
+    if (t->pattern[strspn(t->pattern, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                      "0123456789-._~/*")]) {
+        return refuse(at, node, "pattern may have only letters, digits and -._~ / *");
+    }
     for (int j = 0; j < i; j++) {
         if (strcmp(c->auth.tokens[j].token, t->token) == 0 &&
             strcmp(c->auth.tokens[j].name, t->name) != 0) {
@@ -483,6 +488,10 @@ static int apply_section(struct at *at, const cJSON *section, struct conf *c)
         if (rc) {
             return rc;
         }
+        if (at->origins) {
+            at->origins->of[k - conf_keys].from = CONF_FROM_FILE;
+            at->origins->of[k - conf_keys].line = conf_json_line(v);
+        }
     }
     return 0;
 }
@@ -514,10 +523,11 @@ static int parse(const struct conf_json_text *text, cJSON **ret, struct conf_err
     return rc;
 }
 
-int conf_apply_file(struct conf *c, const struct conf_json_text *text, struct conf_error *ret_err)
+int conf_apply_file(struct conf *c, const struct conf_json_text *text, struct conf_origins *origins,
+                    struct conf_error *ret_err)
 {
     cJSON *root = NULL;
-    struct at at = {.text = text, .ret_err = ret_err};
+    struct at at = {.text = text, .ret_err = ret_err, .origins = origins};
     int rc = parse(text, &root, ret_err);
     if (rc == 0) {
         rc = apply_root(&at, root, c);

@@ -7,9 +7,10 @@
 #include "conf/conf_json.h"
 #include "conf/conf_keys.h"
 
-/* A settings file. Keys that it does not name stay as they are. Returns 0; -EINVAL with ret_err
- * ("name:line: section.key: what"); -ENOMEM with ret_err. */
-int conf_apply_file(struct conf *c, const struct conf_json_text *text,
+/* A settings file. Keys that it does not name stay as they are; the lines of those that it does go
+ * into origins, unless that is NULL. Returns 0; -EINVAL with ret_err ("name:line: section.key:
+ * what"); -ENOMEM with ret_err. */
+int conf_apply_file(struct conf *c, const struct conf_json_text *text, struct conf_origins *origins,
                     struct conf_error *ret_err) MUST_CHECK;
 /* The value of a key that is a list of objects, as JSON; replaces the list. Same returns. */
 int conf_apply_list(struct conf *c, const struct conf_key *k, const struct conf_json_text *text,

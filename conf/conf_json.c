@@ -182,13 +182,48 @@ static int refuse(const struct conf_json_text *text, int line, const char *what,
     return -EINVAL;
 }
 
+/* The last byte before at that is no space; NUL if there is none. */
+static char byte_before(const char *copy, const char *at)
+{
+    while (at > copy && strchr(" \t\r\n", at[-1])) {
+        at--;
+    }
+    return at > copy ? at[-1] : '\0';
+}
+
+/* What to say of a text that cJSON refused at stop. */
+static int refuse_syntax(const struct conf_json_text *text, const char *copy, const char *stop,
+                         struct conf_error *ret_err)
+{
+    const char *space = " \t\r\n";
+    char what[96] = "ends too early: a brace, bracket or quote is not closed";
+    if (stop > copy && memchr(",{", byte_before(copy, stop - 1), 2)) {
+        stop--; /* where a key should begin, cJSON stops one byte late */
+    }
+    stop += strspn(stop, space);
+    const char *close = stop + (*stop == ',');
+    close += strspn(close, space);
+    if (copy[strspn(copy, space)] == '\0') {
+        snprintf(what, sizeof(what), "nothing in it; {} means the defaults");
+    } else if ((*close == '}' || *close == ']') && byte_before(copy, close) == ',') {
+        snprintf(what, sizeof(what), "a comma before %c", *close);
+    } else if (*stop != '\0') {
+        snprintf(what, sizeof(what), "syntax error near \"%.*s\"%s",
+                 (int)MIN(strcspn(stop, "\r\n"), 16), stop,
+                 *stop == '#'    ? "; comments are // or /* */"
+                 : *stop == '\'' ? "; strings and keys have double quotes"
+                                 : "");
+    }
+    return refuse(text, line_of(copy, stop), what, ret_err);
+}
+
 /* copy: the text with a NUL behind it, ours to change. */
 static int parse_copy(const struct conf_json_text *text, char *copy, cJSON **ret,
                       struct conf_error *ret_err)
 {
     const char *nul = memchr(copy, '\0', text->len);
     if (nul) {
-        return refuse(text, line_of(copy, nul), "NUL byte", ret_err);
+        return refuse(text, line_of(copy, nul), "NUL byte; the file must be UTF-8", ret_err);
     }
     if (text->len >= 3 && memcmp(copy, "\xef\xbb\xbf", 3) == 0) {
         memset(copy, ' ', 3);
@@ -200,13 +235,7 @@ static int parse_copy(const struct conf_json_text *text, char *copy, cJSON **ret
     const char *stop = copy;
     cJSON *root = cJSON_ParseWithLengthOpts(copy, text->len + 1, &stop, true);
     if (!root) {
-        char what[64] = "syntax error at the end";
-        stop += strspn(stop, " \t\r\n");
-        if (*stop) {
-            snprintf(what, sizeof(what), "syntax error near \"%.*s\"",
-                     (int)MIN(strcspn(stop, "\r\n"), 16), stop);
-        }
-        return refuse(text, line_of(copy, stop), what, ret_err);
+        return refuse_syntax(text, copy, stop, ret_err);
     }
     struct scan s = {.p = copy, .end = copy + text->len, .line = 1};
     if (!locate(&s, root, 1)) {

@@ -159,6 +159,7 @@ const struct conf_key conf_keys[] = {
 };
 /* clang-format on */
 const size_t conf_keys_count = ARRAY_LEN(conf_keys);
+static_assert(ARRAY_LEN(conf_keys) <= CONF_KEYS_MAX, "a place for each origin");
 
 PRINTF_LIKE(2, 3) static int refuse(struct conf_keys_why *ret_why, const char *fmt, ...)
 {
@@ -175,6 +176,17 @@ const struct conf_key *conf_keys_find(const char *section, const char *name)
         const struct conf_key *k = &conf_keys[i];
         if (strcmp(k->section, section) == 0 && strcmp(k->name, name) == 0) {
             return k;
+        }
+    }
+    return NULL;
+}
+
+const struct conf_key *conf_keys_find_name(const char *name)
+{
+    char full[CONF_KEYS_NAME_MAX];
+    for (size_t i = 0; i < conf_keys_count; i++) {
+        if (strcmp(conf_keys_name(&conf_keys[i], full), name) == 0) {
+            return &conf_keys[i];
         }
     }
     return NULL;

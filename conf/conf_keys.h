@@ -47,6 +47,8 @@ struct conf_keys_why {
 
 /* NULL if there is no such key. section and name as in the file. */
 const struct conf_key *conf_keys_find(const char *section, const char *name);
+/* The same by "section.key". */
+const struct conf_key *conf_keys_find_name(const char *name);
 bool conf_keys_has_section(const char *section);
 /* "section.key" into out; returns out. */
 const char *conf_keys_name(const struct conf_key *k, char out[CONF_KEYS_NAME_MAX]);

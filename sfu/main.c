@@ -169,9 +169,11 @@ static void watch_signals(struct app *app)
 
 /* ---- start and stop ---- */
 
+/* For who reads the terminal, and for who reads the log. */
 static int fail(const char *what, int err)
 {
     fprintf(stderr, "sluice: %s (%s)\n", what, strerror(-err));
+    log_error("start_failed", LOG_STR("why", what), LOG_STR("error", strerror(-err)));
     return err;
 }
 
@@ -286,7 +288,9 @@ static int serve(struct app *app)
         }
         stop(app);
     }
-    log_info("stopped");
+    if (r == 0) {
+        log_info("stopped");
+    }
     log_stop();
     return r < 0 ? EXIT_UNAVAILABLE : EXIT_SUCCESS;
 }
@@ -334,7 +338,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "sluice: %s\n", err.text);
         code = CONF_EXIT;
     } else if (!req.help && !req.version && signaling_check(app.conf, &what) < 0) {
-        fprintf(stderr, "sluice: %s\n", what);
+        conf_locate(&req, what, &err);
+        fprintf(stderr, "sluice: %s\n", err.text);
         code = CONF_EXIT;
     } else if (!answer_request(app.conf, &req, &code)) {
         code = serve(&app);

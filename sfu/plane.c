@@ -2,6 +2,7 @@
 /* plane.c - the media plane as MAIN sees it: starts and stops the workers, carries messages, sums
  * counters. Role MAIN. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -54,8 +55,11 @@ static int probe(struct plane *p, const char **ret_what)
     if (err) {
         return err;
     }
-    *ret_what = "cannot bind media.listen (is another instance running?)";
+    static char what[CONF_STR_MAX + 64];
     err = udp_probe(&p->all.media_addr, &p->port);
+    snprintf(what, sizeof(what), "media.listen: %s cannot be used%s", p->all.conf->media.listen,
+             err == -EADDRINUSE ? "; is another instance running?" : "");
+    *ret_what = what;
     p->all.media_addr.port = p->port;
     return err;
 }

@@ -525,7 +525,7 @@ int worker_init(struct worker *w, struct workers *all, int index, const char **r
         .gro = c->media.gro,
     };
     int err = udp_new(&up, &w->udp);
-    *ret_what = "cannot bind media.listen";
+    *ret_what = "media.listen cannot be used";
     if (err) {
         return err;
     }

@@ -168,6 +168,7 @@ static cJSON *begin(struct signaling *s, const char *event, const struct resourc
 {
     char room[ROOMS_NAME_MAX];
     char id[WEBHOOK_ID_LEN + 1];
+    assert(webhook_knows(event));
     cJSON *o = webhook_wants(s->webhooks, event) ? cJSON_CreateObject() : NULL;
     if (o == NULL) {
         return NULL;

@@ -191,15 +191,17 @@ void signaling_drain(struct signaling *s, int timeout_ms, void (*fn)(void *ctx),
 
 /* ---- start ---- */
 
-/* what: names the setting when the address cannot be had. */
+/* key: the setting that p->listen comes from. */
 static int start_listener(struct signaling *s, const struct http_params *p,
-                          struct http_server **ret, const char *what, const char **ret_what)
+                          struct http_server **ret, const char *key, const char **ret_what)
 {
+    static char what[CONF_STR_MAX + 64];
     struct http_params params = *p;
     params.loop = s->loop;
     params.ctx = s;
     int r = http_start(&params, ret, ret_what);
     if (r == -EADDRINUSE || r == -EADDRNOTAVAIL || r == -EACCES || r == -EINVAL) {
+        snprintf(what, sizeof(what), "%s: %s cannot be used", key, p->listen);
         *ret_what = what;
     }
     return r;
@@ -236,13 +238,12 @@ static int start_listeners(struct signaling *s, const char **ret_what)
         .n_routes = ARRAY_LEN(health_routes),
         .on_done = on_inner_done,
     };
-    int r = start_listener(s, &pub, &s->public_http, "http.listen cannot be used", ret_what);
+    int r = start_listener(s, &pub, &s->public_http, "http.listen", ret_what);
     if (r == 0) {
-        r = start_listener(s, &admin, &s->admin_http, "admin.listen cannot be used", ret_what);
+        r = start_listener(s, &admin, &s->admin_http, "admin.listen", ret_what);
     }
     if (r == 0 && c->admin.health_listen[0] != '\0') {
-        r = start_listener(s, &health, &s->health_http, "admin.health_listen cannot be used",
-                           ret_what);
+        r = start_listener(s, &health, &s->health_http, "admin.health_listen", ret_what);
     }
     return r;
 }
@@ -260,7 +261,8 @@ static int check_settings(const struct conf *c, struct proxy_set *ret_proxies,
                     "semicolons or angle brackets, since clients split on them";
         return -EINVAL;
     }
-    return auth_new(c, ret_auth, ret_what);
+    int r = webhook_check(c, ret_what);
+    return r < 0 ? r : auth_new(c, ret_auth, ret_what);
 }
 
 int signaling_check(const struct conf *c, const char **ret_what)
@@ -269,7 +271,7 @@ int signaling_check(const struct conf *c, const char **ret_what)
     struct auth *auth = NULL;
     int r = check_settings(c, &proxies, &auth, ret_what);
     auth_free(auth);
-    return r;
+    return r == 0 && c->tls.cert_file[0] != '\0' ? tls_check(c, ret_what) : r;
 }
 
 /* The fetched keys that the present settings ask for, the same as before if the URL is. */

@@ -37,8 +37,8 @@ void signaling_on_event(struct api_event *ev, void *ctx);
 int signaling_reload(struct signaling *s, const struct conf *conf,
                      const char **ret_what) MUST_CHECK;
 
-/* Reads what the settings name (key files of tokens) and forgets it: --check-config. Returns 0;
- * -EINVAL, -ENOMEM with *ret_what in words (valid until the next call). */
+/* Reads what the settings name (keys of tokens, the certificate) and forgets it: --check-config.
+ * Returns 0; -EINVAL, -ENOMEM with *ret_what in words (valid until the next call). */
 int signaling_check(const struct conf *c, const char **ret_what) MUST_CHECK;
 
 /* Refuses new sessions, waits for the present ones, ends those that are left at the deadline, and

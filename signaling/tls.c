@@ -109,7 +109,7 @@ static int inspect(struct pair *p, const struct tls_pem *pem, const char **ret_w
         p->not_after_s = (int64_t)timegm(&end);
         r = 0;
     } else {
-        *ret_what = "the certificate's dates cannot be read";
+        *ret_what = "tls.cert_file: the dates of the certificate cannot be read";
     }
     X509_free(leaf);
     EVP_PKEY_free(key);
@@ -134,14 +134,14 @@ static int load(const struct tls_pem *pem, struct pair **ret, const char **ret_w
     gnutls_datum_t key = {(unsigned char *)pem->key, (unsigned)strlen(pem->key)};
     unsigned n = CHAIN_MAX;
     if (gnutls_pcert_list_import_x509_raw(p->chain, &n, &cert, GNUTLS_X509_FMT_PEM, 0) < 0) {
-        *ret_what = "GnuTLS does not take tls.cert_file (at most 8 certificates)";
+        *ret_what = "tls.cert_file: GnuTLS does not take it (at most 8 certificates)";
         pair_free(p);
         return -EBADMSG;
     }
     p->n = n;
     if (gnutls_privkey_init(&p->key) < 0 ||
         gnutls_privkey_import_x509_raw(p->key, &key, GNUTLS_X509_FMT_PEM, NULL, 0) < 0) {
-        *ret_what = "GnuTLS does not take tls.key_file";
+        *ret_what = "tls.key_file: GnuTLS does not take it";
         pair_free(p);
         return -EBADMSG;
     }
@@ -190,6 +190,16 @@ static int obtain(const struct conf *c, struct pair **ret, const char **ret_what
         r = load(&pem, ret, ret_what);
     }
     pem_fini(&pem);
+    return r;
+}
+
+int tls_check(const struct conf *c, const char **ret_what)
+{
+    struct pair *p;
+    int r = obtain(c, &p, ret_what);
+    if (r == 0) {
+        pair_free(p);
+    }
     return r;
 }
 

@@ -19,6 +19,9 @@ struct tls;
 int tls_new(const struct conf *c, struct tls **ret, const char **ret_what) MUST_CHECK;
 void tls_free(struct tls *t); /* accepts NULL; after the last handshake */
 
+/* Reads the files as tls_new does, and forgets them. Same returns. */
+int tls_check(const struct conf *c, const char **ret_what) MUST_CHECK;
+
 /* Reads the files again and swaps on success; running handshakes keep the old pair. A self-signed
  * certificate stays. Same returns; on failure the old one stays in use. */
 int tls_reload(struct tls *t, const struct conf *c, const char **ret_what) MUST_CHECK;

@@ -289,22 +289,61 @@ void webhook_free(struct webhooks *w)
     free(w);
 }
 
+/* Takes the next of the names in *at, which have commas between them. False: there is none. */
+static bool next_name(const char **at, char out[CONF_STR_MAX])
+{
+    *at += strspn(*at, ", ");
+    size_t n = strcspn(*at, ", ");
+    snprintf(out, CONF_STR_MAX, "%.*s", (int)n, *at);
+    *at += n;
+    return n > 0;
+}
+
 /* events: names or patterns with commas; empty: all. */
 static bool is_wanted(const char *events, const char *event)
 {
+    char one[CONF_STR_MAX];
     bool any = false;
-    while (*events != '\0') {
-        char one[CONF_STR_MAX];
-        events += strspn(events, ", ");
-        size_t n = strcspn(events, ", ");
-        snprintf(one, sizeof(one), "%.*s", (int)n, events);
-        any = any || n > 0;
-        if (n > 0 && auth_grant_glob(one, event)) {
+    while (next_name(&events, one)) {
+        any = true;
+        if (auth_grant_glob(one, event)) {
             return true;
         }
-        events += n;
     }
     return !any;
+}
+
+bool webhook_knows(const char *pattern)
+{
+    static const char *const names[] = {
+        "room.started",     "room.ended",      "participant.joined",
+        "participant.left", "publisher.live",  "publisher.gone",
+        "publisher.silent", "session.started", "session.ended",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (auth_grant_glob(pattern, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int webhook_check(const struct conf *c, const char **ret_what)
+{
+    static char what[CONF_STR_MAX + 64];
+    for (int i = 0; i < c->webhooks.n; i++) {
+        const char *at = c->webhooks.targets[i].events;
+        char one[CONF_STR_MAX];
+        while (next_name(&at, one)) {
+            if (!webhook_knows(one)) {
+                snprintf(what, sizeof(what), "webhooks.targets[%d]: no event is called \"%s\"", i,
+                         one);
+                *ret_what = what;
+                return -EINVAL;
+            }
+        }
+    }
+    return 0;
 }
 
 bool webhook_wants(const struct webhooks *w, const char *event)

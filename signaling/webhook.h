@@ -37,6 +37,12 @@ void webhook_configure(struct webhooks *w, const struct conf *c);
 /* Drops what waits. Accepts NULL. */
 void webhook_free(struct webhooks *w);
 
+/* Refuses targets that ask for events which do not exist. Returns 0; -EINVAL with *ret_what in
+ * words (valid until the next call). */
+int webhook_check(const struct conf *c, const char **ret_what) MUST_CHECK;
+/* True if there are events of this name, or of a name that this pattern matches. */
+bool webhook_knows(const char *pattern);
+
 /* True if any target wants events of this name. */
 bool webhook_wants(const struct webhooks *w, const char *event);
 /* Queues an event for those who want it. body: JSON text, copied. id: of WEBHOOK_ID_LEN characters,

@@ -20,7 +20,7 @@ static int apply(const char *json)
     const struct conf_json_text text = {"f.json", json, strlen(json)};
     conf_defaults(&c);
     memset(&err, 0, sizeof(err));
-    return conf_apply_file(&c, &text, &err);
+    return conf_apply_file(&c, &text, NULL, &err);
 }
 
 /* argv and envp end with NULL; argv[0] is added. */
@@ -132,7 +132,7 @@ Test(conf, example_file_has_every_key_with_its_default)
     /* Values that differ from the defaults show up as a difference to the untouched struct; start
      * from something else, so that a key that does nothing shows too. */
     memset(&d, 0, sizeof(d));
-    cr_assert_eq(conf_apply_file(&d, &t, &err), 0, "%s", err.text);
+    cr_assert_eq(conf_apply_file(&d, &t, NULL, &err), 0, "%s", err.text);
     conf_defaults(&c);
     cr_assert_arr_eq(&c, &d, sizeof(c));
     free(text);
@@ -216,9 +216,15 @@ Test(conf, refuses_bad_files_and_names_line_and_key)
     static const struct {
         const char *json, *error;
     } rows[] = {
-        {"", "f.json:1: syntax error at the end"},
-        {"{\n\n  \"http\": {,}}", "f.json:3: syntax error near"},
-        {"{\"http\": {\"listen\": \"a\",}}", "f.json:1: syntax error"},
+        {"", "f.json:1: nothing in it; {} means the defaults"},
+        {" \n// all of it\n", "nothing in it"},
+        {"{\n\"http\": {}\n", "f.json:3: ends too early"},
+        {"{\"http\": {},\n# no\n\"log\": {}}",
+         "f.json:2: syntax error near \"# no\"; comments are // or /* */"},
+        {"{'http': {}}", "f.json:1: syntax error near \"'http': {}}\"; strings and keys have"},
+        {"{\"media\": {\"announce\": [\"a\",]}}", "f.json:1: a comma before ]"},
+        {"{\n\n  \"http\": {,}}", "f.json:3: a comma before }"},
+        {"{\"http\": {\"listen\": \"a\",\n}}", "f.json:2: a comma before }"},
         {"{} {}", "f.json:1: syntax error near \"{}\""},
         {"{\n/* no end", "f.json:2: comment without an end"},
         {"[]", "f.json:1: must be an object with sections, not a list"},
@@ -278,6 +284,8 @@ Test(conf, refuses_bad_files_and_names_line_and_key)
         {TOKENS("{\"name\":\"a\",\"play\":true}"), "auth.tokens[0]: needs token or token_file"},
         {TOKENS("{\"token\":\"a\",\"play\":true}"), "auth.tokens[0]: needs a name"},
         {TOKENS("{\"token\":\"a\",\"name\":\"b\"}"), "permits nothing"},
+        {TOKENS("{\"token\":\"a\",\"name\":\"b\",\"play\":true,\"pattern\":\"a b\"}"),
+         "pattern may have only"},
         {TOKENS("{\"token\":\"a b\",\"name\":\"b\",\"play\":true}"), "the token may have only"},
         {TOKENS("{\"token\":\"a\",\"token\":\"b\"}"), "auth.tokens[0].token: given twice"},
         {TOKENS("{\"token\":1}"), "auth.tokens[0].token: must be a string, not a number"},
@@ -306,8 +314,8 @@ Test(conf, refuses_bad_files_and_names_line_and_key)
         cr_assert_eq(strncmp(err.text, "f.json:", 7), 0, "%s", err.text);
     }
     const struct conf_json_text nul = {"f.json", "{}\n\0", 4};
-    cr_assert_eq(conf_apply_file(&c, &nul, &err), -EINVAL);
-    expect_error("f.json:2: NUL byte", "NUL");
+    cr_assert_eq(conf_apply_file(&c, &nul, NULL, &err), -EINVAL);
+    expect_error("f.json:2: NUL byte; the file must be UTF-8", "NUL");
 }
 
 /* Every prefix of the example is refused, and nothing leaks or reads too far. */
@@ -320,7 +328,7 @@ Test(conf, refuses_every_truncation_of_the_example)
         memcpy(copy, text, n);
         const struct conf_json_text t = {"f.json", copy, n};
         conf_defaults(&c);
-        cr_assert_eq(conf_apply_file(&c, &t, &err), -EINVAL, "%zu", n);
+        cr_assert_eq(conf_apply_file(&c, &t, NULL, &err), -EINVAL, "%zu", n);
         free(copy);
     }
     free(text);
@@ -368,7 +376,7 @@ Test(conf, refuses_bad_environment_and_flags)
         {"SLUICE_MEDIA__WORKERS=65", 0, 0, "must be from 0 to 64"},
         {"SLUICE_MEDIA__TCP=yes", 0, 0, "must be true or false"},
         {"SLUICE_MEDIA__ANNOUNCE=1,,2", 0, 0, "has an empty entry"},
-        {"SLUICE_AUTH__TOKENS=[{]", 0, 0, "SLUICE_AUTH__TOKENS:1: syntax error"},
+        {"SLUICE_AUTH__TOKENS=[x]", 0, 0, "SLUICE_AUTH__TOKENS:1: syntax error"},
         {"SLUICE_AUTH__TOKENS={}", 0, 0, "auth.tokens: must be a list of objects, not an object"},
         {0, "--set", "media.worker=1", "--set media.worker: unknown key (did you mean"},
         {0, "--set", "media.workers", "must be section.key=value"},
@@ -513,6 +521,34 @@ Test(conf, validates_what_holds_between_keys)
         }
     }
     cr_assert_eq(load(FLAGS("--insecure-dev", "--set", PUBLIC), NULL), 0, "%s", err.text);
+}
+
+/* A refusal that only shows when all is read still says where the setting stands. */
+Test(conf, locates_what_is_refused_at_the_end)
+{
+    static const struct {
+        const char *env, *set;
+        const char *error; /* its beginning */
+    } rows[] = {
+        {0, 0, "/tmp/sluice_test_conf_at.json:3: http.listen: \"nowhere\" must be"},
+        {"SLUICE_HTTP__LISTEN=there", 0, "SLUICE_HTTP__LISTEN: http.listen: \"there\" must be"},
+        {"SLUICE_HTTP__LISTEN=there", "http.listen=here", "--set: http.listen: \"here\" must be"},
+        {0, "http.listen=127.0.0.1:9090", "admin.listen: port 9090 is taken by http.listen"},
+    };
+    const char *path = "/tmp/sluice_test_conf_at.json";
+    write_file(path, "{\n\"http\": {\n\"listen\": \"nowhere\"\n}}");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *flags[] = {"--config", path, rows[i].set ? "--set" : NULL, rows[i].set, NULL};
+        const char *env[] = {rows[i].env, NULL};
+        cr_assert_eq(load(flags, env), -EINVAL);
+        cr_assert_eq(strncmp(err.text, rows[i].error, strlen(rows[i].error)), 0, "%s", err.text);
+    }
+    cr_assert_eq(load(FLAGS("--config", path, "--set", "http.listen=127.0.0.1:1"), NULL), 0);
+    conf_locate(&req, "http.listen cannot be had", &err);
+    cr_assert_str_eq(err.text, "--set: http.listen cannot be had");
+    conf_locate(&req, "the moon", &err);
+    cr_assert_str_eq(err.text, "the moon");
+    unlink(path);
 }
 
 Test(conf, prints_settings_that_can_be_read_again)

@@ -251,6 +251,7 @@ Test(tls, refuses_to_start_with_bad_files)
     uv_loop_t loop;
     struct signaling_params p = {.loop = &loop, .conf = kit.conf};
     cr_assert_eq(uv_loop_init(&loop), 0);
+    cr_expect_eq(signaling_check(kit.conf, &what), -EBADMSG, "--check-config says so as well");
     cr_expect_lt(signaling_start(&p, &s, &what), 0);
     cr_expect_null(s);
     cr_expect_str_eq(what, "tls.key_file holds no private key in PEM without a passphrase");

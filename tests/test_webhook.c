@@ -86,6 +86,27 @@ Test(webhook, signs_as_described, .init = start, .fini = stop)
     cr_expect_leq(llabs(t - clock_wall_us() / US_PER_S), 5);
 }
 
+Test(webhook, refuses_events_that_nobody_sends)
+{
+    static const struct {
+        const char *events, *wrong;
+    } rows[] = {{"", NULL},
+                {"room.started", NULL},
+                {"room.*, session.ended", NULL},
+                {"*", NULL},
+                {"room.*,rooms.*", "webhooks.targets[1]: no event is called \"rooms.*\""},
+                {"room.start", "webhooks.targets[1]: no event is called \"room.start\""}};
+    static struct conf c;
+    conf_defaults(&c);
+    c.webhooks.n = 2;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *what = NULL;
+        strcpy(c.webhooks.targets[1].events, rows[i].events);
+        cr_assert_eq(webhook_check(&c, &what), rows[i].wrong ? -EINVAL : 0, "%s", rows[i].events);
+        cr_assert(!rows[i].wrong || strcmp(what, rows[i].wrong) == 0, "%s", what);
+    }
+}
+
 Test(webhook, keeps_the_order_and_tries_again, .init = start, .fini = stop)
 {
     target(0, "/hook", "", "");

@@ -23,7 +23,7 @@ static void check_printed(void)
     if (c.auth.n_tokens == 0 && c.ice_servers.n == 0) {
         const struct conf_json_text t = {"printed", text, strlen(text)};
         conf_defaults(&again);
-        if (conf_apply_file(&again, &t, &err) || conf_validate(&again, &err) ||
+        if (conf_apply_file(&again, &t, NULL, &err) || conf_validate(&again, &err) ||
             strcmp(again.http.listen, c.http.listen) != 0 ||
             again.media.workers != c.media.workers || again.log.format != c.log.format) {
             abort();
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     const struct conf_json_text text = {"fuzz", (const char *)data + 1, len - 1};
     int rc = 0;
     if (data[0] == 0) {
-        rc = conf_apply_file(&c, &text, &err);
+        rc = conf_apply_file(&c, &text, NULL, &err);
     } else {
         const struct conf_key *k = &conf_keys[data[0] % conf_keys_count];
         struct conf_keys_why why = {.text = ""};
