@@ -421,6 +421,7 @@ void plane_stop(struct plane *p);
     X(drop_sctp_init, "SCTP INITs that come too often, or after the association is up")            \
     X(drop_sctp_ring, "SCTP packets lost because a ring was full")                                 \
     X(drop_sctp_unknown, "SCTP packets of sessions that have ended")                               \
+    X(tcp_refused, "ICE-TCP connections closed since there are too many, or too few descriptors")  \
     X(data_associations, "SCTP associations that came up")                                         \
     X(data_channels, "data channels opened by clients")                                            \
     X(data_channels_refused, "data channels refused: malformed, wrong stream, or too many")        \

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "conf/conf.h"
+#include "conf/fds.h"
 #include "conf/log.h"
 #include "conf/thread.h"
 #include "ice/cert.h"
@@ -48,16 +48,6 @@ static void set_log(const struct conf *c)
     enum log_level level;
     if (log_parse_level(c->log.level, &level) == 0) {
         log_set_level(level);
-    }
-}
-
-/* Viewers cost descriptors only by ICE-TCP and HTTP, but a default of 1024 is soon used up. */
-static void raise_fd_limit(void)
-{
-    struct rlimit l;
-    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
-        l.rlim_cur = l.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &l);
     }
 }
 
@@ -265,7 +255,7 @@ static int serve(struct app *app)
     enum log_level level = LOG_LEVEL_INFO;
     bool json = app->conf->log.format == CONF_LOG_JSON;
     signal(SIGPIPE, SIG_IGN);
-    raise_fd_limit();
+    fds_raise(); // viewers cost some only by ICE-TCP and HTTP, but 1024 are soon used up
     heap_init();
     int r = log_parse_level(app->conf->log.level, &level);
     if (r == 0) {

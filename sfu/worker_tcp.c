@@ -7,6 +7,7 @@
 
 #include "conf/clock.h"
 #include "conf/conf.h"
+#include "conf/fds.h"
 #include "conf/thread.h"
 #include "ice/tcp.h"
 #include "sfu/worker.h"
@@ -162,6 +163,7 @@ void worker_tcp_adopt(struct worker *w, struct tcp_conn *tcp)
     if (!c || table_put(&w->conns, w->next_conn, c)) {
         free(c);
         tcp_conn_free(tcp);
+        w->router.n.tcp_refused++;
         return;
     }
     c->w = w;
@@ -187,14 +189,17 @@ static void on_listen(uv_poll_t *handle, int status, int events)
     struct path path;
     int fd = status < 0 ? status : tcp_accept(w->listen_fd, &path);
     while (fd >= 0) {
-        struct tcp_conn *tcp = tcp_conn_new(fd, &path);
-        if (tcp) {
+        bool reserved = fds_is_reserved(fd);
+        struct tcp_conn *tcp = reserved ? NULL : tcp_conn_new(fd, &path);
+        if (reserved) {
+            close(fd);
+            w->router.n.tcp_refused++;
+        } else if (tcp) {
             worker_tcp_adopt(w, tcp);
         }
         fd = tcp_accept(w->listen_fd, &path);
     }
-    if (fd !=
-        -EAGAIN) { /* no descriptors left, most likely: worker_tcp_resume goes on in a moment */
+    if (fd != -EAGAIN) { /* of descriptors or memory: worker_tcp_resume goes on in a moment */
         uv_poll_stop(handle);
         w->listen_paused = true;
     }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "conf/clock.h"
+#include "conf/fds.h"
 #include "conf/log.h"
 #include "signaling/entropy.h"
 #include "signaling/http_bind.h"
@@ -74,6 +75,7 @@ static void on_sweep(uv_timer_t *h)
 {
     struct http_server *s = h->data;
     http_conns_sweep(&s->conns, clock_now_us());
+    turn(s); /* after a failed accept the library looks at the listener again only when it is run */
 }
 
 /* ---- request ---- */
@@ -343,7 +345,8 @@ static void on_connection(void *cls, struct MHD_Connection *mc, void **context,
     http_conn_enter(c, HTTP_PHASE_HEADERS, clock_now_us());
     int limit = s->params.max_connections_per_ip;
     bool exempt = s->params.proxies != NULL && proxy_is_trusted(s->params.proxies, &peer);
-    if (limit > 0 && !exempt && http_conns_from(&s->conns, &peer) > (unsigned)limit) {
+    bool many = limit > 0 && !exempt && http_conns_from(&s->conns, &peer) > (unsigned)limit;
+    if (many || (s->params.for_strangers && fds_is_reserved(c->fd))) {
         s->refused++;
         shutdown(c->fd, SHUT_RDWR);
     }

@@ -60,6 +60,7 @@ struct http_params {
     const struct tls *tls;           /* NULL: plain HTTP. Must be the one made current (tls.h). */
     int max_connections;             /* beyond it, accepting pauses */
     int max_connections_per_ip;      /* 0: not limited; trusted proxies never are */
+    bool for_strangers;              /* when descriptors run short, new connections are closed */
     const struct proxy_set *proxies; /* outlives the server; may be NULL */
     const struct http_route *routes; /* the last one serves what no other does */
     int n_routes;
@@ -79,7 +80,7 @@ void http_stop(struct http_server *s);
 uint16_t http_port(const struct http_server *s);
 /* Open connections. */
 unsigned http_connections(const struct http_server *s);
-/* Connections closed because of a per-IP limit or a deadline, since start. */
+/* Connections closed because of a limit (per address, descriptors) or a deadline, since start. */
 uint64_t http_refused_connections(const struct http_server *s);
 uint64_t http_timed_out(const struct http_server *s);
 

@@ -190,7 +190,8 @@ static void add_http(struct strbuf *b, const struct signaling *s)
     }
     add_gauge(b, "http_connections", "Open connections of the public listener.",
               http_connections(s->public_http));
-    add_counter(b, "http_connections_refused", "Connections above the limit of one address.",
+    add_counter(b, "http_connections_refused",
+                "Connections closed at once: too many of one address, or too few descriptors.",
                 http_refused_connections(s->public_http));
     add_counter(b, "http_connections_timed_out", "Connections shut because they were slow.",
                 http_timed_out(s->public_http));

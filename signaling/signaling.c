@@ -215,6 +215,7 @@ static int start_listeners(struct signaling *s, const char **ret_what)
         .tls = s->tls,
         .max_connections = c->http.max_connections,
         .max_connections_per_ip = c->http.max_connections_per_ip,
+        .for_strangers = true,
         .proxies = &s->proxies,
         .routes = public_routes,
         .n_routes = ARRAY_LEN(public_routes),

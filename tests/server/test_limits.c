@@ -3,9 +3,13 @@
  * and every time-out from POST to silence. Each end has its reason, and a real viewer gets in. */
 #include "tests/server/server_kit.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define HALF_OPEN  100
 #define POSTS      300
@@ -146,6 +150,62 @@ static void test_max_sessions(void)
     check(server_stop(&server) == 0, "exit code 0");
 }
 
+/* ---- file descriptors ---- */
+
+#define FDS       128
+#define STRANGERS 200
+
+static unsigned connect_strangers(uint16_t port, int *fds)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    unsigned n = 0;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (unsigned i = 0; i < STRANGERS; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        n += connect(fds[i], (struct sockaddr *)&to, sizeof(to)) == 0;
+    }
+    return n;
+}
+
+/* Strangers take all the connections they get; health, admin and media go on. */
+static void test_descriptors(void)
+{
+    const struct rlimit few = {FDS, FDS};
+    const struct {
+        const char *what, *refused;
+        uint16_t *port;
+    } rows[] = {
+        {"HTTP", "sluice_http_connections_refused_total", &server.http_port},
+        {"ICE-TCP", "sluice_tcp_refused_total", &server.media_port},
+    };
+
+    server_start(&server, NULL);
+    struct peer *pub = publish("narrow");
+    struct peer *viewer = server_viewer(&server, "narrow");
+    check(server_wait_playing(&server, &viewer, 1) == 0, "a viewer plays");
+    check(prlimit(server.pid, RLIMIT_NOFILE, &few, NULL) == 0, "%d descriptors are allowed", FDS);
+    for (unsigned r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        int fds[STRANGERS];
+        check(connect_strangers(*rows[r].port, fds) == STRANGERS, "%d strangers connect by %s",
+              STRANGERS, rows[r].what);
+        check(server_wait_metric(&server, rows[r].refused, 1) >= 1, "some are refused, counted");
+        check(server_http_status(&server, true, "GET", "/livez") == 200, "probes are answered");
+        check(server_fds(&server) < FDS - 8, "and descriptors are left");
+        for (unsigned i = 0; i < STRANGERS; i++) {
+            close(fds[i]);
+        }
+        check(server_wait_more(&server, &viewer, 1, 50) == 0, "the viewer plays on");
+        struct peer *late = server_viewer(&server, "narrow");
+        check(server_wait_playing(&server, &late, 1) == 0, "when they have gone another joins");
+        server_free_peers(&server, &late, 1);
+    }
+    check(server_log_count(&server, "descriptors_short") > 0, "the log says why");
+    server_free_peers(&server, &viewer, 1);
+    server_free_peers(&server, &pub, 1);
+    check(server_stop(&server) == 0, "exit code 0");
+}
+
 /* ---- time-outs ---- */
 
 /* Goes as far as ICE, and then says nothing more. */
@@ -265,6 +325,7 @@ int main(int argc, char **argv)
     test_half_open();
     test_rate();
     test_max_sessions();
+    test_descriptors();
     test_timeouts();
     free(offer);
     server_fini(&server);
