@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conf/clock.h"
@@ -20,6 +21,7 @@
 #define STOP_WAIT_US    US_PER_S
 #define POLL_MS         100
 #define REPORT_EVERY_US US_PER_S
+#define TELL_AFTER_US   (2 * (int64_t)US_PER_S)
 
 /* One queue of whole lines, a byte ring. The lock is held for a memcpy, never during I/O. */
 static struct {
@@ -34,6 +36,7 @@ static struct {
     size_t head, used;
     uint64_t dropped, reported;
     int64_t reported_us;
+    struct log_site *late; /* have suppressed lines, and may owe the number */
     char ring[QUEUE_BYTES];
 } q = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .fd = -1};
 
@@ -47,6 +50,16 @@ static void ring_put(const char *line, size_t n)
     memcpy(q.ring + at, line, first);
     memcpy(q.ring, line + first, n - first);
     q.used += n;
+}
+
+/* Queues a line, or counts it. Locked. */
+static void put(const char *line, size_t n)
+{
+    if (n <= QUEUE_BYTES - q.used) {
+        ring_put(line, n);
+    } else {
+        q.dropped++;
+    }
 }
 
 /* Takes as many whole lines as fit into one atomic write of a pipe. */
@@ -137,15 +150,58 @@ static uint64_t take_report(void)
     return n;
 }
 
+/* Puts lines for call sites that have suppressed some and said nothing since; all: at once. Locked.
+ */
+static void tell_suppressed(bool all)
+{
+    int64_t now_us = clock_now_us();
+    for (struct log_site **at = &q.late; *at;) {
+        struct log_site *site = *at;
+        if (!all && now_us - site->window_us < TELL_AFTER_US) {
+            at = &site->next;
+            continue;
+        }
+        *at = site->next;
+        site->listed = false;
+        if (site->suppressed) {
+            char out[LOG_FORMAT_LINE_MAX];
+            const struct log_format_head head = {
+                .wall_us = clock_wall_us(), .level = LOG_LEVEL_WARN, .json = q.json};
+            put(out,
+                log_format_line(&head,
+                                &(const struct log_line){"log_suppressed", LOG_STR("of", site->ev),
+                                                         LOG_INT("n", site->suppressed), .end = 0},
+                                out));
+            site->suppressed = 0;
+        }
+    }
+}
+
+/* Waits until there is something to write, or an end. Locked. */
+static void wait_for_lines(void)
+{
+    while (q.used == 0 && !q.stopping) {
+        if (q.late) {
+            int64_t until_us = clock_now_us() + US_PER_S;
+            const struct timespec until = {until_us / US_PER_S, until_us % US_PER_S * 1000};
+            (void)pthread_cond_clockwait(&q.wake, &q.lock, CLOCK_MONOTONIC, &until);
+            tell_suppressed(false);
+        } else {
+            pthread_cond_wait(&q.wake, &q.lock);
+        }
+    }
+    if (q.stopping) {
+        tell_suppressed(true);
+    }
+}
+
 static void *writer_main(void *ctx)
 {
     char buf[LOG_FORMAT_LINE_MAX];
     (void)ctx;
     pthread_mutex_lock(&q.lock);
     for (;;) {
-        while (q.used == 0 && !q.stopping) {
-            pthread_cond_wait(&q.wake, &q.lock);
-        }
+        wait_for_lines();
         size_t n = ring_take(buf);
         if (n == 0) {
             break; /* stopping, and all is written */
@@ -237,8 +293,8 @@ int log_parse_level(const char *text, enum log_level *ret)
     return -EINVAL;
 }
 
-/* Twenty lines a second and call site. Returns false if this one is suppressed. Locked. */
-static bool site_admits(struct log_site *site, uint32_t *ret_suppressed)
+/* Twenty lines a second and call site. Returns false if this one, ev, is suppressed. Locked. */
+static bool site_admits(struct log_site *site, const char *ev, uint32_t *ret_suppressed)
 {
     int64_t now_us = clock_now_us();
     if (now_us - site->window_us >= US_PER_S) {
@@ -247,6 +303,13 @@ static bool site_admits(struct log_site *site, uint32_t *ret_suppressed)
     }
     if (site->in_window >= SITE_PER_S) {
         site->suppressed++;
+        site->ev = ev;
+        if (!site->listed) {
+            site->listed = true;
+            site->next = q.late;
+            q.late = site;
+            pthread_cond_signal(&q.wake);
+        }
         return false;
     }
     site->in_window++;
@@ -260,7 +323,7 @@ void log_write(struct log_site *site, enum log_level level, const struct log_lin
     struct log_format_head head = {.wall_us = clock_wall_us(), .level = level};
     pthread_mutex_lock(&q.lock);
     head.json = q.json;
-    bool admitted = site_admits(site, &head.suppressed);
+    bool admitted = site_admits(site, line->ev, &head.suppressed);
     pthread_mutex_unlock(&q.lock);
     if (!admitted) {
         return;
@@ -268,12 +331,8 @@ void log_write(struct log_site *site, enum log_level level, const struct log_lin
     char out[LOG_FORMAT_LINE_MAX];
     size_t n = log_format_line(&head, line, out);
     pthread_mutex_lock(&q.lock);
-    if (n <= QUEUE_BYTES - q.used) {
-        ring_put(out, n);
-        pthread_cond_signal(&q.wake);
-    } else {
-        q.dropped++;
-    }
+    put(out, n);
+    pthread_cond_signal(&q.wake);
     pthread_mutex_unlock(&q.lock);
 }
 

@@ -39,7 +39,8 @@ struct log_line {
 
 /* log_error("ev", LOG_STR("room", r), LOG_INT("took_ms", n)). Strings are copied, escaped, cut at
  * 256 bytes; a line at 4 KiB. Each call site is limited to 20 lines per second; what was suppressed
- * is told by the next line ("suppressed":n). Fields are evaluated only if the level is enabled. */
+ * is told by its next line ("suppressed":n), or when none has come for two seconds by a line
+ * log_suppressed of its own. Fields are evaluated only if the level is enabled. */
 #define log_event(level, ...)                                                                      \
     do {                                                                                           \
         static struct log_site log_site_here;                                                      \
@@ -52,11 +53,14 @@ struct log_line {
 #define log_info(...)  log_event(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_event(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* What a call site remembers for its limit; owned by log.c. */
+/* What a call site remembers for its limit, zeroed, for ever; owned by log.c. */
 struct log_site {
     int64_t window_us;
     uint32_t in_window;
     uint32_t suppressed;
+    const char *ev; /* of what was suppressed last */
+    struct log_site *next;
+    bool listed;
 };
 
 /* Starts the writer on fd (usually 1), which stays the caller's. json false: text. Call before
