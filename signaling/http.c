@@ -292,6 +292,7 @@ static void on_completed(void *cls, struct MHD_Connection *mc, void **rq_at,
         struct http_done done = {
             .route = rq->route,
             .method = rq->method,
+            .tail = http_tail(rq),
             .status = delivered ? rq->status : 0,
             .problem = rq->problem,
             .client = rq->client,

@@ -48,6 +48,7 @@ struct http_route {
 struct http_done {
     const struct http_route *route;
     enum http_method method;
+    const char *tail;    /* http_tail */
     int status;          /* 0: the client went away before an answer */
     const char *problem; /* type, or NULL */
     struct addr client;

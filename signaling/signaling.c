@@ -91,8 +91,10 @@ static void on_public_done(const struct http_done *done, void *ctx)
     if (done->status >= 400) {
         char ip[ADDR_TEXT_MAX];
         char masked[24];
+        /* Which stream it was about. Other paths may be secrets: a session's URL is one. */
+        bool names = done->route->fn == whip_handle || done->route->fn == whep_handle;
         log_info("http_refused", LOG_STR("route", done->route->name),
-                 LOG_INT("status", done->status),
+                 LOG_STR("label", names ? done->tail : ""), LOG_INT("status", done->status),
                  LOG_STR("type", done->problem != NULL ? done->problem : ""),
                  LOG_STR("client", log_mask(addr_format(&done->client, false, ip), masked)));
     }

@@ -122,6 +122,8 @@ static void test_rate(void)
     check(server_http_status(&server, true, "GET", "/livez") == 200, "health is not limited");
     check(server_metric(&server, "sluice_http_problems_total{type=\"rate\"}") >= refused,
           "refusals are counted");
+    check(server_log_count(&server, "route=whep label=nobody status=409") > 0,
+          "and logged with the stream's name");
     check(server_stop(&server) == 0, "exit code 0");
 }
 
