@@ -142,7 +142,8 @@ build_debug() {
 }
 
 build_release() {
-    build build-release --buildtype=release -Db_lto=true -Dtests=false
+    build build-release --buildtype=release -Db_lto=true -Dtests=false &&
+        python3 tests/lint/binary.py build-release/sluice
 }
 
 # clang sees other warnings, and checks the thread roles. It also looks into Criterion's macros, where
