@@ -61,7 +61,7 @@ class Way {
 
   /** By how much 95 of 100 packets were late at most because the machine was busy: what is measured over such a link is worth no more. */
   lateP95() {
-    return this.late.toSorted((a, b) => a - b)[Math.floor(0.95 * this.late.length)] ?? 0;
+    return [...this.late].sort((a, b) => a - b)[Math.floor(0.95 * this.late.length)] ?? 0;
   }
 
   /** What 95 of 100 packets waited at most between two moments (ms since the start). */

@@ -10,7 +10,7 @@ const RUNS = Number(process.env.QUALITY_RUNS || 10), RATES = [150_000, 450_000, 
 
 const { server, test, publish, watch } = await openStage();
 
-const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 /** Publishes all layers and notes each second what the largest one is like: the machine, not the server, decides on that. */
 async function publishAll(options) {

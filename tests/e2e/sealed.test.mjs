@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // sealed.test.mjs - end-to-end encryption on the conference page: who has the link's key sees, hears and reads the others; who has none, or another one, is told so and shown nothing.
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { isSealed, makeKey, open, Ring, Sealer } from '../../signaling/web/seal.js';
 import { openStage, sleep, until } from './lib.mjs';
 
+globalThis.crypto ??= webcrypto; // Debian 12's Node has no such global
 const { server, browser, test, longTest } = await openStage();
 
 /** way: what only() does in the page. */
