@@ -126,6 +126,45 @@ Test(http, refuses_messages_whose_end_is_in_doubt)
     cr_expect_eq(kit_plane.n_cmds, 0);
 }
 
+/* SEC-12, SEC-13: what a stranger writes comes back neither as a header nor as markup. */
+Test(http, gives_nothing_back_that_a_header_or_a_page_could_read)
+{
+    static const struct {
+        const char *method, *path, *headers;
+    } rows[] = {
+        {"POST", "/whip/a%0d%0aX-Evil:1", KIT_SDP},
+        {"POST", "/whip/a%0aX-Evil:1/b", KIT_SDP},
+        {"POST", "/whep/%3Cscript%3E", KIT_SDP},
+        {"POST", "/whip/a?name=%3Cscript%3E%0d%0aX-Evil:1", KIT_SDP},
+        {"POST", "/whip/<script>X-Evil", KIT_SDP},
+        {"GET", "/<script>X-Evil</script>", ""},
+        {"GET", "/whip/a?callback=X-Evil", ""},
+        {"GET", "/session/<script>X-Evil", ""},
+        {"GET", "/room.html?<script>X-Evil", ""},
+        {"PATCH", "/session/X-Evil", KIT_FRAG "If-Match: \"X-Evil\"\r\n"},
+        {"POST", "/whip/a", "Content-Type: X-Evil/<script>\r\n"},
+        {"POST", "/whip/a", "Authorization: Bearer X-Evil\r\n" KIT_SDP},
+        {"POST", "/whip/a",
+         KIT_SDP "X-Forwarded-Proto: https\r\nX-Forwarded-Host: X-Evil<script>\r\n"},
+        {"OPTIONS", "/whip/a",
+         "Origin: https://a.example\r\nAccess-Control-Request-Method: X-Evil\r\n"},
+        {"OPTIONS", "/whip/a",
+         "Origin: https://a.example\r\nAccess-Control-Request-Headers: X-Evil: 1<script>\r\n"},
+        {"OPTIONS", "/whip/a", "Origin: X-Evil<script>\r\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct reply r = kit_do(rows[i].method, rows[i].path, rows[i].headers, "v=0\r\nX-Evil\r\n");
+        cr_expect_neq(r.status, 0, "row %zu", i);
+        cr_expect(!strcasestr(r.head, "x-evil") && !strcasestr(r.head, "<script"), "row %zu: %s", i,
+                  r.head);
+        if (r.status >= 400) { /* else it is a page of ours */
+            cr_expect(!strcasestr(r.body, "x-evil") && !strcasestr(r.body, "<script"),
+                      "row %zu: %s", i, r.body);
+            cr_expect_str_eq(kit_header(&r, "X-Content-Type-Options"), "nosniff", "row %zu", i);
+        }
+    }
+}
+
 Test(http, pipelined_requests_are_answered_one_by_one)
 {
     /* SEC-08 */
