@@ -7,7 +7,7 @@
 #include "tests/codec_util.h"
 #include "tests/fixture.h"
 
-#define CAPTURE_PKTS_MAX 32
+#define CAPTURE_PKTS_MAX 40
 
 /* One file. */
 struct capture {

@@ -2,7 +2,7 @@
 #include "tests/codec_capture.h"
 
 static const char *const captures[] = {"av1-chromium-L1T3", "av1-chromium-L3T3",
-                                       "av1-chromium-L2T2_KEY"};
+                                       "av1-chromium-L2T2_KEY", "av1-chromium-L3T3-720p"};
 
 Test(codec_av1, reads_the_aggregation_header)
 {

@@ -2,7 +2,7 @@
 #include "tests/codec_capture.h"
 
 static const char *const captures[] = {"vp9-ffmpeg", "vp9-gstreamer", "vp9-chromium-L3T3_KEY",
-                                       "vp9-chromium-L3T3"};
+                                       "vp9-chromium-L3T3", "vp9-chromium-L3T3_KEY-720p"};
 
 Test(codec_vp9, reads_every_form_of_the_descriptor)
 {
@@ -73,7 +73,8 @@ static void capture_compare(enum codec_id id, const struct capture *c)
 
 Test(codec_vp9, payload_and_dependency_descriptor_agree)
 {
-    static const char *const both[] = {"vp9-chromium-L3T3_KEY", "vp9-chromium-L3T3"};
+    static const char *const both[] = {"vp9-chromium-L3T3_KEY", "vp9-chromium-L3T3",
+                                       "vp9-chromium-L3T3_KEY-720p"};
     check_captures(CODEC_VP9, both, ARRAY_LEN(both), capture_compare);
 }
 

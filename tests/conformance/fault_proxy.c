@@ -13,7 +13,12 @@
 #define SESSIONS_MAX 256
 #define HTTP_MAX     (256 * 1024)
 #define UDP_MAX      2048
-#define RTX_PT       97 /* tests/peer's for VP8 */
+#define VP8_PT       96 /* tests/peer's, and its id of rtp-stream-id */
+#define RTX_PT       97
+#define RID_EXT      10
+#define DD_LINE                                                                                    \
+    "a=extmap:12 "                                                                                 \
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n"
 
 /* An HTTP request on its way. */
 struct conn {
@@ -73,7 +78,12 @@ const char *fault_name(enum fault f)
                                                    "no alerts",
                                                    "no RTCP",
                                                    "no RTX",
-                                                   "eager media"};
+                                                   "eager media",
+                                                   "RID needed on each packet",
+                                                   "choice of layers ignored",
+                                                   "descriptors not understood",
+                                                   "two-byte headers for all",
+                                                   "no markers"};
 
     return names[f];
 }
@@ -137,19 +147,61 @@ static const char *own_response(const struct fault_proxy *p, const char *request
         strcasestr(request, "Access-Control-Request-Method")) {
         return "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     }
+    const char *choice = strstr(request, "/layer HTTP/");
+    if (p->fault == FAULT_CHOICE_IGNORED && !strncmp(request, "POST", 4) && choice &&
+        choice < strchr(request, '\r')) {
+        return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    }
     return NULL;
 }
 
-static char *alter_request(const struct fault_proxy *p, char *text)
+/* Head (its last line with its end, without the blank one) and body as one message; frees both. */
+static char *with_length(char *head, char *body)
 {
-    if (p->fault == FAULT_IF_MATCH_IGNORED && !strncmp(text, "PATCH", 5) &&
-        strcasestr(text, "If-Match: \"not-the-tag")) {
-        char *at = strcasestr(text, "If-Match: ");
+    char length[48];
+
+    head = drop_line(head, "Content-Length:");
+    snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", strlen(body));
+    size_t cap = strlen(head) + strlen(length) + strlen(body) + 1;
+    char *out = malloc(cap);
+    bool none = strstr(head, " 204 ") != NULL;
+    snprintf(out, cap, "%s%s%s", head, none ? "\r\n" : length, none ? "" : body);
+    free(head);
+    free(body);
+    return out;
+}
+
+/* The offer in a POST with something replaced. */
+static void alter_offer(struct conn *c, const char *find, const char *put)
+{
+    char *end = strstr(c->in, "\r\n\r\n");
+
+    if (end && strstr(end, find)) {
+        char *head = strndup(c->in, (size_t)(end + 2 - c->in));
+        char *body = replace(strdup(end + 4), find, put, true);
+        free(c->in);
+        c->in = with_length(head, body);
+        c->len = strlen(c->in);
+    }
+}
+
+static void alter_request(struct conn *c)
+{
+    enum fault f = c->proxy->fault;
+
+    if (f == FAULT_IF_MATCH_IGNORED && !strncmp(c->in, "PATCH", 5) &&
+        strcasestr(c->in, "If-Match: \"not-the-tag")) {
+        char *at = strcasestr(c->in, "If-Match: ");
         size_t n = strcspn(at, "\r");
         memset(at + 10, ' ', n - 10);
         at[10] = '*';
     }
-    return text;
+    if (f == FAULT_NO_DESCRIPTORS && strstr(c->in, "a=sendonly")) {
+        alter_offer(c, DD_LINE, "");
+    }
+    if (f == FAULT_MIXED_ASSUMED && !strstr(c->in, "a=extmap-allow-mixed")) {
+        alter_offer(c, "a=msid-semantic:", "a=extmap-allow-mixed\r\na=msid-semantic:");
+    }
 }
 
 static char *alter_head(const struct fault_proxy *p, char *head, const char *request)
@@ -183,6 +235,9 @@ static char *alter_answer(const struct fault_proxy *p, char *sdp)
     case FAULT_FOREIGN_PT:
         return replace(replace(sdp, "SAVPF 96 97", "SAVPF 96 97 121", false), "a=rtpmap:96 VP8",
                        "a=rtpmap:121 VP9/90000\r\na=rtpmap:96 VP8", false);
+    case FAULT_NO_DESCRIPTORS:
+        return strstr(sdp, "a=recvonly") ? replace(sdp, "a=mid:1\r\n", "a=mid:1\r\n" DD_LINE, false)
+                                         : sdp;
     case FAULT_LAYER_DROPPED:
         return replace(replace(sdp, ";h;f\r\n", ";h\r\n", false), "a=rid:f recv\r\n", "", false);
     default:
@@ -206,7 +261,7 @@ static char *alter_response(struct fault_proxy *p, const char *request, const ch
     const char *end = memmem(in, len, "\r\n\r\n", 4);
     char *head = strndup(in, end ? (size_t)(end + 2 - in) : len);
     char *body = strdup(end ? end + 4 : "");
-    char ours[32], theirs[32], length[48];
+    char ours[32], theirs[32];
 
     head = alter_head(p, head, request);
     if (strstr(body, "a=ice-pwd:")) {
@@ -218,15 +273,7 @@ static char *alter_response(struct fault_proxy *p, const char *request, const ch
             send_eager(p, request);
         }
     }
-    head = drop_line(head, "Content-Length:");
-    snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", strlen(body));
-    size_t cap = strlen(head) + strlen(length) + strlen(body) + 1;
-    char *out = malloc(cap);
-    bool none = strstr(head, " 204 ") != NULL;
-    snprintf(out, cap, "%s%s%s", head, none ? "\r\n" : length, none ? "" : body);
-    free(head);
-    free(body);
-    return out;
+    return with_length(head, body);
 }
 
 /* ---- HTTP ---- */
@@ -277,7 +324,9 @@ static void serve(struct conn *c)
     const char *own = own_response(p, c->in);
     size_t len = 0;
 
-    c->in = alter_request(p, c->in);
+    if (!own) {
+        alter_request(c);
+    }
     char *in = own ? strdup(own) : ask_server(p, c->in, c->len, &len);
     char *out = own ? strdup(own) : alter_response(p, c->in, in, len);
     (void)!send(c->watch.fd, out, strlen(out), MSG_NOSIGNAL);
@@ -403,6 +452,16 @@ static bool on_client_stun(struct flow *f, const uint8_t *buf, size_t len)
 
 static struct flow *flow_of(struct fault_proxy *p, const struct sockaddr_in *from);
 
+/* Whether a publisher's packet gets lost: the extensions of SRTP can be read by everybody. */
+static bool is_lost(const struct fault_proxy *p, const uint8_t *buf, size_t n)
+{
+    struct peer_rtp r;
+
+    return p->fault == FAULT_RID_NEEDED && n >= 12 && buf[0] >> 6 == 2 &&
+           (buf[1] & 127) == VP8_PT && peer_rtp_read(buf, n, true, &r) == 0 &&
+           !peer_rtp_ext(&r, RID_EXT);
+}
+
 static void on_inner(void *ctx, uint32_t events)
 {
     struct fault_proxy *p = ctx;
@@ -416,7 +475,7 @@ static void on_inner(void *ctx, uint32_t events)
                          &from_len)) >= 0) {
         struct flow *f = flow_of(p, &from);
         bool stun = n >= 20 && buf[0] <= 3;
-        if (f && (!stun || on_client_stun(f, buf, (size_t)n))) {
+        if (f && !is_lost(p, buf, (size_t)n) && (!stun || on_client_stun(f, buf, (size_t)n))) {
             (void)!send(f->watch.fd, buf, (size_t)n, 0);
         }
         from_len = sizeof(from);
@@ -577,4 +636,13 @@ uint16_t fault_proxy_port(const struct fault_proxy *p)
 void fault_proxy_set(struct fault_proxy *p, enum fault f)
 {
     p->fault = f;
+}
+
+void fault_proxy_spoil(void *ctx, bool rtcp, uint8_t *buf, size_t len)
+{
+    const struct fault_proxy *p = ctx;
+
+    if (p->fault == FAULT_NO_MARKER && !rtcp && len >= 2) {
+        buf[1] &= 127;
+    }
 }

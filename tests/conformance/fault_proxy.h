@@ -30,6 +30,11 @@ enum fault {
     FAULT_NO_RTCP,           /* nor does RTCP */
     FAULT_NO_RTX,            /* nor does RTX */
     FAULT_EAGER_MEDIA,       /* media to the candidate of an offer, before any check */
+    FAULT_RID_NEEDED,        /* what a publisher sends without RID is lost */
+    FAULT_CHOICE_IGNORED,    /* 200 for a choice of layers, and nothing comes of it */
+    FAULT_NO_DESCRIPTORS,    /* dependency descriptors accepted but not understood */
+    FAULT_MIXED_ASSUMED,     /* two-byte headers for all, asked for or not */
+    FAULT_NO_MARKER,         /* media without markers (fault_proxy_spoil) */
     FAULT_COUNT
 };
 const char *fault_name(enum fault f);
@@ -41,5 +46,7 @@ struct fault_proxy *fault_proxy_new(struct peer_loop *l, uint16_t http_port, uin
 void fault_proxy_free(struct fault_proxy *p);
 uint16_t fault_proxy_port(const struct fault_proxy *p); /* HTTP */
 void fault_proxy_set(struct fault_proxy *p, enum fault f);
+/* For struct suite's spoil: what can be done to media only once they are open. */
+void fault_proxy_spoil(void *p, bool rtcp, uint8_t *buf, size_t len);
 
 #endif

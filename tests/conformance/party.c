@@ -40,6 +40,9 @@ static void on_plain(void *ctx, struct peer *peer, bool rtcp, const uint8_t *buf
     x->at_us = suite_now_us();
     x->len = (uint16_t)(len < sizeof(x->buf) ? len : sizeof(x->buf));
     memcpy(x->buf, buf, x->len);
+    if (p->suite->o.spoil) {
+        p->suite->o.spoil(p->suite->o.spoil_ctx, rtcp, x->buf, x->len);
+    }
 }
 
 static void on_message(void *ctx, struct peer *peer, const struct peer_message *m)

@@ -62,6 +62,9 @@ struct suite_options {
     bool strict_etag;        /* the server claims RFC 9725 4.3.1 to the letter */
     bool only_skipped;       /* a second run over a suite: what was not applicable in the first */
     unsigned patience_ms;    /* for what must happen; 0 = 10 s */
+    /* To test the suite: may change a packet that a party received, before any check sees it. */
+    void (*spoil)(void *ctx, bool rtcp, uint8_t *buf, size_t len);
+    void *spoil_ctx;
 };
 
 struct reply;

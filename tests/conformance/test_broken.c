@@ -13,10 +13,12 @@ struct row {
 #define HTTP "^WHIP-(01|06|08|13|14|27|30|31|33)$"
 #define SDP  "^SDP-(01|03|06|12|23|33)$"
 #define ICE  "^ICE-(01|02|05|09|12)$"
+#define SVC  "^SVC-(01|02|03|05)$"
 
 static const struct row rows[] = {
     {FAULT_NONE,
-     HTTP "|" SDP "|" ICE "|^ICE-2[78]$|^WHIP-26$|^SIM-0[14]$|^RTCP-0[134]$|^RTP-14$|^DTLS-12$",
+     HTTP "|" SDP "|" ICE "|" SVC
+          "|^ICE-2[78]$|^WHIP-26$|^SIM-0[147]$|^RTCP-0[134]$|^RTP-14$|^DTLS-12$",
      ""},
     {FAULT_NO_LOCATION, "^WHIP-(01|02|06|10|13|14)$", "WHIP-01"},
     {FAULT_WEAK_ETAG, "^WHIP-(01|02|06|08|10|13|14|26|27|30)$", "WHIP-30"},
@@ -38,6 +40,11 @@ static const struct row rows[] = {
     {FAULT_NO_RTCP, "^RTCP-0[134]$|^RTP-(04|13)$", "RTCP-01 RTCP-03 RTCP-04"},
     {FAULT_NO_RTX, "^RTP-(04|13|14|16)$|^RTCP-0[67]$", "RTP-14 RTCP-06"},
     {FAULT_EAGER_MEDIA, ICE "|^ICE-27$", "ICE-27"},
+    {FAULT_RID_NEEDED, "^SIM-0[1678]$", "SIM-07"},
+    {FAULT_CHOICE_IGNORED, SVC "|^SVC-04$|^WHEP-30$|^SIM-08$", "SVC-01 SVC-02 SVC-03 WHEP-30"},
+    {FAULT_NO_DESCRIPTORS, SVC "|^SVC-0[468]$", "SVC-03 SVC-05"},
+    {FAULT_MIXED_ASSUMED, SVC "|^SVC-0[468]$", "SVC-05"},
+    {FAULT_NO_MARKER, SVC "|^SVC-0[468]$", "SVC-01 SVC-02 SVC-03 SVC-05"},
 };
 
 static struct server server;
@@ -96,6 +103,8 @@ int main(int argc, char **argv)
     snprintf(whip, sizeof(whip), "http://127.0.0.1:%u/whip/broken", fault_proxy_port(p));
     snprintf(whep, sizeof(whep), "http://127.0.0.1:%u/whep/broken", fault_proxy_port(p));
     suite.quiet = true;
+    suite.o.spoil = fault_proxy_spoil;
+    suite.o.spoil_ctx = p;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         memset(suite.outcomes, 0, suite.n * sizeof(*suite.outcomes));
         suite.o.filter = rows[i].filter;

@@ -52,6 +52,7 @@ enum peer_quirk {
     PEER_QUIRK_BAD_FINGERPRINT = 1 << 7, /* offers another certificate's fingerprint */
     PEER_QUIRK_ACCEPT_FAULTS = 1 << 8,   /* goes on with an answer that peer_sdp_fault refuses */
     PEER_QUIRK_NO_MID = 1 << 9,          /* MID negotiated but not sent on audio, as OBS */
+    PEER_QUIRK_IDS_AT_FIRST = 1 << 10,   /* MID and RID on a stream's first packets only */
 };
 
 /* What is wrong with received media; each occurrence is counted. */

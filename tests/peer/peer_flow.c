@@ -150,6 +150,7 @@ int peer_flow_setup(struct peer *p, const struct peer_sdp *answer, const struct 
     }
     p->env = (struct peer_tx_env){
         .quiet = p->env.quiet,
+        .ids_at_first = p->params.quirks & PEER_QUIRK_IDS_AT_FIRST,
         .send = send_plain,
         .ctx = p,
         .stats = &p->stats,

@@ -30,6 +30,7 @@ void peer_tx_fini(struct peer_tx *t)
 static void add_exts(struct peer_tx *t, struct peer_rtp *r, bool rtx, uint8_t scratch[8])
 {
     uint8_t rid_ext = t->ext[rtx ? PEER_EXT_RRID : PEER_EXT_RID];
+    bool named = !t->env->ids_at_first || (rtx ? t->resent : t->packets) < PEER_TX_NAMED;
     uint32_t abs_time = (uint32_t)((uint64_t)peer_loop_clock_ns() * 2048 / 7812500) & 0xffffff;
 
     if (t->ext[PEER_EXT_LEVEL]) {
@@ -46,11 +47,11 @@ static void add_exts(struct peer_tx *t, struct peer_rtp *r, bool rtx, uint8_t sc
         peer_put16(scratch + 4, t->env->twcc_seq++);
         r->exts[r->n_exts++] = (struct peer_rtp_ext){t->ext[PEER_EXT_TWCC], 2, scratch + 4};
     }
-    if (t->ext[PEER_EXT_MID] && t->mid[0]) {
+    if (named && t->ext[PEER_EXT_MID] && t->mid[0]) {
         r->exts[r->n_exts++] = (struct peer_rtp_ext){t->ext[PEER_EXT_MID], (uint8_t)strlen(t->mid),
                                                      (const uint8_t *)t->mid};
     }
-    if (rid_ext && t->rid) {
+    if (named && rid_ext && t->rid) {
         r->exts[r->n_exts++] =
             (struct peer_rtp_ext){rid_ext, (uint8_t)strlen(t->rid), (const uint8_t *)t->rid};
     }
@@ -187,6 +188,7 @@ bool peer_tx_resend(struct peer_tx *t, uint16_t seq)
         .ssrc = t->rtx_ssrc,
     };
     add_exts(t, &r, true, scratch);
+    t->resent++;
     size_t head = peer_rtp_write_head(&r, buf, sizeof(buf));
     if (!head || head + 2 + n > sizeof(buf)) {
         return false;

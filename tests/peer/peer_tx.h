@@ -8,6 +8,7 @@
 #include "tests/peer/peer_bytes.h"
 
 #define PEER_TX_HISTORY 1024
+#define PEER_TX_NAMED   20
 
 /* NTP time of a monotonic time: seconds << 32; the epoch is ours and means nothing. */
 static inline uint64_t peer_ntp(int64_t us)
@@ -23,7 +24,8 @@ struct peer_tx_env {
     void *ctx;
     struct peer_stats *stats;
     uint16_t twcc_seq;
-    bool quiet; /* audio levels say silence */
+    bool quiet;        /* audio levels say silence */
+    bool ids_at_first; /* MID and RID only on the first PEER_TX_NAMED packets of each stream */
 };
 
 struct peer_tx {
@@ -50,7 +52,7 @@ struct peer_tx {
     int64_t last_key_us;
     uint32_t first_ts, last_ts;
     int64_t last_frame_us;
-    uint32_t packets, octets;
+    uint32_t packets, octets, resent; /* resent: as RTX */
     struct {
         uint16_t seq;
         uint16_t len; /* 0 = empty */
