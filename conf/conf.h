@@ -68,8 +68,8 @@ struct conf {
     struct {
         char listen[CONF_STR_MAX]; /* "127.0.0.1:8080"; without tokens only loopback is accepted,
                                       unless insecure_dev */
-        char public_origin[CONF_STR_MAX];    /* "https://media.example.org": Location headers become
-                                                absolute; empty: from Host */
+        char public_origin[CONF_STR_MAX];    /* "https://media.example.org", or with a path before
+                                                ours: Location headers begin so; empty: from Host */
         struct conf_strings cors_origins;    /* "*" or exact origins */
         struct conf_strings trusted_proxies; /* CIDRs whose X-Forwarded-* headers count (SEC-11) */
         int max_connections;
@@ -220,6 +220,8 @@ bool conf_admin_is_public(const struct conf *c);
 char *conf_print(const struct conf *c);
 /* The text of --help. */
 const char *conf_usage(void);
+/* Whether text is the path of a URL that needs no escapes: "/sluice", "/a/b/". */
+bool conf_is_url_path(const char *text);
 /* "host:port" or "[v6]:port". Returns 0 or -EINVAL. */
 int conf_split_host_port(const char *text, char *host, size_t host_cap,
                          uint16_t *ret_port) MUST_CHECK;

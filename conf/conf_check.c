@@ -146,20 +146,43 @@ static int check_listeners(const struct conf *c, struct ip *ret_http, struct ip 
     return 0;
 }
 
-/* "https://host" or "https://host:port", nothing behind it. */
-static bool is_origin(const char *text)
+/* What stands behind "https://host" or "https://host:port"; NULL if text does not begin so. */
+static const char *behind_origin(const char *text)
 {
     const char *p = strncmp(text, "https://", 8) == 0  ? text + 8
                     : strncmp(text, "http://", 7) == 0 ? text + 7
                                                        : NULL;
-    return p && *p && !p[strcspn(p, "/?#@ \t,*")];
+    size_t len = p ? strcspn(p, "/?#@ \t,*") : 0;
+    return len > 0 ? p + len : NULL;
+}
+
+static bool is_origin(const char *text)
+{
+    const char *rest = behind_origin(text);
+    return rest && !*rest;
+}
+
+bool conf_is_url_path(const char *text)
+{
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "0123456789-._~/";
+    return text[0] == '/' && !text[strspn(text, unreserved)] && !strstr(text, "//") &&
+           !strstr(text, "/.");
+}
+
+/* An origin, perhaps with the path under which a proxy has us. */
+static bool is_base_url(const char *text)
+{
+    const char *rest = behind_origin(text);
+    return rest && (!*rest || conf_is_url_path(rest));
 }
 
 static int check_http(const struct conf *c, struct conf_error *ret_err)
 {
-    if (c->http.public_origin[0] && !is_origin(c->http.public_origin)) {
+    if (c->http.public_origin[0] && !is_base_url(c->http.public_origin)) {
         return conf_refuse(ret_err,
-                           "http.public_origin: \"%.120s\" must be like https://media.example.org",
+                           "http.public_origin: \"%.120s\" must be like https://media.example.org "
+                           "or https://example.org/sluice",
                            c->http.public_origin);
     }
     for (int i = 0; i < c->http.cors_origins.n; i++) {

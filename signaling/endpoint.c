@@ -19,6 +19,7 @@
 #include "signaling/json.h"
 #include "signaling/life.h"
 #include "signaling/limiter.h"
+#include "signaling/origin.h"
 #include "signaling/permit.h"
 #include "signaling/problem.h"
 #include "signaling/quirks.h"
@@ -437,69 +438,14 @@ bool endpoint_admit(struct endpoint *e, const struct stream *st)
     return true;
 }
 
-/* A Host header that may be written into a Location: a name or address and a port. */
-static bool is_host(const char *host)
-{
-    size_t len = strlen(host);
-    return len > 0 && len < 256 &&
-           strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]_") ==
-               len;
-}
-
-static bool has_port(const char *host)
-{
-    const char *bracket = strrchr(host, ']');
-    return strchr(bracket != NULL ? bracket : host, ':') != NULL;
-}
-
-/* What a trusted proxy says of the origin that it was asked for, or "". A host that only the Host
- * header names may have lost its port on the way (nginx: "$host"): without one it is not enough. */
-static void forwarded_origin(const struct http_request *rq, char *out, size_t cap)
-{
-    const char *proto = http_header(rq, "X-Forwarded-Proto");
-    const char *host = http_header(rq, "X-Forwarded-Host");
-    const char *port = http_header(rq, "X-Forwarded-Port");
-    bool whole = host != NULL; // else the Host header has to do
-    host = host != NULL ? host : http_header(rq, "Host");
-    if (proto == NULL || (strcmp(proto, "https") != 0 && strcmp(proto, "http") != 0) ||
-        host == NULL || !is_host(host)) {
-        return;
-    }
-    bool standard = port != NULL && strcmp(port, strcmp(proto, "https") == 0 ? "443" : "80") == 0;
-    if (has_port(host) || standard || (whole && port == NULL)) {
-        snprintf(out, cap, "%s://%s", proto, host);
-    } else if (port != NULL && strlen(port) <= 5 && strspn(port, "0123456789") == strlen(port)) {
-        snprintf(out, cap, "%s://%s:%s", proto, host, port);
-    }
-}
-
-/* Writes the origin by which clients reach us, or "" when it is not known. Without TLS of our own a
- * proxy may stand in front that speaks it, and say nothing: then "http:" would be wrong, and the
- * page's browser refuse it. */
-static void public_origin(const struct endpoint *e, char *out, size_t cap)
-{
-    const struct conf *c = e->s->conf;
-    const char *host = http_header(e->rq, "Host");
-    out[0] = '\0';
-    if (c->http.public_origin[0] != '\0') {
-        size_t len = strlen(c->http.public_origin);
-        len -= c->http.public_origin[len - 1] == '/' ? 1 : 0;
-        snprintf(out, cap, "%.*s", (int)len, c->http.public_origin);
-    } else if (http_is_proxied(e->rq)) {
-        forwarded_origin(e->rq, out, cap);
-    } else if (http_is_tls(e->rq) && host != NULL && is_host(host)) {
-        snprintf(out, cap, "https://%s", host);
-    }
-}
-
 void endpoint_created(struct endpoint *e)
 {
     struct signaling *s = e->s;
-    char origin[CONF_STR_MAX + 16];
-    char text[CONF_STR_MAX + 64];
+    char base[ORIGIN_MAX];
+    char text[ORIGIN_MAX + 64];
     char name[24];
-    public_origin(e, origin, sizeof(origin));
-    snprintf(text, sizeof(text), "%s/session/%s", origin, e->r->token);
+    origin_find(s->conf, e->rq, base);
+    snprintf(text, sizeof(text), "%s/session/%s", base, e->r->token);
     http_set_header(e->rq, "Location", text);
     snprintf(text, sizeof(text), "\"%s\"", e->r->etag);
     http_set_header(e->rq, "ETag", text);
@@ -507,7 +453,7 @@ void endpoint_created(struct endpoint *e)
     http_set_header(e->rq, "Cache-Control", "no-store");
     snprintf(name, sizeof(name), "s%llu", (unsigned long long)e->r->id);
     add_ice_servers(e, name);
-    session_ext_links(e->rq, e->r, origin);
+    session_ext_links(e->rq, e->r, base);
     http_on_lost(e->rq, life_on_lost, e->r->id);
     metrics_observe(&s->metrics.join[METRICS_JOIN_HTTP], clock_now_us() - http_begun_us(e->rq));
     char *answer = e->out.answer;

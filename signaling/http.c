@@ -148,6 +148,7 @@ static bool judge_head(struct http_request *rq, const struct http_head *head)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(rq->mc, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *coding = http_header(rq, "Content-Encoding");
     if (rq->status == 414) {
         refuse(rq, 414, "url-too-long", "The URL is longer than 2048 bytes.");
     } else if (http_head_is_bad(head)) {
@@ -165,6 +166,9 @@ static bool judge_head(struct http_request *rq, const struct http_head *head)
         const char *expect = http_header(rq, "Expect");
         rq->closing = head->length > SWALLOW_BYTES || expect != NULL;
         refuse(rq, 413, "body-too-large", "The body is larger than this URL accepts.");
+    } else if (coding != NULL && strcasecmp(coding, "identity") != 0) {
+        http_set_header(rq, "Accept-Encoding", "identity");
+        refuse(rq, 415, "content-encoding", "Send the body as it is, without Content-Encoding.");
     } else {
         return true;
     }
@@ -187,13 +191,35 @@ static enum MHD_Result queue(struct http_request *rq)
     return MHD_queue_response(rq->mc, (unsigned)rq->status, rq->response);
 }
 
+/* The path of a request target: of the absolute form as well, which every server must accept (RFC
+ * 9112 3.2.2), and with one slash where somebody put an endpoint's URL together with two. */
+static char *path_of(const char *target)
+{
+    const char *scheme = strstr(target, "://");
+    if (scheme != NULL && target[0] != '/') {
+        target = scheme + 3 + strcspn(scheme + 3, "/");
+        target = *target != '\0' ? target : "/";
+    }
+    char *path = strdup(target);
+    size_t n = 0;
+    for (const char *p = target; path != NULL && *p != '\0'; p++) {
+        if (p[0] != '/' || p[1] != '/') {
+            path[n++] = *p;
+        }
+    }
+    if (path != NULL) {
+        path[n] = '\0';
+    }
+    return path;
+}
+
 /* The headers are there, the body is not. */
 static enum MHD_Result begin(struct http_request *rq, const char *path, const char *method)
 {
     struct http_server *s = rq->server;
     rq->begun = true;
     rq->method = method_of(method);
-    rq->path = strdup(path);
+    rq->path = path_of(path);
     if (rq->path == NULL || rq->conn == NULL) {
         return MHD_NO;
     }

@@ -145,8 +145,11 @@ bool sdp_is_ice_chars(const char *s, size_t min, size_t max);
 /* Cuts the next blank-separated word off *at (terminating it in place). NULL at the end. */
 char *sdp_word(char **at);
 
-/* The next line of text: start and length without its line end; *at moves behind it. False at the
- * end. A line may end in LF or CR LF, the last one in nothing (SDP-24). */
+/* Where the first line begins: behind a byte order mark, which some editors write. */
+const char *sdp_begin(const char *text, size_t len);
+/* The next line of text: start and length without its line end and the blanks before that; *at
+ * moves behind it. False at the end. A line may end in LF or CR LF, the last one in nothing
+ * (SDP-24). */
 bool sdp_line(const char **at, const char *end, const char **ret_line, size_t *ret_len);
 
 /* True if line holds no control characters but TAB, so that text echoed from it cannot add lines to

@@ -144,7 +144,7 @@ static void mark_bundle(struct sdp *s)
 static int read_lines(struct reader *r, size_t len, int *line_no)
 {
     char *text = r->attr.sdp->text;
-    const char *at = text;
+    const char *at = sdp_begin(text, len);
     const char *line;
     size_t n;
     while (sdp_line(&at, text + len, &line, &n)) {

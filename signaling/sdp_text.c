@@ -65,6 +65,11 @@ char *sdp_word(char **at)
     return p;
 }
 
+const char *sdp_begin(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
+}
+
 bool sdp_line(const char **at, const char *end, const char **ret_line, size_t *ret_len)
 {
     if (*at == end) {
@@ -74,7 +79,7 @@ bool sdp_line(const char **at, const char *end, const char **ret_line, size_t *r
     const char *lf = memchr(line, '\n', (size_t)(end - line));
     const char *stop = lf ? lf : end;
     *at = lf ? lf + 1 : end;
-    while (stop > line && stop[-1] == '\r') {
+    while (stop > line && (stop[-1] == '\r' || stop[-1] == ' ' || stop[-1] == '\t')) {
         stop--;
     }
     *ret_line = line;

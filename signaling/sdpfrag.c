@@ -117,7 +117,7 @@ static int read_line(struct sdpfrag *f, char *line, size_t len)
 int sdpfrag_read(const char *text, size_t len, struct sdpfrag *ret)
 {
     struct sdpfrag f = {0};
-    const char *at = text;
+    const char *at = sdp_begin(text, len);
     const char *line;
     size_t n;
     if (len > SDP_BYTES_MAX) {

@@ -219,6 +219,7 @@ void session_handle(struct http_request *rq, void *ctx)
     }
     char token[RESOURCE_TOKEN_LEN + 2];
     const char *part = strchr(http_tail(rq), '/');
+    part = part != NULL && part[1] == '\0' ? NULL : part; /* "/session/ID/" */
     size_t len = strcspn(http_tail(rq), "/");
     snprintf(token, sizeof(token), "%.*s", (int)MIN(len, sizeof(token) - 1), http_tail(rq));
     struct resource *r = resource_find(&s->sessions, token);

@@ -8,6 +8,7 @@
 
 #include "signaling/conference.h"
 #include "signaling/http.h"
+#include "signaling/origin.h"
 #include "signaling/post.h"
 #include "signaling/problem.h"
 #include "signaling/resource.h"
@@ -22,7 +23,7 @@
 static void add_link(struct http_request *rq, const struct resource *r, const char *origin,
                      const char *part, const char *rest)
 {
-    char text[512];
+    char text[ORIGIN_MAX + 400];
     snprintf(text, sizeof(text), "<%s/session/%s/%s>; %s", origin, r->token, part, rest);
     http_set_header(rq, "Link", text);
 }

@@ -501,7 +501,9 @@ const char *signaling_url(const struct signaling *s, char *out, size_t cap)
     uint16_t port;
     if (s->conf->http.public_origin[0] != '\0' ||
         conf_split_host_port(s->conf->http.listen, host, sizeof(host), &port) < 0) {
-        snprintf(out, cap, "%s/", s->conf->http.public_origin);
+        const char *origin = s->conf->http.public_origin;
+        size_t len = strlen(origin);
+        snprintf(out, cap, "%s%s", origin, len > 0 && origin[len - 1] == '/' ? "" : "/");
         return out;
     }
     bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;

@@ -16,6 +16,7 @@
 #include "signaling/http_stream.h"
 #include "signaling/json.h"
 #include "signaling/limiter.h"
+#include "signaling/origin.h"
 #include "signaling/post.h"
 #include "signaling/problem.h"
 #include "signaling/resource.h"
@@ -313,7 +314,7 @@ static unsigned read_kinds(struct http_request *rq, const struct resource *r)
 
 void sse_create(struct signaling *s, struct http_request *rq, struct resource *r)
 {
-    char location[128];
+    char base[ORIGIN_MAX], location[ORIGIN_MAX + 128];
     unsigned kinds = read_kinds(rq, r);
     if (kinds == 0) {
         return;
@@ -324,7 +325,8 @@ void sse_create(struct signaling *s, struct http_request *rq, struct resource *r
                              "This session has as many event streams as it may.", 5);
         return;
     }
-    snprintf(location, sizeof(location), "/session/%s/sse/%s", r->token, es->name);
+    origin_find(s->conf, rq, base);
+    snprintf(location, sizeof(location), "%s/session/%s/sse/%s", base, r->token, es->name);
     http_set_header(rq, "Location", location);
     http_answer_static(rq, 201, NULL, "", 0);
 }

@@ -287,6 +287,14 @@ Test(http, believes_trusted_proxies, .init = proxied)
         {"X-Forwarded-For: 192.0.2.11\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: "
          "8443\r\nX-Forwarded-Host: m.example:81\r\n",
          "http://m.example:81/session/"},
+        {"X-Forwarded-For: 192.0.2.12\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: "
+         "m.example\r\nX-Forwarded-Prefix: /a/sluice/\r\n",
+         "https://m.example/a/sluice/session/"},
+        {"X-Forwarded-For: 192.0.2.13\r\nX-Forwarded-Prefix: /sluice\r\n", "/sluice/session/"},
+        {"X-Forwarded-For: 192.0.2.14\r\nX-Forwarded-Prefix: //evil.example\r\n", "/session/"},
+        {"X-Forwarded-For: 192.0.2.15\r\nX-Forwarded-Prefix: /a>;b\r\n", "/session/"},
+        {"X-Forwarded-For: 192.0.2.16\r\nX-Forwarded-Prefix: a\r\n", "/session/"},
+        {"X-Forwarded-For: 192.0.2.17\r\nX-Forwarded-Prefix: /\r\n", "/session/"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct reply r = kit_publish("/whip/a", rows[i].headers);
@@ -321,6 +329,36 @@ Test(http, location_does_not_guess_what_a_silent_proxy_speaks)
         const char *v = kit_header(&r, "Location");
         cr_expect_eq(strncmp(v, "/session/", 9), 0, "row %zu: %s", i, v);
     }
+    struct reply r = kit_publish("/whip/b", "X-Forwarded-Prefix: /sluice\r\n");
+    cr_expect_eq(strncmp(kit_header(&r, "Location"), "/session/", 9), 0,
+                 "not from a proxy of ours");
+}
+
+Test(http, takes_request_targets_in_every_form)
+{
+    static const struct {
+        const char *target;
+        int status;
+    } rows[] = {
+        {"/whip/a", 200},
+        {"http://127.0.0.1:8080/whip/a", 200}, /* RFC 9112 3.2.2 */
+        {"https://media.example.org/whip/a?x=http://y", 200},
+        {"http://media.example.org", 200},
+        {"//whip/a", 200},
+        {"/whip//a///", 200},
+        {"/whip/http://a", 404},
+        {"http:/whip/a", 404},
+        {"://", 200}, /* the page */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct reply r = kit_do("GET", rows[i].target, "", NULL);
+        cr_expect_eq(r.status, rows[i].status, "%s: %d", rows[i].target, r.status);
+    }
+    struct reply r = kit_publish("http://media.example.org/whip/a", "");
+    cr_assert_eq(r.status, 201);
+    char url[256];
+    snprintf(url, sizeof(url), "http://media.example.org%s/", kit_header(&r, "Location"));
+    cr_expect_eq(kit_do("DELETE", url, "", NULL).status, 200, "%s", url);
 }
 
 static int drained;

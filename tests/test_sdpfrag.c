@@ -26,6 +26,7 @@ static const struct {
 } rows[] = {
     /* standards 4e: what real clients send */
     {"one candidate", CREDS M CAND "\r\n", 0, 1, 1, false},
+    {"byte order mark, blanks", "\xef\xbb\xbf" CREDS M CAND " \t\r\n", 0, 1, 1, false},
     {"attributes behind", CREDS M CAND " generation 0 ufrag lZDk network-id 1\r\n", 0, 1, 1, false},
     {"credentials in the section", M CREDS CAND "\r\n", 0, 1, 1, false},
     {"no m-line (binbat's restart)", CREDS, 0, 0, 0, false},

@@ -79,6 +79,10 @@ Test(whip, judges_each_request_by_itself)
         {"WHIP-03", "POST", "/whip/b", "", KIT_OFFER("sendonly"), 415, "Accept-Post", NULL},
         {"WHIP-03", "POST", "/whip/b", "Content-Type: application/sdpx\r\n", KIT_OFFER("sendonly"),
          415, "Accept-Post", NULL},
+        {"RFC 9110 8.4", "POST", "/whip/b", KIT_SDP "Content-Encoding: gzip\r\n", "\x1f\x8b", 415,
+         "Accept-Encoding", "identity"},
+        {"RFC 9110 8.4", "POST", "/whip/e", KIT_SDP "Content-Encoding: identity\r\n",
+         KIT_OFFER("sendonly"), 201, "Location", NULL},
         {"WHIP-04", "POST", "/whip/b", KIT_SDP, "", 400, NULL, NULL},
         {"WHIP-04", "POST", "/whip/b", KIT_SDP, NULL, 400, NULL, NULL},
         {"WHIP-05", "POST", "/whip/b", KIT_SDP, "v=0\r\ngarbage", 400, NULL, NULL},
@@ -125,7 +129,7 @@ Test(whip, judges_each_request_by_itself)
          "application/problem+json"},
     };
     kit_judge(rows, ARRAY_LEN(rows));
-    cr_expect_eq(kit_count(API_CMD_SESSION_ADD), 3, "refused offers leave no session (WHIP-05)");
+    cr_expect_eq(kit_count(API_CMD_SESSION_ADD), 4, "refused offers leave no session (WHIP-05)");
 }
 
 Test(whip, takes_chunked_bodies_and_expect_continue)

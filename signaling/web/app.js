@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // app.js - the page: one stage, two modes. State lives in body[data-mode] and body[data-state]; the style sheet does the rest.
-import { askForDescriptor, linksOf, Session, takeFragment } from './client.js';
+import { askForDescriptor, base, linksOf, Session, takeFragment } from './client.js';
 import { Meter } from './meter.js';
 
 const $ = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@ const WORDS = {
 /** Faults of media capture, in words that say what to do. */
 function captureFault(error) {
   if (!navigator.mediaDevices) {
-    return ['This page needs a secure address', `Browsers give camera and microphone only to https pages and to localhost. Open https://${location.host}/ or use this page on the server's own machine.`];
+    return ['This page needs a secure address', `Browsers give camera and microphone only to https pages and to localhost. Open ${base.replace(/^http:/, 'https:')} or use this page on the server's own machine.`];
   }
   switch (error.name) {
     case 'NotAllowedError':
@@ -211,7 +211,7 @@ function chooseLayer() {
 function run(kind, prepare, ontrack) {
   const name = $('name').value.split('/').map(encodeURIComponent).join('/');
   history.replaceState(null, '', `#${body.dataset.mode}/${name}`);
-  session = new Session({ url: new URL(`/${kind}/${name}`, location.href).href, token: $('token').value.trim(), prepare, ontrack, onstate, ...(kind === 'whep' ? { onanswer } : {}) });
+  session = new Session({ url: `${base}${kind}/${name}`, token: $('token').value.trim(), prepare, ontrack, onstate, ...(kind === 'whep' ? { onanswer } : {}) });
   since = 0;
   session.start();
   meter.start(session);
@@ -247,7 +247,7 @@ function mode(name) {
 
 function endpoint() {
   const kind = body.dataset.mode === 'publish' ? 'whip' : 'whep';
-  $('endpoint').textContent = `${location.origin}/${kind}/${$('name').value || 'name'}`;
+  $('endpoint').textContent = `${base}${kind}/${$('name').value || 'name'}`;
 }
 
 const meter = new Meter($('chart'), (s) => {
@@ -306,7 +306,7 @@ $('unmute').addEventListener('click', () => {
   $('unmute').hidden = true;
 });
 $('share').addEventListener('click', async () => {
-  const link = `${location.origin}/#watch/${$('name').value}`;
+  const link = `${base}#watch/${$('name').value}`;
   try {
     await navigator.clipboard.writeText(link);
     $('share').textContent = 'Copied';

@@ -2,6 +2,9 @@
 // client.js - WHIP (RFC 9725) and WHEP in the browser: one session that keeps itself alive. The server is ICE-lite and learns our addresses from our
 // checks, so the offer is posted at once and nothing is trickled.
 
+/** Where the server is for its clients: behind a proxy perhaps under a path of its own. */
+export const base = new URL('.', import.meta.url).href;
+
 /** A refused request, with the server's own sentence. */
 export class Refused extends Error {
   constructor(status, detail, type, retryAfter) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // people.js - names, tokens and texts of people, and what their devices say: what room.js needs that knows nothing of the room.
 
+import { base } from './client.js';
+
 /** One or two letters for a face, in whatever script. */
 export const initials = (name) => name.split(/[\s._-]+/).filter(Boolean).slice(0, 2).map((w) => [...w][0].toLocaleUpperCase()).join('') || '?';
 export const hue = (name) => [...name].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 360, 7);
@@ -31,7 +33,7 @@ export function linked(text) {
 
 /** Why there is no camera or microphone. */
 export function captureFault(error) {
-  if (!navigator.mediaDevices) return `Browsers give camera and microphone only to https pages and to localhost. Open https://${location.host}/, or join to watch and listen.`;
+  if (!navigator.mediaDevices) return `Browsers give camera and microphone only to https pages and to localhost. Open ${base.replace(/^http:/, 'https:')}, or join to watch and listen.`;
   if (error.name === 'NotAllowedError') return 'Camera and microphone are blocked for this page: allow them with the icon beside the address, or join without.';
   if (error.name === 'NotFoundError') return 'No camera or microphone was found. You can join without.';
   if (error.name === 'NotReadableError') return 'Another program uses the camera. Close it, or join without.';

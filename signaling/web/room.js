@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // room.js - a conference over plain WHIP and WHEP: this page publishes under /whip/ROOM/NAME and plays /whep/ROOM, whose sections are slots that the
 // server fills. Who is where comes by server-sent events, what is wanted goes by POST (README, "Rooms"); chat travels by a data channel.
-import { askForDescriptor, canAskForDescriptor, linksOf, Session, takeFragment } from './client.js';
+import { askForDescriptor, base, canAskForDescriptor, linksOf, Session, takeFragment } from './client.js';
 import { grid, speaker } from './layout.js';
 import { captureFault, claimsOf, clip, hue, initials, linked, listen, slug } from './people.js';
 import { isKey, makeKey } from './seal.js';
@@ -112,11 +112,11 @@ function renewKey() {
   announce('The key is new: only links that are copied from now on open this room.');
 }
 
-const link = () => `${location.origin}/room.html#${me.room}${me.key ? `?key=${me.key}` : ''}`;
+const link = () => `${base}room.html#${me.room}${me.key ? `?key=${me.key}` : ''}`;
 
 // ---- joining and leaving ----
 
-const url = (kind, path) => new URL(`/${kind}/${path}`, location.href).href;
+const url = (kind, path) => `${base}${kind}/${path}`;
 
 /** The profile of a codec that everybody has. */
 const usual = ({ mimeType, sdpFmtpLine: fmtp = '' }) => !/profile(-id)?=[1-9]/.test(fmtp) && (!/H264/i.test(mimeType) || /packetization-mode=1;profile-level-id=42e01f/.test(fmtp));
@@ -767,7 +767,7 @@ document.querySelector('.keys').addEventListener('keydown', (ev) => {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[ev.key], keys = [...document.querySelectorAll('.keys .key')].filter((k) => k.offsetWidth);
   if (step) keys[(keys.indexOf(document.activeElement) + step + keys.length) % keys.length].focus();
 });
-const endpoint = () => { $('endpoint').textContent = `${location.origin}/whip/${$('room').value || 'ROOM'}/NAME`; };
+const endpoint = () => { $('endpoint').textContent = `${base}whip/${$('room').value || 'ROOM'}/NAME`; };
 $('room').addEventListener('input', endpoint);
 new ResizeObserver(draw).observe($('tiles'));
 addEventListener('pagehide', () => [publishing, sharing, playing].forEach((s) => s?.stop()));

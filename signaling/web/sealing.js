@@ -21,7 +21,7 @@ export class Sealing {
     this.key = key;
     this.ring = key ? new Ring(key) : null;
     if (canTransform && !this.worker) {
-      this.worker = new Worker('/seal-worker.js', { type: 'module' });
+      this.worker = new Worker(new URL('seal-worker.js', import.meta.url), { type: 'module' });
       this.worker.addEventListener('message', ({ data: { mid, state } }) => this.receivers[mid] && this.onstate(this.receivers[mid], state));
     }
     this.worker?.postMessage({ key });
