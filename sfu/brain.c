@@ -169,6 +169,18 @@ static uint32_t replay_bps(const struct peer *p)
     return bps;
 }
 
+/* Nothing waits, and there is nothing to choose from: only what is told of makes a difference. */
+static bool is_settled(const struct peer *p)
+{
+    bool settled = !p->brain->bwe && !p->brain->replay_bps;
+    for (unsigned i = 0; settled && i < p->n_subs; i++) {
+        const struct sub *s = &p->subs[i];
+        settled = !s->track || (s->live && !s->want && !s->waits_since_us && s->track->n_enc == 1 &&
+                                s->enc->map.n_dt <= 1);
+    }
+    return settled;
+}
+
 void brain_look(struct peer *p, int64_t now_us)
 {
     struct alloc_stream *streams = p->router->scratch;
@@ -196,5 +208,8 @@ void brain_look(struct peer *p, int64_t now_us)
             aim(s, &streams[n++]);
         }
         sub_choose(s, now_us);
+    }
+    if (is_settled(p)) {
+        list_remove(&p->watched);
     }
 }

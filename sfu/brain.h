@@ -77,7 +77,8 @@ struct brain {
 /* ---- brain.c ---- */
 
 /* Looks at all sections of viewer p again and sets what they aim at: tracks came or went, layers
- * did, the viewer wished, the network changed, or 100 ms are over. Harmless for publishers. */
+ * did, the viewer wished, the network changed, or it is time (brain_tick). Harmless for publishers.
+ */
 void brain_look(struct peer *p, int64_t now_us);
 
 /* ---- brain_net.c ---- */
@@ -92,7 +93,8 @@ void brain_free(struct brain *b, struct peer *p, int64_t now_us);
 void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int64_t now_us);
 /* After a decision: tells the estimator what would be used, and sets the pace. */
 void brain_settle(struct peer *p, int64_t now_us);
-/* Every 100 ms. */
+/* ROUTER_LOOKS times a second, or once where there is nothing to choose from and nothing waits
+ * (router_watch). */
 void brain_tick(struct peer *p, int64_t now_us);
 /* Feedback of p's receiver. False if it does not parse. */
 bool brain_on_twcc(struct peer *p, const struct rtcp_packet *pkt, int64_t now_us);

@@ -137,6 +137,7 @@ struct peer *peer_new(struct router *r, struct api_session *session, int64_t now
     list_init(&p->pending);
     list_init(&p->paced);
     list_init(&p->wheel);
+    list_init(&p->watched);
     list_init(&p->kin);
     p->slice = (unsigned)(router_random(r) % ROUTER_WHEEL);
     list_append(&r->wheel[p->slice], &p->wheel);
@@ -157,6 +158,7 @@ static void unlink_peer(struct peer *p)
     list_remove(&p->pending);
     list_remove(&p->paced);
     list_remove(&p->wheel);
+    list_remove(&p->watched);
     list_remove(&p->kin);
     table_remove(&r->peers, p->id, p);
     for (unsigned i = 0; i < ARRAY_LEN(p->addr_keys); i++) {

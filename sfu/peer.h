@@ -32,6 +32,7 @@ struct peer {
     struct list pending; /* router->pending */
     struct list paced;   /* router->paced */
     struct list wheel;   /* router->wheel[slice] */
+    struct list watched; /* router->watched[slice % ROUTER_LOOKS] */
     struct list kin;     /* router->publishers or ->connecting */
     unsigned slice;
     bool owes_report; /* viewer: SR and SDES; publisher: feedback */

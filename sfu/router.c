@@ -26,7 +26,6 @@
 #define LATER_BYTES   (1U << 19)
 
 #define REPLICA_QUIET_US (2 * US_PER_S)
-#define SUB_CHECK_SLICES 10 /* a viewer's choice of layer is looked at ten times a second */
 
 int router_init(struct router *r, const struct router_params *p)
 {
@@ -47,6 +46,9 @@ int router_init(struct router *r, const struct router_params *p)
     list_init(&r->connecting);
     for (int i = 0; i < ROUTER_WHEEL; i++) {
         list_init(&r->wheel[i]);
+    }
+    for (int i = 0; i < ROUTER_LOOKS; i++) {
+        list_init(&r->watched[i]);
     }
     r->scratch = calloc(ALLOC_STREAMS, sizeof(*r->scratch));
     r->statuses = calloc(BRAIN_STATUSES, sizeof(*r->statuses));
@@ -100,6 +102,13 @@ void router_owe(struct router *r, struct peer *p)
 {
     if (list_empty(&p->pending)) {
         list_append(&r->pending, &p->pending);
+    }
+}
+
+void router_watch(struct router *r, struct peer *p)
+{
+    if (list_empty(&p->watched)) {
+        list_append(&r->watched[p->slice % ROUTER_LOOKS], &p->watched);
     }
 }
 
@@ -584,37 +593,48 @@ int64_t router_patience_us(const struct router *r)
     return us < GATHER_MIN_US ? 0 : MIN(us, (int64_t)r->p.conf->media.gather_us);
 }
 
-static void tick_viewer(struct router *r, struct peer *p, int64_t now_us, bool second)
+/* Ten times a second, those for whom time alone may change something. */
+static void tick_watched(struct router *r, int64_t now_us)
 {
-    brain_tick(p, now_us);
+    struct list *watched = &r->watched[r->slice % ROUTER_LOOKS];
+    struct ahead ahead;
+    ahead_begin(&ahead, watched, offsetof(struct peer, watched));
+    LIST_EACH(it, watched)
+    {
+        ahead_next(&ahead, AHEAD_STEPS);
+        brain_tick(container_of(it, struct peer, watched), now_us);
+    }
+}
+
+static void tick_viewer(struct router *r, struct peer *p, int64_t now_us)
+{
+    if (list_empty(&p->watched)) {
+        brain_tick(p, now_us);
+    }
     for (unsigned i = 0; i < p->n_subs; i++) {
         struct sub *s = &p->subs[i];
-        if (second) {
-            s->bitrate_bps = (uint32_t)MIN(s->window_bytes * 8, (uint64_t)UINT32_MAX);
-            s->window_bytes = 0;
-        }
+        s->bitrate_bps = (uint32_t)MIN(s->window_bytes * 8, (uint64_t)UINT32_MAX);
+        s->window_bytes = 0;
     }
-    if (second && p->up) {
+    if (p->up) {
         p->owes_report = true;
         router_owe(r, p);
     }
 }
 
-/* One slice of the wheel: every peer is looked at ten times a second, and reports once. */
-static void tick_slice(struct router *r, unsigned slice, int64_t now_us, bool second)
+/* One slice of the wheel: once a second every peer is looked at, and reports. */
+static void tick_slice(struct router *r, int64_t now_us)
 {
     struct ahead ahead;
-    ahead_begin(&ahead, &r->wheel[slice], offsetof(struct peer, wheel));
-    LIST_EACH(it, &r->wheel[slice])
+    ahead_begin(&ahead, &r->wheel[r->slice], offsetof(struct peer, wheel));
+    LIST_EACH(it, &r->wheel[r->slice])
     {
         struct peer *p = container_of(it, struct peer, wheel);
         ahead_next(&ahead, AHEAD_STEPS);
         if (p->subs) {
-            tick_viewer(r, p, now_us, second);
+            tick_viewer(r, p, now_us);
         }
-        if (second) {
-            (void)peer_check(p, now_us);
-        }
+        (void)peer_check(p, now_us);
     }
 }
 
@@ -642,12 +662,15 @@ static void tick_streams(struct router *r, int64_t now_us, bool second)
             ask_again(r, s, now_us);
         }
         for (unsigned i = 0; i < s->n_tracks; i++) {
-            if (s->tracks[i]) {
-                track_tick(s->tracks[i], now_us);
-                if (second) {
-                    track_fit(s->tracks[i], now_us,
-                              (int64_t)r->p.conf->media.history_ms * US_PER_MS);
+            struct track *t = s->tracks[i];
+            if (t && track_tick(t, now_us)) {
+                LIST_EACH(it, &t->subs)
+                {
+                    router_watch(r, container_of(it, struct sub, node)->peer);
                 }
+            }
+            if (t && second) {
+                track_fit(t, now_us, (int64_t)r->p.conf->media.history_ms * US_PER_MS);
             }
         }
     }
@@ -721,10 +744,9 @@ void router_tick(struct router *r, int64_t now_us)
     follow_tick(r, now_us);
     levels_tick(r, now_us);
     tick_layers(r, now_us);
-    if (r->slice % SUB_CHECK_SLICES == 0) {
+    if (r->slice % ROUTER_LOOKS == 0) {
         tick_streams(r, now_us, r->slice == 0);
     }
-    for (unsigned s = r->slice % SUB_CHECK_SLICES; s < ROUTER_WHEEL; s += SUB_CHECK_SLICES) {
-        tick_slice(r, s, now_us, s == r->slice);
-    }
+    tick_watched(r, now_us);
+    tick_slice(r, now_us);
 }

@@ -53,6 +53,7 @@ struct router_params {
 #define ROUTER_AHEAD 8
 
 #define ROUTER_WHEEL 100 /* viewers' reports are spread over a second in as many slices */
+#define ROUTER_LOOKS 10  /* looks a second at a viewer for whom time alone may change something */
 
 struct router {
     struct router_params p;
@@ -64,7 +65,7 @@ struct router {
     struct list dirty;               /* struct track.dirty: packets came in this turn */
     struct list pending;             /* struct peer.pending: something is owed */
     struct list paced;               /* struct peer.paced: more is owed than may be sent now */
-    struct list wheel[ROUTER_WHEEL]; /* struct peer.wheel */
+    struct list wheel[ROUTER_WHEEL]; /* struct peer.wheel: all */
     struct list publishers;          /* struct peer.kin */
     struct list leaving;             /* struct sub.follow.leaving */
     struct list levelled;            /* struct stream.levelled */
@@ -72,6 +73,7 @@ struct router {
     struct alloc_stream *scratch; /* [ALLOC_STREAMS], of brain_look; owned */
     struct rtcp_twcc_status *statuses; /* [BRAIN_STATUSES], of brain_on_twcc; owned */
     struct brain_cache *estimates;     /* [BRAIN_CACHE]; owned */
+    struct list watched[ROUTER_LOOKS]; /* struct peer.watched: viewers with something to decide */
     unsigned n_peers;
     int64_t levels_us, flows_us; /* when MAIN was last told (levels.c) */
     int64_t next_tick_us, next_pace_us;
@@ -154,6 +156,8 @@ void router_restart_stream(struct router *r, struct stream *s, int64_t now_us);
  * afterwards when nobody needs it. */
 void router_settle_stream(struct router *r, struct stream *s);
 uint64_t router_random(struct router *r);
+/* Viewer p is looked at ROUTER_LOOKS times a second, until a look finds nothing that only waits. */
+void router_watch(struct router *r, struct peer *p);
 /* p owes something: the next router_fill visits it. */
 void router_owe(struct router *r, struct peer *p);
 /* Stores a packet of e, from a publisher or a ring, and wakes its viewers. False if it was there

@@ -217,6 +217,7 @@ static void wait_for(struct sub *s, struct encoding *e, bool anew, int64_t now_u
 void sub_choose(struct sub *s, int64_t now_us)
 {
     struct encoding *e = pick(s, now_us);
+    router_watch(s->peer->router, s->peer);
     bool restarted = s->enc && s->live && s->seg_count && s->enc->open &&
                      s->enc->hist.resets != s->seg[s->seg_top].resets;
     if (restarted || s->aim.off) {

@@ -304,15 +304,20 @@ bool track_check_alive(struct track *t, int64_t now_us)
     return true;
 }
 
-void track_tick(struct track *t, int64_t now_us)
+bool track_tick(struct track *t, int64_t now_us)
 {
+    bool others = false;
     (void)track_check_alive(t, now_us);
     for (uint8_t i = 0; i < t->n_enc; i++) {
-        if (t->enc[i].open) {
-            encoding_tick(&t->enc[i]);
+        struct encoding *e = &t->enc[i];
+        others |= e->ticked_gen != e->map.gen;
+        e->ticked_gen = e->map.gen;
+        if (e->open) {
+            encoding_tick(e);
         }
     }
     elect(t, now_us);
+    return others;
 }
 
 void track_fit(struct track *t, int64_t now_us, int64_t want_us)

@@ -64,6 +64,7 @@ struct encoding {
     struct history hist;
     struct describe desc; /* publisher's worker only */
     struct layer_map map;
+    uint8_t ticked_gen;        /* of map at the last tick */
     struct target_meter meter; /* video */
     struct keyframes keys;     /* publisher's worker only */
     uint64_t feeding;       /* publisher's worker: bit w, worker w is being sent what is stored, */
@@ -147,8 +148,9 @@ void encoding_count(struct encoding *e, const struct hist_in *in);
  * does. */
 unsigned layer_map_find(const struct layer_map *m, uint8_t sid, uint8_t tid);
 
-/* Once in 100 ms: layer rates, the best live layer. */
-void track_tick(struct track *t, int64_t now_us);
+/* Once in 100 ms: layer rates, the best live layer. True when the targets of a layer are others
+ * than at the last tick. */
+bool track_tick(struct track *t, int64_t now_us);
 /* Once in 10 ms: looks for layers that have fallen silent while a sibling flows. True when the set
  * of live ones has changed. */
 bool track_check_alive(struct track *t, int64_t now_us);

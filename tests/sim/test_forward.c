@@ -137,6 +137,45 @@ Test(forward, simulcast_viewers_get_the_largest_live_layer)
     sim_free(s);
 }
 
+Test(forward, only_viewers_with_something_to_choose_or_to_wait_for_are_watched)
+{
+    struct sim *s = sim_new(8, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 3, 1, 100, 5000);
+    struct sim_viewer *v[] = {sim_view(s, 0, 3, true), sim_view(s, 1, 3, true),
+                              sim_view(s, 0, 0, true)};
+    const struct {
+        const char *what;
+        int n_tid, n_layers;      /* of the publisher */
+        bool returns, is_watched; /* it is another; what becomes of the viewers */
+    } rows[] = {{"one target", 1, 1, false, false},
+                {"temporal layers", 3, 1, false, true},
+                {"another publisher with one target", 1, 1, true, false},
+                {"another with three encodings", 1, 3, true, true}};
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].returns) {
+            sim_unpublish(s, p);
+            p = sim_publish(s, 0, 3, rows[i].n_layers, 9000, 7);
+        }
+        p->layer[0].n_tid = rows[i].n_tid;
+        sim_run(s, SECOND / 4);
+        for (int k = 0; k < 2 && rows[i].is_watched; k++) {
+            cr_expect_not(list_empty(&v[k]->peer->watched), "%s: soon", rows[i].what);
+        }
+        sim_run(s, 7 * SECOND / 4);
+        for (int k = 0; k < 2; k++) {
+            cr_expect_eq(!list_empty(&v[k]->peer->watched), rows[i].is_watched, "%s: viewer %d",
+                         rows[i].what, k);
+            cr_expect_geq(v[k]->video.packets, 50 * (i + 1), "%s: viewer %d", rows[i].what, k);
+        }
+        cr_expect(list_empty(&v[2]->peer->watched), "who plays nothing waits for nothing");
+    }
+    p->layer[0].paused = p->layer[1].paused = p->layer[2].paused = p->ignores_pli = true;
+    struct sim_viewer *late = sim_view(s, 0, 3, true);
+    sim_run(s, SECOND);
+    cr_expect_not(list_empty(&late->peer->watched), "it waits for its first picture");
+    sim_free(s);
+}
+
 Test(forward, key_frame_wishes_are_coalesced)
 {
     struct sim *s = sim_new(6, SECOND);
