@@ -152,6 +152,9 @@ void router_prefetch_addr(const struct router *r, const struct addr *a);
 struct stream *router_stream(struct router *r, uint64_t id, bool create);
 /* The stream's publisher is new: replicas and viewers are told, histories are forgotten. */
 void router_restart_stream(struct router *r, struct stream *s, int64_t now_us);
+/* Asks the publisher's worker for packets of s while somebody here watches, and to stop when nobody
+ * does; asked_anew: also if it has been asked before. */
+void router_settle_replica(struct router *r, struct stream *s, bool asked_anew);
 /* Somebody has begun or ceased to play s: asks its worker for packets or to stop. s is gone
  * afterwards when nobody needs it. */
 void router_settle_stream(struct router *r, struct stream *s);
