@@ -37,11 +37,15 @@
 #define ALR_BEGIN_PCT 65
 #define ALR_END_PCT   80
 /* The application sends all it may, so that growth alone finds more capacity. */
-#define FULL_PCT       92
-#define PATH_BACK_PCT  95
-#define OVER_RECENT_US US_PER_S
-#define TICK_MAX_US    US_PER_S
-#define SENT_US        (500 * US_PER_MS)
+#define FULL_PCT 92
+/* Who sends less than may be sent is not what fills the queue: cut to so much of it. */
+#define SPARE_PCT 160
+/* But where less than this share of it arrives the link has become narrower. */
+#define SPARE_ARRIVES_PCT 60
+#define PATH_BACK_PCT     95
+#define OVER_RECENT_US    US_PER_S
+#define TICK_MAX_US       US_PER_S
+#define SENT_US           (500 * US_PER_MS)
 
 /* What the next message is likely to tell of: 16 packets. */
 #define PREFETCH_SLOTS (16 * sizeof(struct bwe_sent_slot))
@@ -223,6 +227,21 @@ static uint32_t rival_floor_bps(const struct bwe *b, int64_t now_us)
     return b->loss.recent > RIVAL_LOSS ? 0 : bwe_rival_floor_bps(&b->rival, now_us);
 }
 
+/* The base of a cut, when acked arrives. While little of the estimate is used, others on the same
+ * link have filled its queue: cut to what it sends itself, the smaller of two flows would lose what
+ * lets it grow each time that the larger one tries for more. What is spared goes in three or four
+ * cuts should the link be too narrow after all. The first cut is of a time when it is not known yet
+ * how much is sent. */
+static uint32_t spare(const struct bwe *b, uint32_t acked)
+{
+    bool narrower = (uint64_t)acked * 100 < (uint64_t)b->sent_bps * SPARE_ARRIVES_PCT;
+    if (!b->app_limited || !b->prober.was_cut || narrower) {
+        return acked;
+    }
+    uint64_t spared = (uint64_t)b->sent_bps * SPARE_PCT / 100;
+    return (uint32_t)MAX(acked, MIN(spared, b->aimd.bps));
+}
+
 static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
 {
     b->usage = BWE_OVERUSE;
@@ -237,6 +256,7 @@ static void on_overuse(struct bwe *b, const char *why, int64_t now_us)
     if (b->surge_bps) {
         acked = before_loss(b, b->surge_bps); // 150 ms reach back to before it
     }
+    acked = acked ? spare(b, acked) : 0;
     struct bwe_aimd_in how = {.rtt_us = b->rtt_us, .queue_us = queue_us(b), .now_us = now_us};
     if (bwe_aimd_overuse(&b->aimd, acked, &how)) {
         uint32_t floor = rival_floor_bps(b, now_us);

@@ -14,8 +14,9 @@
 #include "rtp/base.h"
 
 #define BWE_AIMD_BETA_PCT 85
-/* Instead, when hardly a queue is seen yet. */
-#define BWE_AIMD_BETA_SHORT_PCT 95
+/* Instead, when hardly a queue is seen yet. Nearer to 100 the larger of two flows never gives way.
+ */
+#define BWE_AIMD_BETA_SHORT_PCT 88
 #define BWE_AIMD_AHEAD_PCT      125
 
 struct bwe_aimd {

@@ -252,6 +252,38 @@ Test(bwe, says_when_a_link_has_become_much_narrower)
     }
 }
 
+/* 400 kbps are sent of the 1,000 that may be, then packets arrive further apart. */
+Test(bwe, spares_what_is_not_used_when_others_fill_the_queue)
+{
+    static const struct {
+        const char *what;
+        int64_t gap_us, for_us;
+        uint32_t least_bps, most_bps; /* of the estimate, at the end */
+    } rows[] = {
+        {"nothing happens", 20 * MS, 3 * US_PER_S, START, START},
+        {"the queue grows for a moment", 22 * MS, 600 * MS, 450000, 700000},
+        {"the link has become narrower", 22 * MS, 6 * US_PER_S, 250000, 400000},
+        {"it has become much narrower", 60 * MS, 1500 * MS, 50000, 200000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe *b = fresh();
+        b->prober.was_cut = true;
+        uint16_t told = SEQ0;
+        int64_t at = 0;
+        for (int64_t now = 0; now < 2 * US_PER_S + rows[i].for_us;) {
+            int64_t gap_us = now < 2 * US_PER_S ? 20 * MS : rows[i].gap_us;
+            now = send_for(b, now, 10, 20 * MS);
+            int n = (int)((now - at) / gap_us);
+            tell(b, told, n, at + 1000 * US_PER_S + gap_us, gap_us, now + 40 * MS);
+            told = (uint16_t)(told + n);
+            at += n * gap_us;
+        }
+        uint32_t bps = facts_of(b).capacity_bps;
+        cr_expect(bps >= rows[i].least_bps && bps <= rows[i].most_bps, "%s: %u", rows[i].what, bps);
+        bwe_free(b);
+    }
+}
+
 Test(bwe, fits_its_memory)
 {
     struct bwe *b = fresh();
