@@ -395,6 +395,7 @@ static void tell_all(struct signaling *s, const struct room *room, enum sse_kind
 
 static void tell_seats(struct signaling *s, struct room *room)
 {
+    room->new_slots = false;
     LIST_EACH(it, &room->members)
     {
         struct member *m = container_of(it, struct member, node);
@@ -423,12 +424,15 @@ static void tell_activity(struct signaling *s, struct room *room)
 static int64_t tell(struct signaling *s, struct room *room, int64_t now_us)
 {
     int64_t again_us = INT64_MAX;
-    tell_seats(s, room);
+    if (room->new_slots) {
+        tell_seats(s, room);
+    }
     if (room->new_media) {
         tell_activity(s, room);
     }
-    if (roster_is_dirty(room) && now_us - room->told_people_us < TELL_US) {
-        again_us = room->told_people_us + TELL_US;
+    int64_t pause_us = roster_pause_us(room);
+    if (roster_is_dirty(room) && now_us - room->told_people_us < pause_us) {
+        again_us = room->told_people_us + pause_us;
     } else if (roster_is_dirty(room)) {
         struct strbuf text = {0};
         room->told_people_us = now_us;
@@ -454,17 +458,22 @@ static int64_t tell(struct signaling *s, struct room *room, int64_t now_us)
 
 /* ---- settling ---- */
 
-static int64_t settle(struct signaling *s, struct room *room, int64_t now_us)
+static void regroup(struct signaling *s, struct room *room)
 {
+    room->regroup = false;
     LIST_EACH(it, &room->members)
     {
-        if (room->regroup && conference_group(s, container_of(it, struct member, node)) < 0) {
+        if (conference_group(s, container_of(it, struct member, node)) < 0) {
             break; // without memory they stay where they are
         }
     }
+    conference_want_levels(s, room);
+}
+
+static int64_t settle(struct signaling *s, struct room *room, int64_t now_us)
+{
     if (room->regroup) {
-        room->regroup = false;
-        conference_want_levels(s, room);
+        regroup(s, room);
     }
     int64_t again_us = conference_hear(s, room, now_us);
     if (room->new_seats && !list_empty(&room->layouts)) {

@@ -190,6 +190,7 @@ int conference_group(struct signaling *s, struct member *m)
     list_remove(&m->by_layout);
     list_append(&l->members, &m->by_layout);
     if (was_known) {
+        room->new_slots = true;
         conference_seat(s, m);
     }
     struct member leaver = {.layout = old};
@@ -296,9 +297,10 @@ static void fix_seats(const struct room *room, const struct member *m, struct sl
     }
 }
 
-static void note_changes(struct signaling *s, struct layout *l, enum media_kind kind,
-                         uint64_t changed)
+static void note_changes(struct signaling *s, struct room *room, struct layout *l,
+                         enum media_kind kind, uint64_t changed)
 {
+    room->new_slots = true;
     const struct seating *sg = kind == MEDIA_AUDIO ? &l->audio : &l->video;
     for (uint64_t todo = changed; todo != 0; todo &= todo - 1) {
         unsigned i = (unsigned)__builtin_ctzll(todo);
@@ -318,7 +320,7 @@ static void note_changes(struct signaling *s, struct layout *l, enum media_kind 
     }
 }
 
-static int64_t seat_layout(struct signaling *s, const struct room *room, struct layout *l,
+static int64_t seat_layout(struct signaling *s, struct room *room, struct layout *l,
                            struct slots_candidate *c, int64_t now_us)
 {
     int64_t again_us = INT64_MAX;
@@ -330,12 +332,12 @@ static int64_t seat_layout(struct signaling *s, const struct room *room, struct 
     unsigned n = find_candidates(room, l, MEDIA_AUDIO, c);
     uint64_t changed = slots_update_audio(&l->audio.slots, c, n, now_us);
     if (changed != 0) {
-        note_changes(s, l, MEDIA_AUDIO, changed);
+        note_changes(s, room, l, MEDIA_AUDIO, changed);
     }
     n = find_candidates(room, l, MEDIA_VIDEO, c);
     changed = slots_update_video(&l->video.slots, c, n, now_us, &again_us);
     if (changed != 0) {
-        note_changes(s, l, MEDIA_VIDEO, changed);
+        note_changes(s, room, l, MEDIA_VIDEO, changed);
     }
     return again_us;
 }

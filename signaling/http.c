@@ -483,15 +483,13 @@ void http_stop(struct http_server *s)
         return;
     }
     /* The library may not be stopped while a connection is suspended. */
-    for (size_t i = 0; i < ARRAY_LEN(s->conns.buckets); i++) {
-        LIST_EACH(it, &s->conns.buckets[i])
-        {
-            struct http_conn *c = container_of(it, struct http_conn, node);
-            if (c->rq != NULL && c->rq->stream != NULL) {
-                http_stream_end(c->rq->stream);
-            } else if (c->rq != NULL && c->rq->suspended) {
-                problem_answer_later(c->rq, 503, "stopping", "The server is stopping.", 5);
-            }
+    LIST_EACH(it, &s->conns.all)
+    {
+        struct http_conn *c = container_of(it, struct http_conn, node);
+        if (c->rq != NULL && c->rq->stream != NULL) {
+            http_stream_end(c->rq->stream);
+        } else if (c->rq != NULL && c->rq->suspended) {
+            problem_answer_later(c->rq, 503, "stopping", "The server is stopping.", 5);
         }
     }
     MHD_run(s->daemon);

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "signaling/limiter.h"
-
 static int64_t allowance_us(const struct http_conn *c, enum http_phase phase)
 {
     switch (phase) {
@@ -24,32 +22,28 @@ static int64_t allowance_us(const struct http_conn *c, enum http_phase phase)
     return 0;
 }
 
-static struct list *bucket(const struct http_conns *cs, const struct addr *peer)
-{
-    struct addr net = limiter_network(peer);
-    return (struct list *)&cs->buckets[addr_hash(&net, cs->seed) % ARRAY_LEN(cs->buckets)];
-}
-
 void http_conns_init(struct http_conns *cs, uint64_t seed)
 {
-    *cs = (struct http_conns){.seed = seed};
-    for (size_t i = 0; i < ARRAY_LEN(cs->buckets); i++) {
-        list_init(&cs->buckets[i]);
-    }
+    *cs = (struct http_conns){0};
+    list_init(&cs->all);
+    tally_init(&cs->tally, seed);
 }
 
 struct http_conn *http_conns_add(struct http_conns *cs, int fd, const struct addr *peer, bool tls)
 {
     struct http_conn *c = calloc(1, sizeof(*c));
-    if (c == NULL) {
+    struct tally_count *tally = c != NULL ? tally_enter(&cs->tally, peer) : NULL;
+    if (tally == NULL) {
+        free(c);
         return NULL;
     }
     list_init(&c->node);
     c->fd = fd;
     c->peer = *peer;
+    c->tally = tally;
     c->tls = tls;
     c->deadline_us = INT64_MAX;
-    list_append(bucket(cs, peer), &c->node);
+    list_append(&cs->all, &c->node);
     cs->count++;
     return c;
 }
@@ -57,20 +51,14 @@ struct http_conn *http_conns_add(struct http_conns *cs, int fd, const struct add
 void http_conns_remove(struct http_conns *cs, struct http_conn *c)
 {
     list_remove(&c->node);
+    tally_leave(c->tally);
     cs->count--;
     free(c);
 }
 
 unsigned http_conns_from(const struct http_conns *cs, const struct addr *peer)
 {
-    struct addr net = limiter_network(peer);
-    const struct list *head = bucket(cs, peer);
-    unsigned n = 0;
-    for (const struct list *i = head->next; i != head; i = i->next) {
-        struct addr other = limiter_network(&container_of(i, struct http_conn, node)->peer);
-        n += addr_equal(&net, &other) ? 1 : 0;
-    }
-    return n;
+    return tally_of(&cs->tally, peer);
 }
 
 void http_conn_enter(struct http_conn *c, enum http_phase phase, int64_t now_us)
@@ -94,14 +82,12 @@ static void shut(struct http_conn *c)
 
 void http_conns_sweep(struct http_conns *cs, int64_t now_us)
 {
-    for (size_t i = 0; i < ARRAY_LEN(cs->buckets); i++) {
-        LIST_EACH(it, &cs->buckets[i])
-        {
-            struct http_conn *c = container_of(it, struct http_conn, node);
-            if (c->deadline_us <= now_us) {
-                cs->timed_out++;
-                shut(c);
-            }
+    LIST_EACH(it, &cs->all)
+    {
+        struct http_conn *c = container_of(it, struct http_conn, node);
+        if (c->deadline_us <= now_us) {
+            cs->timed_out++;
+            shut(c);
         }
     }
 }

@@ -8,6 +8,7 @@
 #include "ice/addr.h"
 #include "rtp/base.h"
 #include "rtp/list.h"
+#include "signaling/tally.h"
 
 struct http_request;
 
@@ -23,6 +24,7 @@ struct http_conn {
     struct list node;
     struct http_request *rq; /* in progress, or NULL */
     struct addr peer;
+    struct tally_count *tally;
     int fd; /* owned by the HTTP library */
     enum http_phase phase;
     int64_t deadline_us; /* INT64_MAX: none */
@@ -30,9 +32,9 @@ struct http_conn {
 };
 
 struct http_conns {
-    struct list buckets[256]; /* by network */
+    struct list all;    /* struct http_conn.node */
+    struct tally tally; /* by network */
     unsigned count;
-    uint64_t seed;
     uint64_t timed_out; /* connections shut because of a deadline */
 };
 

@@ -173,6 +173,7 @@ struct room *rooms_get_room(struct rooms *r, const char *name, int home)
     list_init(&room->members);
     list_init(&room->layouts);
     list_init(&room->people);
+    list_init(&room->publishers);
     for (size_t i = 0; i < ROOMS_PEOPLE; i++) {
         list_init(&room->by_name[i]);
     }

@@ -33,15 +33,19 @@ struct room {
     unsigned n_members;
     unsigned n_slot_members; /* those with slots */
     unsigned n_people;
+    unsigned n_named;       /* members that watch under a name */
+    struct list publishers; /* struct person.publishing */
     uint64_t next_person;
     struct list dirty_people;               /* struct person.dirty */
     uint64_t dominant;                      /* stream that has the word; 0: none */
     int64_t due_us;                         /* dirty: when to settle it; 0: now */
     bool regroup;                           /* members may need another layout */
     bool new_seats;                         /* seats may have to change */
+    bool new_slots;                         /* some member's seats are not what it was told */
     bool new_levels;                        /* somebody's level has changed */
     bool new_speech;                        /* since the last speakers event */
     bool new_people;                        /* since the last participants event */
+    bool new_listed;                        /* and of somebody who is told by name */
     bool new_media;                         /* something began or ceased to be live */
     int64_t told_people_us, told_speech_us; /* when those events were sent */
 };

@@ -10,6 +10,10 @@
 #include "rtp/codec.h"
 #include "signaling/strbuf.h"
 
+/* Between events that name somebody, and between those that only count a crowd. */
+#define NAMED_US   (100 * (int64_t)US_PER_MS)
+#define COUNTED_US US_PER_S
+
 static bool is_here(const struct person *p)
 {
     return p->n_streams + p->n_members > 0;
@@ -47,6 +51,7 @@ struct person *roster_ref(struct room *room, const char *name)
     list_init(&p->node);
     list_init(&p->by_name);
     list_init(&p->dirty);
+    list_init(&p->publishing);
     p->refs = 1;
     p->id = room->next_person++;
     snprintf(p->name, sizeof(p->name), "%s", name);
@@ -60,6 +65,7 @@ static void free_person(struct person *p)
     list_remove(&p->node);
     list_remove(&p->by_name);
     list_remove(&p->dirty);
+    list_remove(&p->publishing);
     free(p->about);
     free(p);
 }
@@ -100,8 +106,14 @@ void roster_count(struct room *room, struct person *p, int streams, int members)
     bool was_here = is_here(p);
     p->n_streams += (unsigned)streams;
     p->n_members += (unsigned)members;
+    room->n_named += (unsigned)members;
     room->n_people += !was_here && is_here(p) ? 1 : 0;
     room->n_people -= was_here && !is_here(p) ? 1 : 0;
+    if (p->n_streams == 0) {
+        list_remove(&p->publishing);
+    } else if (list_empty(&p->publishing)) {
+        list_append(&room->publishers, &p->publishing);
+    }
     roster_changed(room, p);
 }
 
@@ -132,9 +144,16 @@ void roster_end(struct room *room)
     }
 }
 
+/* Others are told of it by its name. */
+static bool is_listed(const struct room *room, const struct person *p)
+{
+    return p->told || p->n_streams > 0 || room->n_people <= ROSTER_LISTED;
+}
+
 void roster_changed(struct room *room, struct person *p)
 {
     room->new_people = true;
+    room->new_listed |= is_listed(room, p);
     if (list_empty(&p->dirty)) {
         list_append(&room->dirty_people, &p->dirty);
     }
@@ -143,6 +162,11 @@ void roster_changed(struct room *room, struct person *p)
 bool roster_is_dirty(const struct room *room)
 {
     return room->new_people;
+}
+
+int64_t roster_pause_us(const struct room *room)
+{
+    return room->new_listed || room->n_members <= ROSTER_LISTED ? NAMED_US : COUNTED_US;
 }
 
 /* ---- JSON; names need no escapes ---- */
@@ -212,19 +236,10 @@ static void write_person(const struct room *room, const struct person *p, const 
     strbuf_addf(out, "]}");
 }
 
-static unsigned anonymous(const struct room *room)
-{
-    unsigned named = 0;
-    LIST_EACH(it, &room->people)
-    {
-        named += container_of(it, struct person, node)->n_members;
-    }
-    return room->n_members - MIN(named, room->n_members);
-}
-
 static void write_totals(const struct room *room, struct strbuf *out)
 {
-    strbuf_addf(out, "\"total\":%u,\"anonymous\":%u", room->n_people, anonymous(room));
+    strbuf_addf(out, "\"total\":%u,\"anonymous\":%u", room->n_people,
+                room->n_members - MIN(room->n_named, room->n_members));
 }
 
 /* The others know, or need not: who has gone and is not pointed at is freed. */
@@ -246,10 +261,9 @@ void roster_write_changes(struct room *room, struct strbuf *out)
     LIST_EACH(it, &room->dirty_people)
     {
         struct person *p = container_of(it, struct person, dirty);
-        bool listed = p->told || p->n_streams > 0 || room->n_people <= ROSTER_LISTED;
         if (is_here(p)) {
             list_remove(&p->dirty);
-            if (listed) {
+            if (is_listed(room, p)) {
                 p->told = true;
                 write_person(room, p, comma, out);
                 comma = ",";
@@ -269,6 +283,7 @@ void roster_write_changes(struct room *room, struct strbuf *out)
     }
     strbuf_addf(out, "]}");
     room->new_people = false;
+    room->new_listed = false;
 }
 
 void roster_write_snapshot(const struct room *room, struct strbuf *out)
@@ -278,15 +293,25 @@ void roster_write_snapshot(const struct room *room, struct strbuf *out)
     strbuf_addf(out, "{\"snapshot\":true,");
     write_totals(room, out);
     strbuf_addf(out, ",\"people\":[");
-    for (int publishing = 1; publishing >= 0; publishing--) {
-        LIST_EACH(it, &room->people)
-        {
-            const struct person *p = container_of(it, struct person, node);
-            if (is_here(p) && (p->n_streams > 0) == (publishing == 1) && n < ROSTER_PAGE) {
-                write_person(room, p, comma, out);
-                comma = ",";
-                n++;
-            }
+    LIST_EACH(it, &room->publishers)
+    {
+        if (n == ROSTER_PAGE) {
+            break;
+        }
+        write_person(room, container_of(it, struct person, publishing), comma, out);
+        comma = ",";
+        n++;
+    }
+    LIST_EACH(it, &room->people)
+    {
+        const struct person *p = container_of(it, struct person, node);
+        if (n == ROSTER_PAGE) {
+            break;
+        }
+        if (is_here(p) && p->n_streams == 0) {
+            write_person(room, p, comma, out);
+            comma = ",";
+            n++;
         }
     }
     strbuf_addf(out, "],\"left\":[],\"more\":%s}", truth(n < room->n_people));
@@ -324,6 +349,7 @@ void roster_forget(struct room *room)
         settle(container_of(it, struct person, dirty));
     }
     room->new_people = false;
+    room->new_listed = false;
 }
 
 void roster_free(struct room *room)

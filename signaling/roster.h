@@ -2,7 +2,8 @@
 /* roster.h - who is in a room: people who publish or watch under a name, and how many watch without
  * one. Changes are collected and told as one event to everybody in the room, so that a join costs
  * each of them one small message. In a room of more than ROSTER_LISTED people those who only watch
- * are counted, not listed; the list can be read page by page. Role MAIN. */
+ * are counted, not listed, and where more than ROSTER_LISTED sessions are told, their number is
+ * told less often; the list can be read page by page. Role MAIN. */
 #ifndef SIGNALING_ROSTER_H
 #define SIGNALING_ROSTER_H
 
@@ -25,10 +26,11 @@ enum roster_part {
 };
 
 struct person {
-    struct list node;    /* room->people */
-    struct list by_name; /* room->by_name */
-    struct list dirty;   /* room->dirty_people: to be told */
-    uint64_t id;         /* rises with each that comes: the order of pages */
+    struct list node;       /* room->people */
+    struct list by_name;    /* room->by_name */
+    struct list dirty;      /* room->dirty_people: to be told */
+    struct list publishing; /* room->publishers: while n_streams > 0 */
+    uint64_t id;            /* rises with each that comes: the order of pages */
     char name[ROOMS_NAME_MAX];
     unsigned refs;        /* streams and members that point here; one more while it is muted */
     unsigned muted;       /* parts, by a moderator; stays when it leaves and comes back */
@@ -56,6 +58,8 @@ void roster_mute(struct room *room, struct person *p, unsigned parts);
 void roster_changed(struct room *room, struct person *p);
 /* True when there is something to tell. */
 bool roster_is_dirty(const struct room *room);
+/* For how long changes are collected after an event. */
+int64_t roster_pause_us(const struct room *room);
 
 /* Appends the participants event since the last one, and forgets those who have gone. */
 void roster_write_changes(struct room *room, struct strbuf *out);

@@ -15,7 +15,6 @@
 #include "signaling/http.h"
 #include "signaling/http_stream.h"
 #include "signaling/json.h"
-#include "signaling/limiter.h"
 #include "signaling/origin.h"
 #include "signaling/post.h"
 #include "signaling/problem.h"
@@ -24,6 +23,7 @@
 #include "signaling/sse_json.h"
 #include "signaling/state.h"
 #include "signaling/strbuf.h"
+#include "signaling/tally.h"
 
 #define TYPE     "text/event-stream"
 #define NAME_LEN 16
@@ -35,19 +35,20 @@
 
 struct event_stream {
     struct list by_session; /* resource->event_streams, oldest first */
-    struct list open;       /* events->open: being read */
+    struct list open;       /* sse->open: being read */
     struct signaling *s;
     struct resource *r; /* NULL: the session has ended */
     char name[NAME_LEN + 1];
     unsigned kinds;
-    bool passing; /* made by the GET that reads it: goes with it */
-    struct addr client;
-    struct http_stream *http; /* NULL: nobody reads it now */
+    bool passing;               /* made by the GET that reads it: goes with it */
+    struct http_stream *http;   /* NULL: nobody reads it now */
+    struct tally_count *reader; /* in sse->readers, while it is read */
 };
 
 struct sse {
     struct signaling *s;
     struct list open;
+    struct tally readers; /* by network */
     unsigned n_open;
     uint64_t dropped;
     uint64_t ticks;
@@ -142,6 +143,7 @@ static void on_closed(void *ctx)
     struct event_stream *es = ctx;
     es->http = NULL;
     list_remove(&es->open);
+    tally_leave(es->reader);
     es->s->sse->n_open--;
     if (es->r != NULL) {
         sse_note_wanted(es->r);
@@ -236,27 +238,26 @@ void sse_tell_all(struct signaling *s, struct resource *r)
     tell_snapshot(&to);
 }
 
-static unsigned open_from(const struct sse *e, const struct addr *client)
+static void answer_no_memory(struct http_request *rq)
 {
-    struct addr net = limiter_network(client);
-    unsigned n = 0;
-    LIST_EACH(it, &e->open)
-    {
-        struct addr other = limiter_network(&container_of(it, struct event_stream, open)->client);
-        n += addr_equal(&net, &other) ? 1 : 0;
-    }
-    return n;
+    problem_answer_later(rq, 503, "no-memory", "The server is out of memory.", 5);
 }
 
 /* Begins to serve es to rq. */
 static void serve(struct event_stream *es, struct http_request *rq)
 {
     struct sse *e = es->s->sse;
+    struct tally_count *reader = tally_enter(&e->readers, http_client(rq));
+    if (reader == NULL) {
+        answer_no_memory(rq);
+        return;
+    }
     if (es->http != NULL) {
         /* A browser that reconnects may be faster than the end of its old connection. */
         struct event_stream *again = new_stream(es->s, es->r, es->kinds);
         if (again == NULL) {
-            problem_answer_later(rq, 503, "no-memory", "The server is out of memory.", 5);
+            tally_leave(reader);
+            answer_no_memory(rq);
             return;
         }
         memcpy(again->name, es->name, sizeof(again->name));
@@ -268,11 +269,12 @@ static void serve(struct event_stream *es, struct http_request *rq)
     }
     http_set_header(rq, "Cache-Control", "no-store");
     http_set_header(rq, "X-Accel-Buffering", "no"); // nginx would hold events back
-    es->client = *http_client(rq);
     es->http = http_stream_begin(rq, TYPE, on_closed, es);
     if (es->http == NULL) {
+        tally_leave(reader);
         return;
     }
+    es->reader = reader;
     list_append(&e->open, &es->open);
     e->n_open++;
     sse_note_wanted(es->r);
@@ -356,7 +358,7 @@ void sse_read(struct signaling *s, struct http_request *rq, struct resource *r, 
         return;
     }
     int limit = s->conf->http.event_streams_per_ip;
-    if (open_from(s->sse, http_client(rq)) >= (unsigned)limit) {
+    if (tally_of(&s->sse->readers, http_client(rq)) >= (unsigned)limit) {
         problem_answer_later(rq, 429, "event-streams", "Too many event streams from this address.",
                              10);
         return;
@@ -580,6 +582,7 @@ struct sse *sse_new(struct signaling *s)
     if (e != NULL) {
         e->s = s;
         list_init(&e->open);
+        tally_init(&e->readers, entropy_u64());
         uv_timer_init(s->loop, &e->timer);
         e->timer.data = e;
         uv_timer_start(&e->timer, on_timer, TICK_MS, TICK_MS);

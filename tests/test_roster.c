@@ -222,8 +222,9 @@ Test(roster, a_webinar_is_counted_not_listed)
     cr_expect(cJSON_IsTrue(cJSON_GetObjectItem(o, "more")));
     cr_expect_eq(strncmp(names(o, "people"), "speaker,p000,", 13), 0);
     cJSON_Delete(o);
-    /* One more: a message of some bytes, whatever the room's size. */
+    /* One more: a message of some bytes, whatever the room's size, that may wait for more. */
     come("late", 0, 1);
+    cr_expect_eq(roster_pause_us(room), US_PER_S);
     roster_write_changes(room, &b);
     cr_expect_leq(b.len, 80, "%s", b.text);
     cJSON_Delete(parsed(&b));
@@ -248,7 +249,17 @@ Test(roster, a_webinar_is_counted_not_listed)
     cr_expect_eq(pages, 11);
     /* Who begins to speak up is listed. */
     roster_count(room, roster_find(room, "p500"), 1, 0);
+    cr_expect_eq(roster_pause_us(room), 100 * US_PER_MS);
     o = changes();
     cr_expect_str_eq(names(o, "people"), "p500");
+    cJSON_Delete(o);
+    roster_write_snapshot(room, &b);
+    o = parsed(&b);
+    cr_expect_eq(strncmp(names(o, "people"), "speaker,p500,p000,", 18), 0);
+    cJSON_Delete(o);
+    roster_count(room, roster_find(room, "p500"), -1, 0);
+    roster_write_snapshot(room, &b);
+    o = parsed(&b);
+    cr_expect_eq(strncmp(names(o, "people"), "speaker,p000,p001,", 18), 0);
     cJSON_Delete(o);
 }

@@ -4,9 +4,11 @@
  * Phases: publishers join; the server's memory is read; viewers join at a steady rate; settle; the
  * measured phase; optionally a storm of further joins while the first viewers go on being measured;
  * drain; everybody leaves. */
+#include "bench/load/load_events.h"
 #include "bench/load/load_options.h"
 #include "bench/load/load_report.h"
 #include "tests/peer/peer_bytes.h"
+#include "tests/peer/peer_http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 #define JOIN_WAIT_US    20000000
 #define DRAIN_US        1300000 /* longer than a viewer waits for a gap */
 #define LEAVE_RATE      500.0
+#define FIFTHS          5
 
 enum phase {
     PHASE_JOINING,
@@ -32,6 +35,7 @@ struct viewer {
     uint64_t bytes_seen; /* of its counter, when a packet was last traced */
     bool storm;
     struct peer_stats before;
+    struct load_events events;
 };
 
 struct load {
@@ -51,6 +55,8 @@ struct load {
     int64_t batch_start_us;
     unsigned batch_first;
     unsigned leaving;
+    int64_t main_ns[FIFTHS + 1]; /* of the server, when so many fifths of the viewers had joined */
+    unsigned fifths;
 };
 
 /* What came since the last line, nearly always one datagram: bench/floor sends the same again. */
@@ -87,6 +93,35 @@ static void on_packet(void *ctx, struct peer *p, const struct peer_packet *pkt)
     }
 }
 
+static void note_reason(struct load_results *r, const char *text)
+{
+    unsigned i = 0;
+
+    while (i < r->n_reasons && strncmp(r->reasons[i].text, text, sizeof(r->reasons[i].text) - 1)) {
+        i++;
+    }
+    if (i == LOAD_REASONS_MAX) {
+        i--;
+    } else if (i == r->n_reasons) {
+        r->n_reasons++;
+        snprintf(r->reasons[i].text, sizeof(r->reasons[i].text), "%s", text);
+    }
+    r->reasons[i].count++;
+}
+
+/* Its session has a URL: the first thing that a page does with it is to read its events. */
+static void on_http(void *ctx, struct peer *p, const char *method,
+                    const struct peer_http_response *r)
+{
+    struct viewer *v = ctx;
+
+    if (!strcmp(method, "POST") && r->status == 201 &&
+        load_events_open(&v->events, v->load->loop, peer_location(p)) < 0) {
+        note_reason(&v->load->results, "events could not be read");
+        v->load->results.joins_failed++;
+    }
+}
+
 static void common_params(const struct load_options *o, struct peer_params *m)
 {
     peer_params_init(m);
@@ -115,7 +150,7 @@ static struct peer *start_publisher(struct load *l, unsigned i)
     char url[512];
 
     common_params(o, &m);
-    load_options_url(o->whip, i, url, sizeof(url));
+    load_options_url(o->whip, i, 0, url, sizeof(url));
     m.url = url;
     m.n_audio = o->no_audio ? 0 : 1;
     m.n_video = o->audio_only ? 0 : 1;
@@ -137,7 +172,7 @@ static struct peer *start_viewer(struct load *l, unsigned i, bool storm)
     char url[512];
 
     common_params(o, &m);
-    load_options_url(o->whep, o->publishers ? i % o->publishers : i, url, sizeof(url));
+    load_options_url(o->whep, o->publishers ? i % o->publishers : i, i, url, sizeof(url));
     m.role = PEER_PLAY;
     m.url = url;
     m.n_audio = o->no_audio ? 0 : o->slots_audio;
@@ -145,9 +180,10 @@ static struct peer *start_viewer(struct load *l, unsigned i, bool storm)
     m.seed = o->seed * 1000003 + i;
     m.rcvbuf_bytes = o->rcvbuf_bytes;
     m.verify_sparse = i % o->verify_every != 0;
-    if (!storm) {
-        m.events.on_packet = on_packet;
-        m.events.ctx = &l->viewers[i];
+    m.events.ctx = &l->viewers[i];
+    m.events.on_packet = storm ? NULL : on_packet;
+    if ((uint64_t)i * o->readers % o->viewers < o->readers) {
+        m.events.on_http = on_http;
     }
     struct peer *p = peer_new(l->loop, l->identity, &m);
     if (!p) {
@@ -161,23 +197,19 @@ static struct peer *start_viewer(struct load *l, unsigned i, bool storm)
     return p;
 }
 
-static void note_reason(struct load_results *r, const char *text)
-{
-    unsigned i = 0;
-
-    while (i < r->n_reasons && strncmp(r->reasons[i].text, text, sizeof(r->reasons[i].text) - 1)) {
-        i++;
-    }
-    if (i == LOAD_REASONS_MAX) {
-        i--;
-    } else if (i == r->n_reasons) {
-        r->n_reasons++;
-        snprintf(r->reasons[i].text, sizeof(r->reasons[i].text), "%s", text);
-    }
-    r->reasons[i].count++;
-}
-
 /* ---- joining ---- */
+
+/* What the server's main thread has used, whenever another fifth of the viewers has come. */
+static void note_fifth(struct load *l)
+{
+    struct load_proc p;
+
+    if (l->options.pid && l->phase == PHASE_JOINING && l->fifths <= FIFTHS &&
+        l->n_viewers == l->options.viewers * l->fifths / FIFTHS) {
+        load_proc_read(l->options.pid, &p);
+        l->main_ns[l->fifths++] = p.main_ns;
+    }
+}
 
 /* Starts as many as the rate says are due by now. */
 static void on_join_timer(void *ctx)
@@ -192,6 +224,7 @@ static void on_join_timer(void *ctx)
         v->storm = l->phase == PHASE_STORM;
         v->peer = start_viewer(l, l->n_viewers, v->storm);
         l->n_viewers++;
+        note_fifth(l);
     }
     if (l->n_viewers < l->target) {
         double next_us = (double)(l->n_viewers - l->batch_first) / l->rate * 1e6;
@@ -442,16 +475,36 @@ static void leave(struct load *l)
     peer_loop_disarm(l->loop, &l->timer);
 }
 
+/* What joining has cost the server's main thread; nobody has joined during the measured phase. */
+static void sum_up_joins(struct load *l)
+{
+    struct load_results *r = &l->results;
+    const int64_t *at = l->main_ns;
+    double fifth = l->options.viewers / (double)FIFTHS;
+
+    r->joins = (struct load_joins){
+        .known = l->fifths == FIFTHS + 1 && at[0] && fifth >= 1,
+        .all_ms = (double)(at[FIFTHS] - at[0]) / 1e6 / (fifth * FIFTHS),
+        .first_ms = (double)(at[1] - at[0]) / 1e6 / fifth,
+        .last_ms = (double)(at[FIFTHS] - at[FIFTHS - 1]) / 1e6 / fifth,
+        .rest_ms = (double)(r->end.main_ns - r->start.main_ns) / 1e6 / r->seconds,
+    };
+}
+
 static void run(struct load *l)
 {
     const struct load_options *o = &l->options;
 
     join_publishers(l);
     load_proc_read(o->pid, &l->results.idle);
+    note_fifth(l);
     join_viewers(l, o->viewers, o->ramp);
     (void)peer_loop_run(l->loop, (int64_t)(o->settle_s * 1e6), NULL, NULL);
     load_proc_read(o->pid, &l->results.joined);
+    l->results.roster_events = l->viewers[0].events.participants;
+    l->results.event_bytes = l->viewers[0].events.bytes;
     measure(l);
+    sum_up_joins(l);
     if (o->storm) {
         l->phase = PHASE_STORM;
         join_viewers(l, o->storm, o->storm_rate);
@@ -478,6 +531,7 @@ static void free_all(struct load *l)
 {
     for (unsigned i = 0; l->viewers && i < l->n_viewers; i++) {
         peer_free(l->viewers[i].peer);
+        load_events_close(&l->viewers[i].events);
     }
     for (unsigned i = 0; l->publishers && i < l->options.publishers; i++) {
         peer_free(l->publishers[i]);

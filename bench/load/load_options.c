@@ -10,7 +10,8 @@
 static const char usage[] =
     "sluice-load: publishes and plays synthetic, verifiable media over WHIP and WHEP\n"
     "\n"
-    "  --whip URL, --whep URL   endpoints (http://); {i} becomes the publisher's number\n"
+    "  --whip URL, --whep URL   endpoints (http://); {i} becomes the publisher's number, {v} the "
+    "viewer's\n"
     "  --token TEXT             bearer token for both\n"
     "  --publishers N           default 1; 0 = somebody else publishes (nothing can be verified)\n"
     "  --viewers N              default 10; viewer v plays publisher v modulo N\n"
@@ -34,6 +35,7 @@ static const char usage[] =
     "  --fast                   AES-GCM by OpenSSL's EVP instead of libsrtp2\n"
     "  --verify all|sample:N    decrypt all packets of each, or of each N-th viewer; the others\n"
     "                           once a second. Default: all up to 200 viewers, then sample:10\n"
+    "  --readers N              so many of the viewers read their session's events (Sluice's)\n"
     "  --rcvbuf BYTES           of each viewer's socket, default 1048576\n"
     "  --gro                    receive with UDP_GRO\n"
     "  --poll-us US             look for packets so often instead of being woken by each, so that "
@@ -76,6 +78,7 @@ enum option_id {
     OPT_PROFILE,
     OPT_FAST,
     OPT_VERIFY,
+    OPT_READERS,
     OPT_RCVBUF,
     OPT_GRO,
     OPT_IPV6,
@@ -117,6 +120,7 @@ static const struct option long_options[] = {
     {"profile", 1, NULL, OPT_PROFILE},
     {"fast", 0, NULL, OPT_FAST},
     {"verify", 1, NULL, OPT_VERIFY},
+    {"readers", 1, NULL, OPT_READERS},
     {"rcvbuf", 1, NULL, OPT_RCVBUF},
     {"gro", 0, NULL, OPT_GRO},
     {"ipv6", 0, NULL, OPT_IPV6},
@@ -298,6 +302,8 @@ static bool number_option(int id, struct load_options *o)
         return real(optarg, 0.01, 100000, &o->storm_rate);
     case OPT_LOSS:
         return real(optarg, 0, 1, &o->loss);
+    case OPT_READERS:
+        return number(optarg, 25000, &o->readers);
     case OPT_RCVBUF:
         o->rcvbuf_bytes = number(optarg, 1 << 30, &v) ? (int)v : -1;
         return o->rcvbuf_bytes >= 0;
@@ -392,13 +398,18 @@ int load_options_read(int argc, char **argv, struct load_options *ret)
     return 0;
 }
 
-void load_options_url(const char *url, unsigned i, char *out, size_t cap)
+void load_options_url(const char *url, unsigned i, unsigned v, char *out, size_t cap)
 {
-    const char *mark = strstr(url, "{i}");
+    size_t n = 0;
 
-    if (mark) {
-        snprintf(out, cap, "%.*s%u%s", (int)(mark - url), url, i, mark + 3);
-    } else {
-        snprintf(out, cap, "%s", url);
+    while (*url && n + 1 < cap) {
+        bool publisher = !strncmp(url, "{i}", 3), viewer = !strncmp(url, "{v}", 3);
+        if (publisher || viewer) {
+            n += (size_t)snprintf(out + n, cap - n, "%u", publisher ? i : v);
+            url += 3;
+        } else {
+            out[n++] = *url++;
+        }
     }
+    out[n < cap ? n : cap - 1] = '\0';
 }

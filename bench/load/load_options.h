@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 struct load_options {
-    const char *whip, *whep; /* URLs; "{i}" becomes the number of the publisher */
+    const char *whip,
+        *whep; /* URLs; "{i}" becomes the number of the publisher, "{v}" the viewer's */
     const char *token;
     unsigned publishers, viewers;
     unsigned slots_audio, slots_video; /* m-lines of each viewer */
@@ -27,7 +28,8 @@ struct load_options {
     double loss;           /* share of datagrams that every viewer drops */
     unsigned verify_every; /* 1 = every viewer in full; 0 = choose */
     int rcvbuf_bytes;
-    bool leave; /* DELETE at the end */
+    unsigned readers; /* of the viewers, spread evenly: read their session's events */
+    bool leave;       /* DELETE at the end */
     uint64_t seed;
     pid_t pid; /* server; 0 = none */
     const char *json;
@@ -37,7 +39,7 @@ struct load_options {
 /* Fills ret from argv. Returns 0; 1 when help was printed; -EINVAL after a message on stderr. */
 int load_options_read(int argc, char **argv, struct load_options *ret);
 
-/* url with "{i}" replaced. */
-void load_options_url(const char *url, unsigned i, char *out, size_t cap);
+/* url with each "{i}" and "{v}" replaced. */
+void load_options_url(const char *url, unsigned i, unsigned v, char *out, size_t cap);
 
 #endif

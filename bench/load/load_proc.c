@@ -47,6 +47,7 @@ static void read_schedstat(pid_t pid, struct load_proc *p)
         FILE *f = e->d_name[0] == '.' ? NULL : open_proc(pid, name);
         if (f && fscanf(f, "%llu", &ns) == 1) {
             p->cpu_ns += (int64_t)ns;
+            p->main_ns += atoi(e->d_name) == pid ? (int64_t)ns : 0;
             p->threads++;
         }
         if (f) {

@@ -10,6 +10,7 @@
 struct load_proc {
     bool known;
     int64_t cpu_ns;  /* all threads: schedstat where the kernel has it, else utime + stime */
+    int64_t main_ns; /* the main thread's; 0 where the kernel has no schedstat */
     int64_t user_ns; /* utime, in clock ticks of the kernel */
     int64_t system_ns;
     int64_t rss_bytes;

@@ -97,7 +97,7 @@ static void print_media(const struct load_options *o, const struct load_results 
     print_latency("latency in the storm", &r->storm_latency);
 }
 
-static void print_server(const struct load_results *r)
+static void print_server(const struct load_options *o, const struct load_results *r)
 {
     if (!r->start.known || !r->end.known) {
         return;
@@ -112,13 +112,23 @@ static void print_server(const struct load_results *r)
            (double)r->idle.rss_bytes / 1e6, (double)r->joined.rss_bytes / 1e6,
            ratio((double)(r->joined.rss_bytes - r->idle.rss_bytes) / 1e3, r->joins_ok));
     printf("  %-28s %u\n", "threads", r->end.threads);
+    if (r->joins.known) {
+        printf("  %-28s %.3f ms a join (first fifth %.3f, last fifth %.3f), %.1f ms a second "
+               "without joins\n",
+               "main thread", r->joins.all_ms, r->joins.first_ms, r->joins.last_ms,
+               r->joins.rest_ms);
+    }
+    if (o->readers) {
+        printf("  %-28s %llu of the roster, %llu bytes in all\n", "events until all had joined",
+               (unsigned long long)r->roster_events, (unsigned long long)r->event_bytes);
+    }
 }
 
 void load_report_print(const struct load_options *o, const struct load_results *r)
 {
     print_joins(o, r);
     print_media(o, r);
-    print_server(r);
+    print_server(o, r);
     printf("generator\n  %-28s %.0f %% of a core, %llu datagrams lost in our own socket buffers\n",
            "load", r->own_cpu * 100, (unsigned long long)r->kernel_drops);
     print_latency("kernel to us", &r->own_lag);
@@ -182,6 +192,18 @@ static void json_server(FILE *f, const struct load_results *r)
             ratio((double)(r->joined.rss_bytes - r->idle.rss_bytes), r->joins_ok), r->end.threads);
 }
 
+static void json_joins(FILE *f, const struct load_results *r)
+{
+    if (r->joins.known) {
+        fprintf(f,
+                ",\n  \"joins_main\": {\"all_ms\": %.4f, \"first_ms\": %.4f, \"last_ms\": %.4f, "
+                "\"rest_ms_per_s\": %.3f}",
+                r->joins.all_ms, r->joins.first_ms, r->joins.last_ms, r->joins.rest_ms);
+    }
+    json_count(f, "roster_events", r->roster_events);
+    json_count(f, "event_bytes", r->event_bytes);
+}
+
 static void json_faults(FILE *f, const struct load_results *r)
 {
     fprintf(f, ",\n  \"faults\": {\"publishers\": %llu", (unsigned long long)r->publisher_faults);
@@ -243,6 +265,7 @@ int load_report_json(const struct load_options *o, const struct load_results *r,
     json_hist(f, "generator_lag", &r->own_lag);
     json_faults(f, r);
     json_server(f, r);
+    json_joins(f, r);
     fprintf(f, "\n}\n");
     int bad = ferror(f);
     if (f != stdout) {

@@ -42,6 +42,13 @@ struct load_results {
 
     struct load_proc idle, joined, start,
         end; /* the server: before joins, after, around the phase */
+    struct load_joins {
+        bool known;
+        double all_ms, first_ms, last_ms; /* its main thread's CPU for each join, of the first and
+                                             the last fifth, too */
+        double rest_ms;                   /* the same for a second in which nobody joins */
+    } joins;
+    uint64_t roster_events, event_bytes; /* of the first reader, until the last has joined */
 };
 
 void load_report_print(const struct load_options *o, const struct load_results *r);
