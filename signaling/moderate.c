@@ -193,6 +193,8 @@ int moderate_lock(struct signaling *s, const char *name, bool locked)
         return -ENOENT;
     }
     room->locked = locked;
+    roster_tell(room);
+    conference_touch(s, room);
     log_info("room_lock", LOG_STR("room", name), LOG_INT("locked", locked));
     return 0;
 }

@@ -159,6 +159,12 @@ void roster_changed(struct room *room, struct person *p)
     }
 }
 
+void roster_tell(struct room *room)
+{
+    room->new_people = true;
+    room->new_listed = true;
+}
+
 bool roster_is_dirty(const struct room *room)
 {
     return room->new_people;
@@ -240,6 +246,9 @@ static void write_totals(const struct room *room, struct strbuf *out)
 {
     strbuf_addf(out, "\"total\":%u,\"anonymous\":%u", room->n_people,
                 room->n_members - MIN(room->n_named, room->n_members));
+    if (room->locked) {
+        strbuf_addf(out, ",\"locked\":true");
+    }
 }
 
 /* The others know, or need not: who has gone and is not pointed at is freed. */

@@ -56,6 +56,8 @@ void roster_count(struct room *room, struct person *p, int streams, int members)
 void roster_mute(struct room *room, struct person *p, unsigned parts);
 /* p has changed what it publishes. */
 void roster_changed(struct room *room, struct person *p);
+/* Something about the room itself has changed. */
+void roster_tell(struct room *room);
 /* True when there is something to tell. */
 bool roster_is_dirty(const struct room *room);
 /* For how long changes are collected after an event. */

@@ -137,6 +137,11 @@ Test(roster, who_is_muted_is_remembered)
     cr_expect_eq(number(o, "total"), 0);
     cJSON_Delete(o);
     cr_assert_eq(roster_find(room, "ann"), ann, "she may come back");
+    room->locked = true;
+    roster_tell(room);
+    o = changes();
+    cr_expect(cJSON_IsTrue(cJSON_GetObjectItem(o, "locked")));
+    cJSON_Delete(o);
     roster_mute(room, ann, ROSTER_CAMERA);
     o = changes();
     cr_expect_str_eq(names(o, "people"), "", "she is not here");

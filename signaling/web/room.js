@@ -229,6 +229,8 @@ function onPeople(e) {
   const news = [came.length && `${came.map(calls).join(', ')} came in.`, gone.length && `${gone.join(', ')} left.`].filter(Boolean);
   if (news.length) $('news').textContent = news.join(' ');
   obeyModerators(people.get(me.id)?.muted || []);
+  $('locked').hidden = !e.locked;
+  press('lock', Boolean(e.locked));
   $('count').textContent = e.anonymous ? `${e.total}, ${e.anonymous} without a name` : e.total;
   draw();
 }
@@ -268,12 +270,17 @@ function tellState(which, state) {
   status(any('reconnecting') ? 'reconnecting…' : any('connecting') ? 'connecting…' : '');
 }
 
+/** Not let in, or not any longer. */
+function putOut(error) {
+  leave('Camera is off');
+  fault(error.message);
+}
+
 function onPublishing(state, error) {
   if (error?.status === 412) {
     rename();
   } else if (state === 'error') {
-    leave();
-    fault(error.message);
+    putOut(error);
   } else tellState('publishing', state);
 }
 
@@ -288,8 +295,7 @@ function rename() {
 
 function onPlaying(state, error) {
   if (state === 'error') {
-    leave();
-    fault(error.message);
+    putOut(error);
     return;
   }
   if (state === 'reconnecting') {
@@ -314,6 +320,7 @@ async function join() {
   if (!$('seal').checked) me.key = '';
   sealing.start(me.key);
   $('sealed').hidden = $('renew').hidden = !me.key;
+  $('lock').hidden = !me.rights.moderate;
   showLevel(null);
   fault('');
   history.replaceState(null, '', `#${me.room}`);
@@ -331,7 +338,8 @@ async function join() {
   $('mic').focus();
 }
 
-function leave() {
+/** note: what the lobby says then. */
+function leave(note = 'You have left') {
   tell({ bye: true });
   [publishing, sharing, playing].forEach((s) => s?.stop());
   publishing = sharing = playing = null;
@@ -353,7 +361,7 @@ function leave() {
   $('pair').append($('devices'));
   $('lobby').hidden = false;
   $('call').hidden = true;
-  showPreview('You have left');
+  showPreview(note);
   $('join').textContent = 'Join again';
   $('join').focus();
 }
@@ -373,13 +381,22 @@ function tileFor(key, name) {
   return el;
 }
 
-function fill(el, { name, label, stream, muted, picture, screen, self, bars, seal }) {
+/** The face is there until the first frame is: a tile is never dark. */
+function show(el, video, stream) {
+  if (el.shown === stream) return;
+  el.shown = stream;
+  const bare = () => el.shown === stream && el.classList.toggle('no-picture', !stream || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA);
+  video.onloadeddata = bare;
+  bare();
+}
+
+function fill(el, { name, label, stream, muted, picture, screen, self, bars, seal, slot }) {
   const video = el.querySelector('video');
   if (video.srcObject?.getVideoTracks()[0] !== stream) {
     video.srcObject = stream ? new MediaStream([stream]) : null;
     if (stream) video.play?.().catch(() => {});
   }
-  el.classList.toggle('no-picture', !picture);
+  show(el, video, picture ? stream : null);
   el.classList.toggle('screen', Boolean(screen));
   el.classList.toggle('self', Boolean(self));
   el.classList.toggle('speaking', speaking.has(name) && !screen);
@@ -395,7 +412,7 @@ function fill(el, { name, label, stream, muted, picture, screen, self, bars, sea
   button.setAttribute('aria-pressed', String(pins.has(name)));
   button.querySelector('span').textContent = pins.has(name) ? `Unpin ${label}` : `Pin ${label}`;
   button.disabled = Boolean(self);
-  net.hidden = Boolean(self);
+  net.hidden = !slot?.track; // what is not carried has no quality
   net.dataset.bars = bars || 3;
   net.setAttribute('aria-label', ['', 'Connection poor', 'Connection fair', 'Connection good'][bars || 3]);
 }
@@ -502,9 +519,9 @@ function aboutPerson(name) {
     !self && streams.some((s) => s.source === 'screen') && 'sharing'].filter(Boolean).join(' · ');
 }
 
-/** What those with the right to it may do to others. */
-async function moderate(name, verb, body) {
-  const answer = await fetch(url('moderate', `${me.room}/${name}/${verb}`), { method: 'POST', headers: { 'Content-Type': 'application/json', ...playing.authorization() }, body: JSON.stringify(body) }).catch(() => null);
+/** What those with the right to it may do to the room and to others. path: within the room. */
+async function moderate(path, body) {
+  const answer = await fetch(url('moderate', `${me.room}/${path}`), { method: 'POST', headers: { 'Content-Type': 'application/json', ...playing.authorization() }, body: JSON.stringify(body) }).catch(() => null);
   if (!answer?.ok) announce(`That did not work${answer ? `: ${(await answer.json().catch(() => ({}))).detail || answer.status}` : '.'}`);
 }
 
@@ -512,7 +529,7 @@ function moderatorKeys(name) {
   const key = (text, verb, body) => {
     const button = Object.assign(document.createElement('button'), { type: 'button', className: 'ghost', textContent: text });
     button.setAttribute('aria-label', `${text} ${calls(name)}`);
-    button.addEventListener('click', () => moderate(name, verb, body));
+    button.addEventListener('click', () => moderate(`${name}/${verb}`, body));
     return button;
   };
   const muted = people.get(name)?.muted?.includes('microphone');
@@ -623,10 +640,11 @@ async function fetchAndSend(kind, constraints = constraintsOf(kind)) {
   }
 }
 
-/** A device that is unplugged ends its track: another one takes its place, if there is one. */
+/** A device that is unplugged ends its track: another one takes its place, if there is one. A microphone may be dead without that. */
 function mind(track) {
+  const { kind, what, key } = KINDS.find((k) => k.kind === track.kind);
+  track.addEventListener('mute', () => kind === 'audio' && trackOf(kind) === track && track.enabled && announce('Your microphone gives no sound: its own switch or the system has muted it.'));
   track.addEventListener('ended', async () => {
-    const { kind, what, key } = KINDS.find((k) => k.kind === track.kind);
     if (trackOf(kind) !== track) return;
     if (document.body.dataset.state !== 'call') {
       capture();
@@ -729,9 +747,10 @@ const actions = {
     document.body.dataset.layout = on ? 'speaker' : 'grid';
     draw();
   },
-  'show-people': () => panel('people'), 'show-chat': () => panel('chat'), leave,
+  'show-people': () => panel('people'), 'show-chat': () => panel('chat'), leave: () => leave(),
 };
 $('renew').addEventListener('click', renewKey);
+$('lock').addEventListener('click', () => moderate(isPressed('lock') ? 'unlock' : 'lock', {}));
 for (const [id, run] of Object.entries(actions)) $(id).addEventListener('click', run);
 const KEYS = { m: 'mic', v: 'cam', s: 'screen', h: 'hand', l: 'layout', p: 'show-people', c: 'show-chat' };
 addEventListener('keydown', (ev) => {
@@ -770,6 +789,7 @@ document.querySelector('.keys').addEventListener('keydown', (ev) => {
 const endpoint = () => { $('endpoint').textContent = `${base}whip/${$('room').value || 'ROOM'}/NAME`; };
 $('room').addEventListener('input', endpoint);
 new ResizeObserver(draw).observe($('tiles'));
+new ResizeObserver(() => $('chat').lastElementChild?.scrollIntoView({ block: 'nearest' })).observe($('chat').parentElement); // a phone is turned, its keyboard comes
 addEventListener('pagehide', () => [publishing, sharing, playing].forEach((s) => s?.stop()));
 addEventListener('pageshow', (ev) => ev.persisted && document.body.dataset.state === 'call' && location.reload()); // come back to by the browser's arrow
 

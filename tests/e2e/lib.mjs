@@ -2,6 +2,7 @@
 // lib.mjs - starts a server and browsers for the end-to-end tests, and namespaces for clients that refuse loopback.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -248,4 +249,11 @@ export function assertSeen(t, seen, { frames, first = 2000, delay = Infinity, hz
   assert.ok(seen.delayP50 < delay, `the delay is long: ${text}`);
   if (sound) assert.ok((seen.audioEnergy ?? seen.audioLevel) > 0, `no sound: ${text}`);
   if (sound && hz) assert.ok(Math.abs(seen.audioHz - hz) < 50, `another tone: ${text}`);
+}
+
+/** A JSON Web Token, HS256, good for an hour. */
+export function signToken(secret, claims) {
+  const part = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + 3600, ...claims })}`;
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
