@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { openStage, until } from './lib.mjs';
 import { LOOKS, roomStates } from './states.mjs';
 
-const { server, browser, test } = await openStage();
+const stage = await openStage(), { server, browser, test } = stage;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Serious findings of a page as it is now, one line each. */
@@ -77,6 +77,21 @@ test('nor has the start page; the keyboard does everything in a room', async () 
     order.push(await focus());
   }
   for (const id of ['close', 'people', 'mic', 'leave']) assert.ok(order.includes(id), `Tab reaches ${id}: ${order}`);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('c');
+  await page.keyboard.type('Hello');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelector('#chat .mine')?.textContent.includes('Hello'));
+  await page.keyboard.press('Escape');
+  const other = await stage.publish({ stream: 'keys/Guest', codec: 'VP8' });
+  await page.waitForFunction(() => document.querySelector('.tile[data-name=Guest] .pin'), null, { timeout: 20000 });
+  await page.focus('.brand');
+  const label = () => page.evaluate(() => document.activeElement.textContent.trim());
+  for (let i = 0; i < 8 && await label() !== 'Pin Guest'; i++) await page.keyboard.press('Tab');
+  assert.equal(await label(), 'Pin Guest', 'Tab reaches a tile');
+  await page.keyboard.press('Enter');
+  await until(() => page.evaluate(() => document.activeElement.matches('.pin[aria-pressed=true]')), 5000, 'pinned, and the focus is where it was');
+  await other.close();
   await page.focus('#leave');
   await page.keyboard.press('Enter');
   await until(() => page.isVisible('#lobby'), 5000, 'left');

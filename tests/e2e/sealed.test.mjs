@@ -24,7 +24,7 @@ async function join(name, query, { room = 'vault', way } = {}) {
 /** {label: what its tile shows}. */
 const tiles = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll('.tile')].map((t) => [t.querySelector('b').textContent,
   !t.querySelector('.shut').hidden ? t.querySelector('.shut').textContent.trim() : t.querySelector('video').videoWidth > 0 ? `picture${t.querySelector('.plain').hidden ? '' : ', not encrypted'}` : 'nothing'])));
-const shows = (page, label, want) => until(async () => want.test((await tiles(page))[label] || ''), 15000, `${label}: ${want}`).catch(async (e) => assert.fail(`${e.message}; there is ${JSON.stringify(await tiles(page))}`));
+const shows = (page, label, want) => until(async () => want.test((await tiles(page))[label] || ''), 40000, `${label}: ${want}`).catch(async (e) => assert.fail(`${e.message}; there is ${JSON.stringify(await tiles(page))}`));
 const decoded = (page) => page.evaluate(async () => [...(await window.room.playing.pc.getStats()).values()].filter((s) => s.type === 'inbound-rtp').reduce((n, s) => ({ frames: n.frames + (s.framesDecoded || 0), energy: n.energy + (s.totalAudioEnergy || 0) }), { frames: 0, energy: 0 }));
 
 /** A frame as codecs make it: how it begins, then anything, with many zeros. */
@@ -100,9 +100,7 @@ test('two with the key, one without, one with another', async (t) => {
   const bob = await join('Bob', `?key=${key}`);
   await shows(ada, 'Bob', /^picture$/);
   await shows(bob, 'Ada', /^picture$/);
-  await sleep(1500);
-  const heard = await decoded(bob);
-  assert.ok(heard.frames > 10 && heard.energy > 0, `seen and heard: ${JSON.stringify(heard)}`);
+  await seesAndHears(bob, 'Bob');
 
   const eve = await join('Eve', ''), mallory = await join('Mallory', `?key=${makeKey()}`);
   await shows(eve, 'Ada', /Ada is encrypted/);
@@ -110,15 +108,13 @@ test('two with the key, one without, one with another', async (t) => {
   await shows(mallory, 'Ada', /Ada uses another key/);
   await shows(ada, 'Eve', /^picture, not encrypted$/);
   await shows(ada, 'Mallory', /Mallory uses another key/);
-  await sleep(1000);
-  const eves = await eve.evaluate(async () => [...(await window.room.playing.pc.getStats()).values()].filter((s) => s.type === 'inbound-rtp' && s.kind === 'video' && s.bytesReceived > 5000).map((s) => s.framesDecoded || 0));
-  assert.ok(eves.filter((n) => n === 0).length >= 2, `nothing of theirs was decoded: ${eves}`);
+  await until(() => eve.evaluate(async () => [...(await window.room.playing.pc.getStats()).values()].filter((s) => s.type === 'inbound-rtp' && s.kind === 'video' && s.bytesReceived > 5000 && !s.framesDecoded).length >= 2), 20000, 'much of theirs arrives, and none of it is decoded');
 
   await ada.click('#show-chat');
   await ada.fill('#text', 'only for us');
   await ada.press('#text', 'Enter');
-  await bob.waitForFunction(() => document.getElementById('chat').textContent.includes('only for us'), null, { timeout: 5000 });
-  await eve.waitForFunction(() => /no key for/.test(document.getElementById('chat').textContent), null, { timeout: 5000 });
+  await bob.waitForFunction(() => document.getElementById('chat').textContent.includes('only for us'), null, { timeout: 20000 });
+  await eve.waitForFunction(() => /no key for/.test(document.getElementById('chat').textContent), null, { timeout: 20000 });
   assert.ok(!(await eve.textContent('#chat')).includes('only for us'));
   t.diagnostic(`${requests.length} requests of the page looked at`);
   assert.ok(!requests.some((r) => r.includes(key)), 'the server is never told the key');
@@ -131,7 +127,7 @@ async function seesAndHears(page, who) {
   await until(async () => {
     const now = await decoded(page);
     return now.frames > was.frames + 10 && now.energy > was.energy;
-  }, 20000, `${who} sees and hears`);
+  }, 40000, `${who} sees and hears`);
 }
 
 const codecsSeen = (page) => page.evaluate(async () => {
@@ -178,7 +174,7 @@ test('a new key for who is here', async () => {
   await shows(bob, 'Ada', /^picture$/);
   await ada.click('#show-people');
   await ada.click('#renew');
-  await bob.waitForFunction((old) => window.room.me.key !== old, key, { timeout: 5000 });
+  await bob.waitForFunction((old) => window.room.me.key !== old, key, { timeout: 20000 });
   assert.equal(await bob.evaluate(() => window.room.me.key), await ada.evaluate(() => window.room.me.key));
   await sleep(1500); // by now they use it
   await seesAndHears(ada, 'Ada');
@@ -190,7 +186,7 @@ test('a new key for who is here', async () => {
   await bob.click('#show-chat');
   await bob.fill('#text', 'with the new one');
   await bob.press('#text', 'Enter');
-  await ada.waitForFunction(() => document.getElementById('chat').textContent.includes('with the new one'), null, { timeout: 5000 });
-  await eve.waitForFunction(() => /no key for/.test(document.getElementById('chat').textContent), null, { timeout: 5000 });
+  await ada.waitForFunction(() => document.getElementById('chat').textContent.includes('with the new one'), null, { timeout: 20000 });
+  await eve.waitForFunction(() => /no key for/.test(document.getElementById('chat').textContent), null, { timeout: 20000 });
   assert.deepEqual([...ada.faults, ...bob.faults, ...eve.faults], []);
 });
