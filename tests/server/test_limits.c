@@ -62,7 +62,8 @@ static void check_oldest_went(void)
 
 static void test_half_open(void)
 {
-    static const char *const sets[] = {"limits.max_half_open=100", "media.workers=2", NULL};
+    static const char *const sets[] = {"limits.max_half_open=100", "limits.ice_timeout_ms=120000",
+                                       "media.workers=2", NULL};
     unsigned created = 0, most = 0;
     int retry;
 
