@@ -13,9 +13,9 @@
         "a=mid:1\r\n", "a=mid:1\r\na=extmap:12 " DD_URI "\r\n", false                              \
     }
 #define MAGIC       0x5eed0511
-#define SENT_MAX    (SVC_FRAMES * 60)
+#define SENT_MAX    (SVC_FRAMES * 150)
 #define PICTURE_MS  20
-#define PICTURES    400 /* until something must have happened */
+#define PICTURES    600 /* until something must have happened */
 #define STEADY      24  /* pictures */
 #define TICKS       3000
 #define LAYER_BYTES 150
