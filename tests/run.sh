@@ -199,6 +199,7 @@ for line in open("build-asan/meson-logs/testlog.json"):
     [ "${#names[@]}" -gt 0 ] || return
     grep '^counted: ' "$first" | grep -vE ' [1-9][0-9]* failed'
     echo "run twice: ${names[*]}"
+    [ "${#beside_pid[@]}" -eq 0 ] || wait "${beside_pid[@]}" || true # else not alone
     under_asan --num-processes 1 "${names[@]}"
 }
 
