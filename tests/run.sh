@@ -96,13 +96,14 @@ stage() { # name, command...
     return "$status"
 }
 
-# Work that looks at no clock starts beside a stage that mostly waits, and gives way to it;
-# "stage NAME ended NAME" is its outcome.
+# Work that looks at no clock starts beside a stage that mostly waits, and gets the time that is
+# left; "stage NAME ended NAME" is its outcome.
 declare -A beside_pid
 beside() { # name, command...
     local name=$1
     shift
-    (renice -n 15 "$BASHPID" >/dev/null && "$@") >"$logs/$name.beside" 2>&1 </dev/null &
+    (chrt --idle --pid 0 "$BASHPID" || renice -n 19 "$BASHPID" >/dev/null
+        "$@") >"$logs/$name.beside" 2>&1 </dev/null &
     beside_pid[$name]=$!
 }
 
