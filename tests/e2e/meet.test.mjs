@@ -59,7 +59,7 @@ test('three meet, talk, write, share a screen and leave', async (t) => {
   t.diagnostic(`gone from the roster ${Date.now() - began} ms after the tab was closed`);
   await sees(ada, ['Grace', 'You']);
   await grace.click('#leave');
-  await until(() => ada.isVisible('#alone'), 20000, 'alone again');
+  await until(() => ada.isVisible('#alone'), 8000, 'alone again');
   assert.deepEqual([...ada.faults, ...grace.faults], []);
 });
 

@@ -28,7 +28,7 @@ test('three browsers in a room: each sees the others, whoever comes, speaks, hid
     for (const n of [90, 202, 37]) {
       for (const m of [37, 90, 202]) await people[m].evaluate((on) => window.voice(on), m === n);
       const began = Date.now();
-      await until(() => people[n === 37 ? 90 : 37].evaluate((who) => window.room.dominant === who, `p${n}`), 20000, `${n} has the word`);
+      await until(() => people[n === 37 ? 90 : 37].evaluate((who) => window.room.dominant === who, `p${n}`), 5000, `${n} has the word`);
       t.diagnostic(`p${n} had the word after ${Date.now() - began} ms`);
       await sleep(600);
     }
@@ -56,7 +56,7 @@ test('three browsers in a room: each sees the others, whoever comes, speaks, hid
     const took = Date.now() - began;
     t.diagnostic(`gone after ${took} ms`);
     assert.ok(took <= 3000);
-    await until(() => sees(people[37], [90]), 20000, 'one is left');
+    await until(() => sees(people[37], [90]), 3000, 'one is left');
   });
 
   const after = await people[37].evaluate(() => window.decoding());
