@@ -238,7 +238,8 @@ unsigned suite_run(struct suite *s)
     for (unsigned i = 0; i < s->n; i++) {
         const struct check *c = suite_at(i);
         bool wanted = !filtered || !regexec(&re, c->id, 0, NULL, 0);
-        if (!wanted || (s->o.only_skipped && s->outcomes[i].result != SKIP)) {
+        bool ours = s->o.parts < 2 || i % s->o.parts == s->o.part;
+        if (!wanted || !ours || (s->o.only_skipped && s->outcomes[i].result != SKIP)) {
             continue;
         }
         run_check(s, c, &s->outcomes[i]);

@@ -59,9 +59,11 @@ struct suite_options {
     const char *token, *whep_token;
     const char *other_token; /* valid, but may not publish here */
     const char *filter;      /* extended regular expression over the ids */
-    bool strict_etag;        /* the server claims RFC 9725 4.3.1 to the letter */
-    bool only_skipped;       /* a second run over a suite: what was not applicable in the first */
-    unsigned patience_ms;    /* for what must happen; 0 = 10 s */
+    unsigned part,
+        parts;         /* of several runs side by side this one: each does every parts-th check */
+    bool strict_etag;  /* the server claims RFC 9725 4.3.1 to the letter */
+    bool only_skipped; /* a second run over a suite: what was not applicable in the first */
+    unsigned patience_ms; /* for what must happen; 0 = 10 s */
     /* To test the suite: may change a packet that a party received, before any check sees it. */
     void (*spoil)(void *ctx, bool rtcp, uint8_t *buf, size_t len);
     void *spoil_ctx;

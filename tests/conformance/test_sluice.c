@@ -2,7 +2,9 @@
 /* test_sluice.c - the suite against the built server: with tokens and entity tags to the letter,
  * then without tokens what did not apply. Every MUST holds, and 95 % of the SHOULDs. The numbers,
  * levels and references of tests/conformance/README.md are those of the program; with
- * CONFORMANCE_README=PATH it is written anew. */
+ * CONFORMANCE_README=PATH it is written anew (by a run of all).
+ *
+ *   conformance_sluice SLUICE README [PART PARTS] */
 #include "tests/conformance/suite.h"
 #include "tests/server/server_kit.h"
 
@@ -39,7 +41,7 @@ static void set_urls(char whip[64], char whep[64])
     suite.o.whep = whep;
 }
 
-static void run(void)
+static void run(unsigned part, unsigned parts)
 {
     char whip[64] = "http://x/", whep[64] = "http://x/";
     struct suite_options o = {
@@ -50,6 +52,8 @@ static void run(void)
         .strict_etag = true,
         .patience_ms = SERVER_PATIENCE_MS,
         .filter = getenv("CONFORMANCE_FILTER"),
+        .part = part,
+        .parts = parts,
     };
 
     if (suite_init(&suite, &o) < 0) {
@@ -155,7 +159,7 @@ int main(int argc, char **argv)
     const char *out = getenv("CONFORMANCE_README");
 
     server_init(&server, argc, argv);
-    run();
+    run(argc > 4 ? (unsigned)atoi(argv[3]) : 0, argc > 4 ? (unsigned)atoi(argv[4]) : 1);
     judge();
     if (out) {
         write_readme(out);
