@@ -722,6 +722,7 @@ void bwe_facts(const struct bwe *b, struct bwe_facts *ret)
         .rtt_us = b->rtt_us,
         .queue_us = (uint32_t)queue_us(b),
         .loss_q8 = b->mode == BWE_REPORT ? b->report_loss_q8 : (uint16_t)MIN(loss, 256),
+        .burst_q4 = b->loss.run_q4,
         .surge = b->surged,
         .app_limited = b->app_limited,
         .held = b->held,

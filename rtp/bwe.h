@@ -111,6 +111,8 @@ struct bwe_facts {
     uint32_t rtt_us;       /* smoothed; 0 = not known */
     uint32_t queue_us;     /* delay above the smallest seen in the last 10 s; 0 = not known */
     uint16_t loss_q8;      /* packets lost of 256 sent, over the last seconds, before repair */
+    uint16_t burst_q4;     /* packets lost in a row where no queue explains it, mean of the last
+                              bursts, in sixteenths; 0 = none seen */
     bool surge;            /* overuse, since the link has become much narrower at this moment: the
                               queue is longer than queue_us tells yet */
     bool app_limited;      /* less is sent than may be: the estimate is not a measure of the link */

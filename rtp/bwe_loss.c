@@ -5,6 +5,8 @@
 #define PACKETS_LEAST 10
 #define BIN_MAX_US    US_PER_S
 #define RECENT_BINS   4 /* a second */
+#define RUN_MOST      64
+#define RUN_MEAN      4 /* rows */
 #define IGNORED       0.02f
 #define HEAVY         0.12f /* lost in most networks only when too much is sent */
 #define HEAVY_MORE    0.10f /* above the inherent */
@@ -47,6 +49,16 @@ void bwe_loss_reset(struct bwe_loss *l)
     l->queued = false;
 }
 
+void bwe_loss_run_ends(struct bwe_loss *l)
+{
+    if (!l->queued) {
+        int32_t run_q4 = 16 * MIN(l->run, RUN_MOST);
+        int32_t mean_q4 = l->run_q4 ? l->run_q4 : 16;
+        l->run_q4 = (uint16_t)(mean_q4 + (run_q4 - mean_q4) / RUN_MEAN);
+    }
+    l->run = 0;
+}
+
 void bwe_loss_found(struct bwe_loss *l, int64_t sent_us)
 {
     if (sent_us < l->cut_us) {
@@ -79,6 +91,14 @@ static struct sums sum(const struct bwe_loss *l, int bins)
     return s;
 }
 
+/* How much more than of packets lost one by one the share lost of some packets varies, where they
+ * are lost in rows: such rows are of geometric lengths, and few. */
+static float spread(const struct bwe_loss *l)
+{
+    float run = (float)l->run_q4 / 16;
+    return run > 1 ? sqrtf(2 * run - 1) : 1;
+}
+
 /* Is more lost when more is sent? */
 static bool is_correlated(const struct bwe_loss *l)
 {
@@ -100,7 +120,7 @@ static bool is_correlated(const struct bwe_loss *l)
     float ratio = (hi.bits / hi.n) / MAX(lo.bits / lo.n, 1);
     float p = all.lost / all.n;
     float more = hi.lost / hi.n - lo.lost / lo.n;
-    float sigma = sqrtf(p * (1 - p) * (1 / hi.n + 1 / lo.n));
+    float sigma = sqrtf(p * (1 - p) * (1 / hi.n + 1 / lo.n)) * spread(l);
     if (p < l->allowed * SAME_MOST) {
         return false; // a trial has shown that so much is inherent
     }
@@ -110,7 +130,7 @@ static bool is_correlated(const struct bwe_loss *l)
 static bool is_heavy(const struct bwe_loss *l, const struct sums *recent)
 {
     float p = recent->lost / recent->n;
-    float sigma = sqrtf(p * (1 - p) / recent->n);
+    float sigma = sqrtf(p * (1 - p) / recent->n) * spread(l);
     if (l->caused) {
         return p - SIGMAS_CAUSED * sigma >
                MAX(IGNORED, l->allowed); // this network polices: no benefit of doubt

@@ -42,6 +42,10 @@ struct bwe_loss {
     int64_t last_us;
     bool queued; /* a queue stood meanwhile */
 
+    uint16_t run;    /* lost in a row up to the newest packet */
+    uint16_t run_q4; /* the same at the end of each row that no queue explains, mean of the last
+                        few, in sixteenths; 0 = none yet */
+
     float inherent;     /* share lost that sending does not cause */
     float allowed;      /* what a trial has shown not to be caused by sending; 0 = no trial */
     float recent;       /* share lost lately, queue or not */
@@ -71,9 +75,17 @@ void bwe_loss_init(struct bwe_loss *l);
 /* Forgets the observations: feedback was away. */
 void bwe_loss_reset(struct bwe_loss *l);
 
-/* Notes the fate of a packet that left at sent_us. */
+/* What was lost in a row is counted, the packet behind it has arrived. */
+void bwe_loss_run_ends(struct bwe_loss *l);
+
+/* Notes the fate of a packet that left at sent_us; in the order of sending. */
 static inline void bwe_loss_add(struct bwe_loss *l, uint32_t size, int64_t sent_us, bool lost)
 {
+    if (lost) {
+        l->run++;
+    } else if (l->run) {
+        bwe_loss_run_ends(l);
+    }
     if (sent_us < l->cut_us) {
         return;
     }

@@ -49,17 +49,22 @@
 #define PROBE_MOST_US (250 * US_PER_MS)
 /* Loss that no queue explains is worth sending repair twice: all of it while it is little, later
  * that of what other pictures build on. */
-#define TWICE_LOSS_Q16 262  /* 0.4 % */
+#define TWICE_LOSS_Q16 131  /* 0.2 % */
 #define TWICE_BASE_Q16 2621 /* 4 % */
 /* A queue no longer than what frames make by themselves. */
 #define CALM_US        (40 * US_PER_MS)
 #define TWICE_QUEUE_US (40 * US_PER_MS)
 #define PROBE_STEP_US  (5 * US_PER_MS)
 /* Loss over some seconds from which on receivers are asked to leave time for two rounds of repair,
- * and below which they need not any more. */
-#define LOSSY_Q16     1311 /* 2 % */
-#define LOSSY_OFF_Q16 491  /* 0.75 % */
-#define LOSS_SLOW     50   /* looks of 100 ms */
+ * and below which they need not any more. Where packets are lost in rows less is enough: repair of
+ * many takes longer. */
+#define LOSSY_Q16          1311 /* 2 % */
+#define LOSSY_OFF_Q16      491  /* 0.75 % */
+#define LOSSY_ROWS_Q16     328  /* 0.5 % */
+#define LOSSY_ROWS_OFF_Q16 164  /* 0.25 % */
+#define ROWS_Q4            32   /* packets in a row, in sixteenths */
+#define ROWS_OFF_Q4        24
+#define LOSS_SLOW          50 /* looks of 100 ms */
 /* A packet is found missing by the next one; libwebrtc, which knows no round trip where it sends no
  * media, asks again after 100 ms and what its timer adds. */
 #define REPAIR_AGAIN_US (160 * US_PER_MS)
@@ -232,11 +237,11 @@ void brain_budget(struct peer *p, bool dependent, struct alloc_budget *ret, int6
     ret->proved_bps = for_video(p, b->facts.proved_bps);
 }
 
-/* For how many temporal layers repair is sent twice. */
+/* For how many temporal layers repair is sent twice. In a row both copies would be lost. */
 static uint8_t twice(const struct brain *b)
 {
     bool random = b->facts.mode == BWE_TWCC && b->facts.usage == BWE_NORMAL &&
-                  b->facts.queue_us < TWICE_QUEUE_US;
+                  b->facts.queue_us < TWICE_QUEUE_US && b->facts.burst_q4 < ROWS_Q4;
     if (!random || b->loss_q16 < TWICE_LOSS_Q16) {
         return 0;
     }
@@ -380,10 +385,11 @@ static void set_playout(struct brain *b)
     int32_t lost_q16 = b->facts.mode == BWE_TWCC ? b->facts.loss_q8 * 256 : 0;
     b->loss_q16 += (lost_q16 - b->loss_q16) / LOSS_SLOW;
     bool on = b->playout_cs && b->playout_cs != PLAYOUT_UNSAID;
-    if (!on && b->loss_q16 >= LOSSY_Q16 && b->facts.rtt_us) {
+    bool rows = b->facts.burst_q4 >= (on ? ROWS_OFF_Q4 : ROWS_Q4);
+    if (!on && b->loss_q16 >= (rows ? LOSSY_ROWS_Q16 : LOSSY_Q16) && b->facts.rtt_us) {
         int64_t us = MIN(REPAIR_AGAIN_US + (int64_t)b->facts.rtt_us, REPAIR_MOST_US);
         b->playout_cs = (uint16_t)(us / (10 * US_PER_MS));
-    } else if (on && b->loss_q16 < LOSSY_OFF_Q16) {
+    } else if (on && b->loss_q16 < (rows ? LOSSY_ROWS_OFF_Q16 : LOSSY_OFF_Q16)) {
         b->playout_cs = 0;
     }
 }

@@ -293,7 +293,7 @@ void sub_on_nack(struct sub *s, uint16_t seq16, int64_t now_us)
     r->count = (uint8_t)(again ? r->count + 1 : 1);
     r->seq16 = seq16;
     r->last_ms = now_ms;
-    s->nack_queue[s->nack_n++] = seq16;
+    s->nack_queue[(s->nack_first + s->nack_n++) % SUB_NACK_QUEUE] = seq16;
 }
 
 bool sub_is_catching_up(const struct sub *s)

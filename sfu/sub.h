@@ -90,7 +90,8 @@ struct sub {
     bool fleeing; /* another encoding is waited for, since the network does not carry this one */
     bool narrowed;    /* the receiver has been told that not all decode targets are sent */
     bool lagging;     /* behind: the viewer's share of the moment does not suffice */
-    uint8_t copies;   /* Opus: frames before that go along with each, since packets are lost */
+    uint8_t copies;   /* Opus: frames before that go along with each, since packets are lost; bit n:
+                         the one n + 1 before */
     uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
     uint8_t sid, tid; /* highest layers of the target being sent */
     bool dense_ids;   /* pictures left out leave no gap in picture ids */
@@ -133,8 +134,9 @@ struct sub {
     uint64_t rtx_out; /* extended sequence number of the next RTX packet */
     uint8_t rtx_pt[CODEC_COUNT];
     bool nack[CODEC_COUNT];
-    uint64_t repair_from; /* numbers before this one are not sent again */
-    uint16_t nack_queue[SUB_NACK_QUEUE];
+    uint64_t repair_from;                /* numbers before this one are not sent again */
+    uint16_t nack_queue[SUB_NACK_QUEUE]; /* ring: what is missing longest is sent first */
+    uint8_t nack_first;
     uint8_t fillers;       /* counts what sub_send_filler sent */
     int64_t rtx_tokens;    /* bytes that may be sent again now; by sub_send.c */
     int64_t rtx_filled_us; /* when tokens were last added */

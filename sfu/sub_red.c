@@ -7,12 +7,16 @@
 #include "sfu/router.h"
 #include "sfu/sub_send.h"
 
-/* From this loss on, Q8, each packet carries the two frames before: bursts are short. Below the
- * other for so long, none. */
+/* From this loss on, Q8, each packet carries the two frames before; below the other for so long,
+ * none. Where many packets are lost in a row a frame further back goes along, so that one of those
+ * that carry a frame comes after the burst: 100 ms, which a receiver waits for that keeps audio
+ * with video whose repair takes as long (brain_net.c asks for that). */
 #define LOSS_BAD     8 /* 3 % */
 #define LOSS_GOOD    3 /* 1 % */
 #define LOSS_GOOD_US (10 * US_PER_S)
-#define COPIES       2
+#define COPIES_NEAR  0x3 /* bit n: the frame n + 1 before */
+#define COPIES_FAR   0x13
+#define FAR_Q4       64 /* packets in a row, in sixteenths */
 /* Fewer where audio would take more than one part in so many of what the link carries. */
 #define COPIES_SHARE 4
 /* A frame of DTX says only that there is silence. */
@@ -20,16 +24,22 @@
 /* What a packet with copies holds at most, so that it does not become two on the way. */
 #define PAYLOAD_MAX 1100
 
-/* How many copies the viewer's link has room for. */
+/* The copies that the viewer's losses ask for and its link has room for. Of those that reach far
+ * the furthest is the last to go, else the nearest. */
 static uint8_t affordable(const struct sub *s)
 {
     const struct brain *b = s->peer->brain;
-    uint64_t alone_bps = s->bitrate_bps / (s->copies + 1U);
-    uint8_t n = COPIES;
-    while (n > 0 && b && b->active && alone_bps * (n + 1U) * COPIES_SHARE > b->facts.estimate_bps) {
-        n--;
+    if (!b || !b->active) {
+        return COPIES_NEAR;
     }
-    return n;
+    unsigned alone = 1U + (unsigned)__builtin_popcount(s->copies);
+    uint64_t frames = b->facts.estimate_bps / COPIES_SHARE / MAX(s->bitrate_bps / alone, 1U);
+    bool far = b->facts.burst_q4 >= FAR_Q4;
+    unsigned set = far ? COPIES_FAR : COPIES_NEAR;
+    while (set && (unsigned)__builtin_popcount(set) + 1 > frames) {
+        set &= far ? set - 1 : set >> 1;
+    }
+    return (uint8_t)set;
 }
 
 void sub_red_on_loss(struct sub *s, uint32_t fraction_q8, int64_t now_us)
@@ -54,7 +64,10 @@ static void gather(const struct sub *s, const struct out_packet *o, struct red *
 {
     const struct history *h = &s->track->enc[o->seg->layer].hist;
     size_t room = PAYLOAD_MAX - MIN(o->body_len, (size_t)PAYLOAD_MAX);
-    for (unsigned back = s->copies; back > 0; back--) {
+    for (unsigned back = 8; back > 0; back--) {
+        if (!(s->copies >> (back - 1) & 1)) {
+            continue;
+        }
         bool ours = o->number >= o->seg->out0 + back && o->slot->seq >= back;
         const struct hist_slot *was = ours ? history_at(h, o->slot->seq - back) : NULL;
         const uint8_t *bytes = was && was->codec == CODEC_OPUS ? history_bytes(h, was) : NULL;

@@ -28,16 +28,16 @@
 #define FILLER_BACK 24
 #define FILLER_PAD  255
 
-/* The segment that number was sent in, NULL if that was too long ago or it never was. */
-static const struct sub_segment *segment_of(const struct sub *s, uint64_t number)
+/* The segment that number was sent in, NULL if that was too long ago or it never was: *ret_left_out
+ * then says whether it is the number after a picture that was cut off. */
+static const struct sub_segment *segment_of(const struct sub *s, uint64_t number,
+                                            bool *ret_left_out)
 {
     for (unsigned i = 0; i < s->seg_count; i++) {
         const struct sub_segment *g = &s->seg[(s->seg_top + SUB_SEGMENTS - i) % SUB_SEGMENTS];
-        if (number >= g->out0) {
-            return g;
-        }
-        if (g->left_out && number + 1 == g->out0) {
-            return NULL;
+        *ret_left_out = g->left_out && number + 1 == g->out0;
+        if (number >= g->out0 || *ret_left_out) {
+            return *ret_left_out ? NULL : g;
         }
     }
     return NULL;
@@ -72,13 +72,13 @@ static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_
     return true;
 }
 
-/* A number that was kept for a packet which is none of this viewer's: an RTX packet without a
- * payload tells a receiver that nothing is missing (libwebrtc m125 takes it so). */
-static void fill_hole(struct sub *s, const struct encoding *e, uint64_t number, uint8_t *out,
-                      struct tx_batch *b)
+/* A number that was kept for a packet which is none of this viewer's, or left out for good: an RTX
+ * packet without a payload tells a receiver that nothing is missing (libwebrtc m125 takes it so).
+ */
+static void fill_hole(struct sub *s, uint64_t number, uint8_t *out, struct tx_batch *b)
 {
     struct rtp_header h = {
-        .pt = s->rtx_pt[e->codec],
+        .pt = s->enc ? s->rtx_pt[s->enc->codec] : 0,
         .seq16 = (uint16_t)s->rtx_out,
         .ts = s->last_ts_out,
         .ssrc = s->ml->rtx_ssrcs[0],
@@ -123,10 +123,14 @@ static void send_again(struct sub *s, struct out_packet *o, uint8_t *out, struct
 static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t now_us)
 {
     struct out_packet o = {.number = seq_unwrap(s->last_out, seq16)};
-    o.seg = segment_of(s, o.number);
+    bool left_out = false;
+    o.seg = segment_of(s, o.number, &left_out);
     uint8_t *out = tx_reserve(b);
     if (!out) {
         return false;
+    }
+    if (left_out) {
+        fill_hole(s, o.number, out, b);
     }
     const struct encoding *e = o.seg ? &s->track->enc[o.seg->layer] : NULL;
     if (!e || !e->open || e->hist.resets != o.seg->resets || o.number > s->last_out) {
@@ -135,7 +139,7 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
     uint16_t rank = (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0));
     o.slot = history_find(&e->hist, o.seg->dt, rank);
     if (!o.slot && history_is_hole(&e->hist, o.seg->dt, rank)) {
-        fill_hole(s, e, o.number, out, b);
+        fill_hole(s, o.number, out, b);
         return true;
     }
     if (o.number < s->repair_from) {
@@ -164,7 +168,8 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
 /* The packet that was sent as number, for sending it again. Returns false if it is gone. */
 static bool sent_before(struct sub *s, uint64_t number, struct out_packet *ret)
 {
-    const struct sub_segment *g = segment_of(s, number);
+    bool left_out = false;
+    const struct sub_segment *g = segment_of(s, number, &left_out);
     const struct encoding *e = g && s->track ? &s->track->enc[g->layer] : NULL;
     if (!e || !e->open || e->hist.resets != g->resets || number > s->last_out) {
         return false;
@@ -224,9 +229,10 @@ bool sub_repair(struct sub *s, struct tx_batch *b, int64_t now_us)
         s->nack_n = 0; /* a cheaper layer is on its way, and repair of this one in its */
     }
     while (s->nack_n && !(s->paced && brain_is_dry(s->peer->brain))) {
-        if (!resend(s, s->nack_queue[s->nack_n - 1], b, now_us)) {
+        if (!resend(s, s->nack_queue[s->nack_first], b, now_us)) {
             return false;
         }
+        s->nack_first = (uint8_t)((s->nack_first + 1) % SUB_NACK_QUEUE);
         s->nack_n--;
     }
     if (s->refused_us > HOPELESS_US && s->live && now_us - s->gave_up_us > GAVE_UP_GAP_US) {

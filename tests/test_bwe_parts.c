@@ -499,23 +499,26 @@ Test(bwe_parts, loss_is_blamed_on_sending_only_with_a_reason)
         const char *what;
         int lo_kbps; /* the rate alternates each second */
         int hi_kbps;
-        double loss;     /* at random */
+        double loss;     /* at random, */
+        double row;      /* one by one (0), or so many in a row in the mean */
         int police_kbps; /* beyond this all is lost; 0 = no limit */
         bool queue;
         double least; /* estimate after 90 s in Mbps, from 2; what is sent is bound by it */
         double most;
     } rows[] = {
-        {"none", 1000, 2000, 0, 0, false, 2, 2},
-        {"1 %", 1000, 2000, .01, 0, false, 2, 2},
-        {"5 %", 1000, 2000, .05, 0, false, 2, 2},
-        {"10 %", 1000, 2000, .1, 0, false, 2, 2},
-        {"10 % at a steady rate", 2000, 2000, .1, 0, false, 2, 2},
-        {"20 % is tried, and found inherent", 2000, 2000, .2, 0, false, 1.9, 2},
-        {"a policer", 2000, 2000, 0, 500, false, .35, .55},
-        {"a policer and 5 %", 2000, 2000, .05, 500, false, .2, .55},
-        {"a policer and 10 %: no collapse", 2000, 2000, .1, 500, false, .08, .55},
-        {"a mild policer, seen by comparing", 1000, 2000, 0, 1850, false, 1.2, 1.95},
-        {"a queue's loss is not looked at", 2000, 2000, 0, 500, true, 2, 2},
+        {"none", 1000, 2000, 0, 0, 0, false, 2, 2},
+        {"1 %", 1000, 2000, .01, 0, 0, false, 2, 2},
+        {"5 %", 1000, 2000, .05, 0, 0, false, 2, 2},
+        {"10 %", 1000, 2000, .1, 0, 0, false, 2, 2},
+        {"10 % at a steady rate", 2000, 2000, .1, 0, 0, false, 2, 2},
+        {"20 % is tried, and found inherent", 2000, 2000, .2, 0, 0, false, 1.9, 2},
+        {"a policer", 2000, 2000, 0, 0, 500, false, .35, .55},
+        {"a policer and 5 %", 2000, 2000, .05, 0, 500, false, .2, .55},
+        {"a policer and 10 %: no collapse", 2000, 2000, .1, 0, 500, false, .08, .55},
+        {"a mild policer, seen by comparing", 1000, 2000, 0, 0, 1850, false, 1.2, 1.95},
+        {"3 % in bursts", 2000, 2000, .03, 8, 0, false, 2, 2},
+        {"5 % in bursts", 1000, 2000, .05, 8, 0, false, 2, 2},
+        {"a queue's loss is not looked at", 2000, 2000, 0, 0, 500, true, 2, 2},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bwe_loss l;
@@ -525,12 +528,16 @@ Test(bwe_parts, loss_is_blamed_on_sending_only_with_a_reason)
         double bucket = 0;
         int64_t now = US_PER_S;
         double least = 99;
+        bool in_row = false;
         while (now < 91 * US_PER_S) {
             uint32_t want = (uint32_t)(now / US_PER_S % 2 ? rows[i].hi_kbps : rows[i].lo_kbps);
             uint32_t bps = MIN(want * 1000, MIN(est, bwe_loss_cap_bps(&l, now)));
             int64_t gap = (int64_t)1000 * 8 * US_PER_S / bps;
             bucket = MIN(bucket + rows[i].police_kbps * 125.0 * (double)gap / 1e6, 4000);
-            bool lost = exact_random(&rng, 10000) < rows[i].loss * 10000;
+            double row = MAX(rows[i].row, 1);
+            bool goes_on = in_row && exact_random(&rng, 10000) >= 10000 / row;
+            bool lost = goes_on || exact_random(&rng, 10000) < rows[i].loss * 10000 / row;
+            in_row = rows[i].row > 0 && lost;
             if (rows[i].police_kbps && bucket < 1000) {
                 lost = true;
             } else {
@@ -567,6 +574,34 @@ Test(bwe_parts, loss_forgets_what_turns_up_late)
         cr_assert_eq(bwe_loss_verdict(&l, &in), 1000000);
     }
     cr_assert_lt(l.recent, .01);
+}
+
+Test(bwe_parts, loss_tells_how_many_are_lost_in_a_row)
+{
+    static const struct {
+        const char *what;
+        int lost, of;
+        bool queue;
+        double least, most;
+    } rows[] = {
+        {"nothing lost", 0, 100, false, 0, 0},
+        {"one by one", 1, 50, false, 1, 1},
+        {"three", 3, 100, false, 2.5, 3},
+        {"eight", 8, 200, false, 7, 8},
+        {"what a queue explains", 8, 200, true, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe_loss l;
+        bwe_loss_init(&l);
+        for (int k = 0; k < 20 * rows[i].of; k++) {
+            if (rows[i].queue) {
+                bwe_loss_queue(&l);
+            }
+            bwe_loss_add(&l, 1000, (k + 1) * 8 * MS, k % rows[i].of < rows[i].lost);
+        }
+        double run = l.run_q4 / 16.0;
+        cr_expect(run >= rows[i].least && run <= rows[i].most, "%s: %.2f", rows[i].what, run);
+    }
 }
 
 static bool poll_at(struct bwe_prober *p, int64_t now_ms, uint32_t est, struct bwe_probe *ret)

@@ -5,6 +5,15 @@
 #define MS(x) ((x) * (int64_t)US_PER_MS)
 #define S(x)  ((x) * (int64_t)US_PER_S)
 
+/* Nothing more is lost for as long as repair takes, so that what was lost last is not counted as
+ * not repaired. Returns what has been lost of a viewer's video. */
+static double settle(struct scene *s, struct wire *w, const struct video_rx *x)
+{
+    w->p.loss = w->p.burst_loss = 0;
+    scene_run(s, MS(600));
+    return (double)(x->lost - x->late);
+}
+
 static void random_loss(struct quality_run *q, double loss, double least_use, double least_repair,
                         double freezes_per_min)
 {
@@ -22,7 +31,7 @@ static void random_loss(struct quality_run *q, double loss, double least_use, do
     /* The best point that fits is the whole top layer: use is the share of it that was shown. */
     double best = camera_cost_bps(s->publishers[0]->camera[0], 2, 0, 2);
     const struct video_rx *x = v->player->video[0];
-    double lost = (double)(x->lost - x->late);
+    double lost = settle(s, w, x);
     struct scene_freezes f = scene_freezes(v, 0, S(5), S(65));
     quality_add(q, "use of the best point", "%", 100 * scene_shown_bps(v, 0, S(5), S(65)) / best,
                 QUALITY_MEDIAN_MIN, least_use);
@@ -93,7 +102,7 @@ static void burst_loss(struct quality_run *q, double mean, double least_repair)
         scene_view(s, &(struct scene_view_params){.stream = 7, .down = w, .red = true});
     scene_run(s, S(65));
     const struct video_rx *x = v->player->video[0];
-    double lost = (double)(x->lost - x->late);
+    double lost = settle(s, w, x);
     struct scene_freezes f = scene_freezes(v, 0, S(5), S(65));
     quality_add(q, "repaired in time", "%", lost > 0 ? 100 * (double)x->recovered / lost : 100,
                 QUALITY_MEDIAN_MIN, least_repair);

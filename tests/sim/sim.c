@@ -598,9 +598,14 @@ static void viewer_on_rtp(struct sim *s, struct sim_viewer *v, uint8_t *pkt, int
         stream_on_packet(s, &v->video, &h, payload, h.payload_len, h.seq16);
     } else {
         MUST(h.pt == VIEW_RTX);
-        v->video.rtx++;
-        stream_on_packet(s, &v->video, &h, payload + 2, h.payload_len - 2U,
-                         (uint16_t)(payload[0] << 8 | payload[1]));
+        struct sim_stream *st = &v->video;
+        uint16_t seq16 = (uint16_t)(payload[0] << 8 | payload[1]);
+        uint64_t seq = seq_unwrap(st->top, seq16);
+        st->rtx++;
+        st->rtx_back += st->rtx_us == s->now_us && seq < st->rtx_seq;
+        st->rtx_us = s->now_us;
+        st->rtx_seq = seq;
+        stream_on_packet(s, st, &h, payload + 2, h.payload_len - 2U, seq16);
     }
 }
 

@@ -21,6 +21,9 @@ struct sim_stream {
     uint32_t first_ts, top_ts;
     uint8_t seen[8192]; /* by number modulo: 1 = arrived; covers the last 8,192 */
     uint64_t packets, rtx, lost_on_link, duplicates;
+    uint64_t rtx_back; /* repair of an older packet than the one before it at the same moment */
+    uint64_t rtx_seq;  /* number of the last that was repaired, */
+    int64_t rtx_us;    /* and when */
     uint64_t bad;      /* content that is not what its number promises */
     uint64_t ts_back;  /* timestamps that went back in sequence order */
     uint64_t pid_gaps; /* VP8 picture ids that do not follow each other */

@@ -75,6 +75,7 @@ Test(forward, loss_on_both_sides_is_repaired)
         for (int k = 0; k < 2; k++) {
             cr_expect_eq(both[k]->video.bad, 0);
             cr_expect_gt(both[k]->video.rtx, 10);
+            cr_expect_eq(both[k]->video.rtx_back, 0, "what is missing longest comes first");
             cr_expect_leq(absent(&both[k]->video), 4, "absent %lu, seed %lu",
                           absent(&both[k]->video), seed);
         }
