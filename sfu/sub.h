@@ -32,9 +32,8 @@ struct sub_segment {
     uint8_t key_off;
     uint8_t layer;
     uint8_t dt;
-    bool left_out; /* the number before out0 is nobody's: the frame before was cut off */
-    bool goes_on;  /* the same encoding as before, another target: packets of before out0 that come
-                      late count back from it with */
+    bool goes_on; /* the same encoding as before, another target: packets of before out0 that come
+                     late count back from it with */
     uint8_t prev_dt;
     uint16_t prev_rank; /* in the target before, of the packet that opened this segment */
     uint8_t mark_sid;   /* the last packet of this spatial layer ends the picture; SID_NONE: that
@@ -134,7 +133,8 @@ struct sub {
     uint64_t rtx_out; /* extended sequence number of the next RTX packet */
     uint8_t rtx_pt[CODEC_COUNT];
     bool nack[CODEC_COUNT];
-    uint64_t repair_from;                /* numbers before this one are not sent again */
+    uint64_t entry_out;   /* the number of the last entry point that was gone over to */
+    uint64_t repair_from; /* numbers before this one are not sent again */
     uint16_t nack_queue[SUB_NACK_QUEUE]; /* ring: what is missing longest is sent first */
     uint8_t nack_first;
     uint8_t fillers;       /* counts what sub_send_filler sent */

@@ -28,19 +28,24 @@
 #define FILLER_BACK 24
 #define FILLER_PAD  255
 
-/* The segment that number was sent in, NULL if that was too long ago or it never was: *ret_left_out
- * then says whether it is the number after a picture that was cut off. */
-static const struct sub_segment *segment_of(const struct sub *s, uint64_t number,
-                                            bool *ret_left_out)
+/* The segment that number was sent in, NULL if that was too long ago or it never was. */
+static const struct sub_segment *segment_of(const struct sub *s, uint64_t number)
 {
     for (unsigned i = 0; i < s->seg_count; i++) {
         const struct sub_segment *g = &s->seg[(s->seg_top + SUB_SEGMENTS - i) % SUB_SEGMENTS];
-        *ret_left_out = g->left_out && number + 1 == g->out0;
-        if (number >= g->out0 || *ret_left_out) {
-            return *ret_left_out ? NULL : g;
+        if (number >= g->out0) {
+            return g;
         }
     }
     return NULL;
+}
+
+/* The encoding that has what was sent in segment g (NULL: in none that is known), NULL if it has
+ * that no more: the source has begun anew, or is gone. */
+static const struct encoding *source_of(const struct sub *s, const struct sub_segment *g)
+{
+    const struct encoding *e = g && s->track ? &s->track->enc[g->layer] : NULL;
+    return e && e->open && e->hist.resets == g->resets ? e : NULL;
 }
 
 /* Takes the packet's length out of the viewer's share for repair. Returns false if it is used up.
@@ -72,9 +77,9 @@ static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_
     return true;
 }
 
-/* A number that was kept for a packet which is none of this viewer's, or left out for good: an RTX
- * packet without a payload tells a receiver that nothing is missing (libwebrtc m125 takes it so).
- */
+/* A number whose packet is none of this viewer's, is gone with its source, or has not come and is
+ * older than an entry point, so that nothing depends on it: an RTX packet without a payload tells a
+ * receiver that nothing is missing (libwebrtc m125 takes it so), and it asks no more. */
 static void fill_hole(struct sub *s, uint64_t number, uint8_t *out, struct tx_batch *b)
 {
     struct rtp_header h = {
@@ -123,22 +128,19 @@ static void send_again(struct sub *s, struct out_packet *o, uint8_t *out, struct
 static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t now_us)
 {
     struct out_packet o = {.number = seq_unwrap(s->last_out, seq16)};
-    bool left_out = false;
-    o.seg = segment_of(s, o.number, &left_out);
+    o.seg = segment_of(s, o.number);
     uint8_t *out = tx_reserve(b);
     if (!out) {
         return false;
     }
-    if (left_out) {
-        fill_hole(s, o.number, out, b);
-    }
-    const struct encoding *e = o.seg ? &s->track->enc[o.seg->layer] : NULL;
-    if (!e || !e->open || e->hist.resets != o.seg->resets || o.number > s->last_out) {
+    if (o.number > s->last_out) {
         return true;
     }
-    uint16_t rank = (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0));
-    o.slot = history_find(&e->hist, o.seg->dt, rank);
-    if (!o.slot && history_is_hole(&e->hist, o.seg->dt, rank)) {
+    const struct encoding *e = source_of(s, o.seg);
+    uint16_t rank = e ? (uint16_t)(o.seg->rank0 + (o.number - o.seg->out0)) : 0;
+    o.slot = e ? history_find(&e->hist, o.seg->dt, rank) : NULL;
+    bool never = !e || history_is_hole(&e->hist, o.seg->dt, rank) || o.number < s->entry_out;
+    if (!o.slot && never) {
         fill_hole(s, o.number, out, b);
         return true;
     }
@@ -168,10 +170,9 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
 /* The packet that was sent as number, for sending it again. Returns false if it is gone. */
 static bool sent_before(struct sub *s, uint64_t number, struct out_packet *ret)
 {
-    bool left_out = false;
-    const struct sub_segment *g = segment_of(s, number, &left_out);
-    const struct encoding *e = g && s->track ? &s->track->enc[g->layer] : NULL;
-    if (!e || !e->open || e->hist.resets != g->resets || number > s->last_out) {
+    const struct sub_segment *g = segment_of(s, number);
+    const struct encoding *e = source_of(s, g);
+    if (!e || number > s->last_out) {
         return false;
     }
     *ret = (struct out_packet){.number = number, .seg = g};

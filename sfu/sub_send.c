@@ -269,6 +269,15 @@ static bool must_wait(const struct sub *s, int64_t now_us)
     return s->paced && (dry || yields);
 }
 
+/* Goes over to what is wanted if this is the moment, then: whether a packet is owed. */
+static bool is_owed(struct sub *s)
+{
+    if (s->want || s->replaying) {
+        sub_switch_if_due(s);
+    }
+    return s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals;
+}
+
 bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
 {
     if (s->nack_n && !sub_repair(s, b, now_us)) {
@@ -280,9 +289,8 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
     } else if (s->live && s->enc->hist.resets != s->seg[s->seg_top].resets) {
         sub_choose(s, now_us); /* the source has started anew */
     }
-    const struct router *r = s->peer->router;
-    sub_switch_if_due(s);
-    while (s->live && !sub_is_held(s) && s->cursor < s->enc->hist.arrivals && max-- > 0) {
+    struct router *r = s->peer->router;
+    while (is_owed(s) && max-- > 0) {
         const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
         if (slot && must_wait(s, now_us)) {
             s->lagging |= now_us - slot->arrival_us > LAG_US && !s->replaying;
@@ -292,7 +300,7 @@ bool sub_fill(struct sub *s, struct tx_batch *b, int64_t now_us, int max)
             sub_go_on_replaying(s, slot, now_us);
         }
         if (slot && r->congested && now_us - slot->arrival_us > ROUTER_STALE_US) {
-            s->peer->router->n.drop_stale++;
+            r->n.drop_stale++;
         } else if (slot && !send_packet(s, slot, b, now_us)) {
             return false;
         }

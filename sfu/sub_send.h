@@ -60,7 +60,8 @@ int sub_write_hop_ext(const struct sub *s, int64_t now_us, uint8_t *out);
 
 /* ---- sub_splice.c ---- */
 
-/* Goes over to the wanted encoding if its entry point has come. */
+/* Goes over to the wanted encoding if its entry point has come, and the rest of a frame begun
+ * before is not there to be sent first. */
 void sub_switch_if_due(struct sub *s);
 /* Goes over to the wanted target if slot, the next to be sent, lets it, or to the one that does
  * meanwhile. Returns false for a late packet whose place among the targets of before is not known.

@@ -61,10 +61,10 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
         ts_out += (uint32_t)(used_us * e->track->clock_hz / US_PER_S);
     }
     *g = (struct sub_segment){
-        /* A frame that was cut off leaves one number out, so that the receiver does not take it for
-           whole. */
-        .out0 = s->last_out + (s->last_was_end ? 1 : 2),
-        .left_out = !s->last_was_end,
+        /* After a frame that was cut off as well: a receiver sees by the timestamp, and by the
+           marker that never came, that it is none. A number left out would be asked for again and
+           again, waited for, and reported as lost. */
+        .out0 = s->last_out + 1,
         .resets = e->hist.resets,
         .ts_off = ts_out - anchor->ts,
         .replay_end = replay ? e->hist.arrivals : 0,
@@ -92,6 +92,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     s->narrowed = false;
     sub_enter_target(s, dt);
     g->pid_off = (uint16_t)(g->pid_off + sub_skipped(s, slot, dt));
+    s->entry_out = g->out0;
     s->repair_from = s->fleeing ? g->out0 : s->repair_from;
     s->fleeing = false;
     s->publisher = s->track->stream->publisher;
@@ -141,7 +142,6 @@ static bool change_target(struct sub *s, const struct hist_slot *slot, unsigned 
     struct sub_segment *g = &s->seg[(s->seg_top + 1) % SUB_SEGMENTS];
     *g = *old;
     g->goes_on = true;
-    g->left_out = false;
     g->prev_dt = old->dt;
     g->prev_rank = slot->rank[old->dt];
     g->out0 = s->last_out + (uint16_t)(g->prev_rank - s->last_rank);
@@ -214,8 +214,23 @@ void sub_go_on_replaying(struct sub *s, const struct hist_slot *slot, int64_t no
     }
 }
 
+/* True while the rest of a frame that has been begun is stored and owed next. It is finished first,
+ * unless the network does not carry it: to who does not look at markers, half a frame is a broken
+ * one. */
+static bool finishes_first(const struct sub *s)
+{
+    if (!s->live || s->last_was_end || s->fleeing) {
+        return false;
+    }
+    const struct hist_slot *slot = history_arrived(&s->enc->hist, s->cursor);
+    return slot && slot->ts == s->last_src_ts;
+}
+
 void sub_switch_if_due(struct sub *s)
 {
+    if (finishes_first(s)) {
+        return;
+    }
     if (s->live && s->replaying) {
         skip_to_newest(s);
     }

@@ -41,13 +41,24 @@ static void fault(struct peer_rx *r, enum peer_fault f)
 
 /* ---- the walk: consecutive packets a, b of the media SSRC ---- */
 
+/* A frame without its end, since what follows is the key frame of another layer or publisher; of
+ * packets that were not opened that cannot be known. */
+static bool is_cut(const struct peer_rx_slot *a, const struct peer_rx_slot *b)
+{
+    if (!(a->flags & b->flags & RX_OPENED)) {
+        return true;
+    }
+    return (a->layer != b->layer || a->stream != b->stream) && b->flags & RX_KEY && !b->pkt;
+}
+
 static void check_boundary(struct peer_rx *r, const struct peer_rx_slot *a,
                            const struct peer_rx_slot *b)
 {
     if ((int32_t)(b->ts - a->ts) < 0) {
         fault(r, PEER_FAULT_TIMESTAMP);
     }
-    if (r->video && (b->ts == a->ts) == !!(a->flags & RX_MARKER)) {
+    bool same = b->ts == a->ts, marked = a->flags & RX_MARKER;
+    if (r->video && (same ? marked : !marked && !is_cut(a, b))) {
         fault(r, PEER_FAULT_MARKER);
     }
     if (!r->video && b->ts == a->ts) {

@@ -75,9 +75,11 @@ static void next_frame(struct stream_check *c, const struct check_packet *p)
 {
     const struct truth *t = &p->d.truth;
     bool free = c->gap > 0;
+    bool entry = t->key && t->n_refs == 0;
     if (c->has_last) {
         bool new_picture = p->ts != c->last.ts;
-        c->bad.torn += (!c->whole && !free) || (t->part != 0 && !free);
+        c->cuts += !c->whole && !free && entry;
+        c->bad.torn += (!c->whole && !free && !entry) || (t->part != 0 && !free);
         /* A key frame may cut a picture short. Where a packet comes late from upstream and its
          * picture has been left out meanwhile, nothing refers to that. */
         bool cut = free || t->key || (c->lossy_source && c->last.d.truth.tid > 0);
@@ -88,7 +90,6 @@ static void next_frame(struct stream_check *c, const struct check_packet *p)
     } else {
         c->bad.torn += t->part != 0 || !t->key;
     }
-    bool entry = t->key && t->n_refs == 0;
     c->excused = !entry && (c->excused || (free && c->lossy_source));
     for (int i = 0; i < t->n_refs && !c->excused; i++) {
         c->bad.reference += !was_sent(c, frame_id(t, t->refs[i]));
@@ -137,11 +138,12 @@ static void settle(struct stream_check *c, uint64_t upto)
     while (c->settled < upto) {
         uint64_t seq = ++c->settled;
         const struct check_packet *p = &c->w[seq % CHECK_WINDOW];
-        if (p->seq == seq) {
+        if (p->seq == seq && !p->told) {
             settle_one(c, p);
         } else {
             c->gap++;
             c->gaps++;
+            c->untold += p->seq != seq;
         }
     }
 }
@@ -160,7 +162,7 @@ void stream_check_packet(struct stream_check *c, const struct rx_rtp *p, const u
     c->top = MAX(c->top, seq);
     settle(c, c->top > c->settled + SETTLE ? c->top - SETTLE : c->settled);
     struct check_packet *slot = &c->w[seq % CHECK_WINDOW];
-    if (slot->seq == seq || seq + CHECK_WINDOW <= c->top) {
+    if ((slot->seq == seq && !slot->told) || seq + CHECK_WINDOW <= c->top) {
         c->bad.twice++;
         return;
     }
@@ -179,18 +181,21 @@ void stream_check_rtx(struct stream_check *c, const struct rx_rtp *p)
     c->bad.rtx_seq += c->rtx_any && (uint16_t)(p->seq16 - c->rtx_top) != 1;
     c->rtx_any = true;
     c->rtx_top = p->seq16;
-    if (p->len <= 2) {
-        return; /* padding, or "this number was never used" */
+    if (p->len < 2) {
+        return; /* padding */
     }
     uint16_t osn = (uint16_t)(p->payload[0] << 8 | p->payload[1]);
     uint64_t seq = c->top + (uint64_t)(int64_t)(int16_t)(osn - (uint16_t)c->top);
-    const struct check_packet *was = &c->w[seq % CHECK_WINDOW];
+    struct check_packet *was = &c->w[seq % CHECK_WINDOW];
     if (seq > c->top) {
         c->bad.rtx++;
         return;
     }
-    if (was->seq != seq) {
-        return; /* too long ago to be compared */
+    if (was->seq != seq && seq > c->settled) {
+        *was = (struct check_packet){.seq = seq, .told = true};
+    }
+    if (p->len == 2 || was->seq != seq || was->told) {
+        return; /* "nobody's", or not there to be compared */
     }
     struct rx_rtp inner = *p;
     struct rx_desc d;

@@ -42,6 +42,7 @@ struct check_packet {
     uint32_t ts;
     bool marker, padding;
     bool late; /* a later number had been sent already */
+    bool told; /* left out, and sent again all the same: late from upstream, or nobody's */
     struct rx_desc d;
 };
 
@@ -61,7 +62,10 @@ struct stream_check {
     unsigned n_done;
     bool rtx_any;
     uint16_t rtx_top;
-    uint64_t packets, rtx_packets, frames, gaps, switches;
+    uint64_t packets, rtx_packets, frames, switches;
+    uint64_t gaps;   /* numbers left out, */
+    uint64_t untold; /* of them: what they were was not said by a retransmission either */
+    uint64_t cuts;   /* frames that a key frame cut short, all numbers there */
     struct check_faults bad;
 };
 

@@ -109,6 +109,28 @@ Test(forward, a_publisher_that_returns_continues_the_stream)
     }
 }
 
+Test(forward, what_was_lost_of_a_source_that_is_gone_is_not_asked_for_for_ever)
+{
+    for (int w = 0; w < SIM_WORKERS; w++) {
+        struct sim *s = sim_new(31, SECOND);
+        struct sim_publisher *p = sim_publish(s, 0, 9, 1, 20000, 90000);
+        struct sim_viewer *v = sim_view(s, w, 9, true);
+        sim_run(s, 2 * SECOND);
+        v->nacks = false;
+        v->loss = 0.5;
+        sim_run(s, SECOND / 2);
+        cr_expect_gt(v->video.lost_on_link, 5);
+        sim_unpublish(s, p);
+        v->nacks = true;
+        v->loss = 0;
+        sim_publish(s, 0, 9, 1, 1000, 7);
+        sim_run(s, 3 * SECOND);
+        cr_expect_eq(v->video.bad, 0);
+        cr_expect_eq(absent(&v->video), 0, "%lu numbers without an answer", absent(&v->video));
+        sim_free(s);
+    }
+}
+
 Test(forward, simulcast_viewers_get_the_largest_live_layer)
 {
     struct sim *s = sim_new(5, SECOND);
