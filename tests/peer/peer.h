@@ -178,6 +178,7 @@ struct peer_stats {
     uint64_t frames, keyframes;      /* complete */
     uint64_t frames_skipped; /* frame numbers passed over without a gap (layers cut by server) */
     uint64_t layer_switches, source_switches;
+    int64_t newest_ns; /* when the newest packet sent was sent; of those received and opened, too */
     uint64_t faults[PEER_FAULT_COUNT];
 
     uint64_t sent_packets, sent_bytes, sent_frames, sent_keyframes, sent_rtx;

@@ -404,6 +404,9 @@ static void deliver(struct peer *p, struct peer_rx *x, const struct peer_rtp *r,
         return;
     }
     p->stats.packets++;
+    if (has_embed && embed.sent_ns > p->stats.newest_ns) {
+        p->stats.newest_ns = embed.sent_ns;
+    }
     if (!p->stats.first_packet_us) {
         p->stats.first_packet_us = at_ns / 1000;
     }

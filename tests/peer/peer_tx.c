@@ -79,6 +79,7 @@ static void send_packet(struct peer_tx *t, const struct peer_media_pkt *m)
     t->octets += (uint32_t)n;
     t->env->stats->sent_packets++;
     t->env->stats->sent_bytes += n;
+    t->env->stats->newest_ns = m->embed.sent_ns;
     t->env->send(t->env->ctx, buf, head + n);
 }
 

@@ -101,8 +101,9 @@ unsigned server_wait_playing(struct server *s, struct peer *const *peers, unsign
 unsigned server_wait_more(struct server *s, struct peer *const *peers, unsigned n, unsigned more);
 /* Waits for a state (or a later one); returns whether it is exactly this one. */
 bool server_wait_state(struct server *s, struct peer *p, enum peer_state want, int64_t ms);
-/* After the publisher has paused: waits until no viewer has a gap that may still be filled. */
-void server_drain(struct server *s, struct peer *const *peers, unsigned n);
+/* After the publisher of one encoding (pub; NULL: of several) has paused: waits until every viewer
+ * has the last packet that it sent, and no gap that may still be filled. */
+void server_drain(struct server *s, struct peer *pub, struct peer *const *peers, unsigned n);
 /* Whether the viewer has received flawless media: no fault, nothing lost, nothing unauthentic from
  * the server; else notes what is wrong. */
 bool server_flawless(struct peer *p, const char *who);

@@ -57,6 +57,7 @@ struct group {
     struct peer *const *peers;
     unsigned n;
     const uint64_t *want; /* packets; NULL: any */
+    struct peer *pub;     /* whose last packet is waited for; NULL: nobody's */
 };
 
 static uint64_t media_of(struct peer *p)
@@ -148,25 +149,26 @@ bool server_wait_state(struct server *s, struct peer *p, enum peer_state want, i
     return peer_state(p) == want;
 }
 
-static bool no_gaps(void *ctx)
+static bool has_all(void *ctx)
 {
     const struct group *g = ctx;
 
     for (unsigned i = 0; i < g->n; i++) {
         const struct peer_stats *st = peer_stats(g->peers[i]);
-        if (st->missing != st->recovered + st->lost) {
+        if (st->missing != st->recovered + st->lost ||
+            (g->pub && st->newest_ns < peer_stats(g->pub)->newest_ns)) {
             return false;
         }
     }
     return true;
 }
 
-void server_drain(struct server *s, struct peer *const *peers, unsigned n)
+void server_drain(struct server *s, struct peer *pub, struct peer *const *peers, unsigned n)
 {
-    struct group g = {.peers = peers, .n = n};
+    struct group g = {.peers = peers, .n = n, .pub = pub};
 
     server_run(s, SERVER_SCALED(200, 600));
-    (void)server_until(s, SERVER_SCALED(3000, 10000), no_gaps, &g);
+    (void)server_until(s, SERVER_SCALED(3000, 10000), has_all, &g);
 }
 
 bool server_flawless(struct peer *p, const char *who)

@@ -50,6 +50,18 @@ static void check_workers(unsigned expected)
     cJSON_Delete(l);
 }
 
+static bool all_see(void *ctx)
+{
+    struct peer *const *v = ctx;
+
+    for (unsigned i = 0; i < CROWD; i++) {
+        if (!peer_stats(v[i])->keyframes) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void test_crowd(void)
 {
     struct peer *v[CROWD];
@@ -61,21 +73,20 @@ static void test_crowd(void)
         server_run(&server, SERVER_SCALED(4, 15));
     }
     check(server_wait_playing(&server, v, CROWD) == 0, "%d viewers are up and receive", CROWD);
+    check(server_until(&server, SERVER_PATIENCE_MS, all_see, v), "each has had a key frame");
     uint64_t sent = peer_stats(pub)->sent_packets;
     server_run(&server, PLAY_MS);
     sent = peer_stats(pub)->sent_packets - sent;
     check_workers(CROWD + 1);
     peer_set_paused(pub, true);
-    server_drain(&server, v, CROWD);
+    server_drain(&server, pub, v, CROWD);
     check(flawed(v, CROWD) == 0, "every viewer got everything, in order and unchanged");
-    unsigned few = 0, undecodable = 0;
+    unsigned few = 0;
     for (unsigned i = 0; i < CROWD; i++) {
         few += peer_stats(v[i])->packets < sent;
-        undecodable += !peer_stats(v[i])->keyframes || !peer_stats(v[i])->frames;
     }
     check(few == 0, "each got at least the %llu packets of the measured time",
           (unsigned long long)sent);
-    check(undecodable == 0, "each has had a key frame");
     check(peer_faults(pub) == 0, "nothing sent to the publisher was wrong");
     server_free_peers(&server, v, CROWD);
     server_free_peers(&server, &pub, 1);
@@ -141,7 +152,7 @@ static void check_comeback(const struct comeback *c, struct peer **v, struct pee
           c->name, (long long)took_ms);
     check(server_wait_more(&server, v, FEW, 70) == 0, "%s: and go on playing", c->name);
     peer_set_paused(second, true);
-    server_drain(&server, v, FEW);
+    server_drain(&server, c->layers_after == 1 ? second : NULL, v, FEW);
     check(flawed(v, FEW) == 0, "%s: sequence numbers, times and picture ids went on", c->name);
 }
 

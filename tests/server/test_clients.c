@@ -192,7 +192,7 @@ static void test_rows(void)
     for (size_t i = 0; i < N_ROWS; i++) {
         peer_set_paused(pubs[i], true);
     }
-    server_drain(&server, viewers, N_ROWS);
+    server_drain(&server, NULL, viewers, N_ROWS);
     for (size_t i = 0; i < N_ROWS; i++) {
         judge(&rows[i], pubs[i], viewers[i]);
     }
@@ -255,7 +255,7 @@ static void test_identical(void)
           "identical: the viewer is up");
     server_run(&server, SERVER_SCALED(2000, 5000));
     peer_set_paused(pub, true);
-    server_drain(&server, &viewer, 1);
+    server_drain(&server, pub, &viewer, 1);
     check(peer_stats(viewer)->profile == PEER_PROFILE_CM_SHA1_80, "identical: AES-CM was chosen");
     check(wire.dropped > 3 && wire.again >= wire.dropped - 1,
           "identical: %u of %u packets were dropped, %u repeated", wire.dropped, wire.seen,

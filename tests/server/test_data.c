@@ -369,7 +369,7 @@ static void test_beside_video(void)
     check(viewer.n >= sent * 95 / 100, "the viewer got %u of %u", viewer.n, sent);
     check(heard_from(&viewer, "move", "sender=main"), "from the publisher");
     peer_set_paused(pub.peer, true);
-    server_drain(&server, &viewer.peer, 1);
+    server_drain(&server, pub.peer, &viewer.peer, 1);
     check(server_flawless(viewer.peer, "viewer"), "and the video beside them is flawless");
     leave(&viewer);
     leave(&pub);

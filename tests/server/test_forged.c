@@ -442,7 +442,7 @@ int main(int argc, char **argv)
     test_flood();
     test_replay();
     peer_set_paused(victims[0], true);
-    server_drain(&server, &victims[1], 1);
+    server_drain(&server, victims[0], &victims[1], 1);
     uint64_t sent = peer_stats(victims[0])->sent_packets - from;
     uint64_t got = peer_stats(victims[1])->packets - had;
     check(server_flawless(victims[1], "viewer"), "the viewer lost nothing");

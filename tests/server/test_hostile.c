@@ -476,7 +476,7 @@ int main(int argc, char **argv)
     test_nacks_and_cap();
     test_pli_storm();
     peer_set_paused(good_pub, true);
-    server_drain(&server, &good_viewer, 1);
+    server_drain(&server, good_pub, &good_viewer, 1);
     check(server_flawless(good_viewer, "neighbour"), "the neighbour has lost nothing all the time");
     check(peer_faults(good_pub) == 0, "its publisher was told nothing wrong");
     server_free_peers(&server, &good_viewer, 1);

@@ -33,7 +33,7 @@ static bool pair_open(struct pair *x, const char *stream)
 static void pair_close(struct pair *x, bool audio_may_miss)
 {
     peer_set_paused(x->pub, true);
-    server_drain(&server, &x->viewer, 1);
+    server_drain(&server, x->pub, &x->viewer, 1);
     if (audio_may_miss) {
         const struct peer_stats *st = peer_stats(x->viewer);
         check(peer_faults(x->viewer) == 0 && st->lost_video == 0 &&

@@ -82,7 +82,7 @@ static void test_media(void)
     for (int i = 0; i < PEERS; i++) {
         all[i] = v[i].p;
     }
-    server_drain(&server, all, PEERS + 1);
+    server_drain(&server, NULL, all, PEERS + 1);
     for (int i = 0; i < PEERS; i++) {
         char who[32];
         snprintf(who, sizeof(who), "TCP viewer %d", i);
@@ -115,7 +115,7 @@ static void test_reconnect(void)
         check(server_wait_more(&server, &v.p, 1, 40) == 0, "it plays on over connection %d", i + 2);
     }
     peer_set_paused(pub, true);
-    server_drain(&server, &v.p, 1);
+    server_drain(&server, pub, &v.p, 1);
     const struct peer_stats *st = peer_stats(v.p);
     check(peer_faults(v.p) == 0 && st->lost_video == 0, "the picture is whole (%llu lost)",
           (unsigned long long)st->lost_video);
@@ -150,7 +150,7 @@ static void test_stalled(void)
     check(peer_stats(slow.p)->faults[PEER_FAULT_CHECKSUM] == 0 && !slow.relay.bad_frames,
           "no frame was cut");
     peer_set_paused(pub, true);
-    server_drain(&server, &calm, 1);
+    server_drain(&server, pub, &calm, 1);
     check(server_flawless(calm, "UDP viewer"), "the UDP viewer noticed nothing");
     close_peer(&slow);
     server_free_peers(&server, &calm, 1);
