@@ -24,6 +24,7 @@
 #define API_RID_MAX    32
 #define API_CNAME_MAX  32
 #define API_FMTP_MAX   160
+#define API_SPROP_MAX  320
 #define API_ALL        255  /* of tracks or layers */
 #define API_SCTP_PORT  5000 /* ours, in every answer */
 #define API_NAME_MAX   65   /* of a room or participant, with terminator */
@@ -93,6 +94,8 @@ struct api_session {
                                   video (RTP-13) */
     uint32_t max_kbps;         /* publish: cap */
     uint32_t quirks;           /* enum api_quirk */
+    char sprop[API_SPROP_MAX]; /* publish: fmtp that tells the first video section's parameter sets;
+                                  "" = none */
     struct api_data data;
     uint8_t n_mlines;
     struct api_mline mlines[]; /* accepted audio and video sections only */
@@ -437,6 +440,7 @@ void plane_stop(struct plane *p);
     X(data_held, "times a sender was held up because none of its readers had room")                \
     X(data_throttled, "times a sender was held up by data.messages_per_s or data.max_kbps")        \
     X(keyframes, "key frames received")                                                            \
+    X(prefaces, "key frames without parameter sets that got those sent before")                    \
     X(sessions_added, "sessions created")                                                          \
     X(sessions_ended, "sessions ended")                                                            \
     X(dtls_up, "DTLS handshakes finished")

@@ -42,6 +42,9 @@ static void bind_ssrc(struct ingest *in, uint32_t ssrc, struct source *src, bool
 static void start_over(struct source *src)
 {
     encoding_restart(src->enc);
+    if (src->preface) {
+        src->preface->added = 0;
+    }
     if (src->no_keys) {
         keyframes_give_up(&src->enc->keys);
     }
@@ -65,6 +68,11 @@ static bool add_mline(struct ingest *in, const struct peer *p, const struct api_
         struct source *src = add_source(in, &t->enc[i], ml);
         src->no_keys = p->session->quirks & API_QUIRK_NO_PLI || (!codec->pli && !codec->fir);
         start_over(src);
+        for (unsigned k = 0; k < ml->n_codecs && !src->preface; k++) {
+            if (params_has(ml->codecs[k].id)) {
+                src->preface = preface_new(ml->codecs[k].id, p->session->sprop);
+            }
+        }
     }
     if (ml->n_rids == 0) {
         struct source *src = &in->sources[in->n_sources - 1];
@@ -112,6 +120,9 @@ struct ingest *ingest_new(struct peer *p, int64_t now_us)
 void ingest_free(struct ingest *in)
 {
     if (in) {
+        for (unsigned i = 0; i < in->n_sources; i++) {
+            free(in->sources[i].preface);
+        }
         free(in->sources);
         free(in);
     }

@@ -9,6 +9,7 @@
 #include "rtp/recv_stats.h"
 #include "rtp/remb_recv.h"
 #include "rtp/twcc_recv.h"
+#include "sfu/preface.h"
 #include "sfu/track.h"
 
 struct peer;
@@ -22,6 +23,7 @@ struct rtp_header;
 
 /* One published encoding as received here. */
 struct source {
+    struct preface *preface; /* of codecs with parameter sets; else NULL */
     struct encoding *enc;
     const struct api_mline *ml;
     uint32_t ssrc; /* 0: not seen yet */

@@ -105,6 +105,15 @@ static void replicate(struct router *r, const struct encoding *e, const struct h
     }
 }
 
+bool route_put(struct router *r, struct encoding *e, const struct hist_in *in)
+{
+    if (!route_store(r, e, in)) {
+        return false;
+    }
+    replicate(r, e, in);
+    return true;
+}
+
 /* The extensions that viewers may want, as {kind, len, data}. */
 static uint8_t pick_exts(const struct ext_set *set, uint8_t out[INGEST_FORWARD_EXT_MAX])
 {
@@ -202,7 +211,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         e->map.screen = set->e[EXT_CONTENT_TYPE].data[0] & 1;
     }
     uint8_t exts[INGEST_FORWARD_EXT_MAX];
-    const struct hist_in stored = {
+    struct hist_in stored = {
         .seq = seq,
         .ts = hdr->ts,
         .arrival_us = now_us,
@@ -215,7 +224,11 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         .payload = in.payload,
         .payload_len = in.len,
     };
-    if (!route_store(r, e, &stored)) {
+    bool entry = desc.flags & DESC_ENTRY;
+    if (src->preface) {
+        preface_apply(r, src, &stored, &desc);
+    }
+    if (!route_put(r, e, &stored)) {
         return;
     }
     if (e->track->kind == MEDIA_VIDEO) {
@@ -224,7 +237,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
     if (set->e[EXT_AUDIO_LEVEL].len == 1) {
         levels_on_packet(e->track, *set->e[EXT_AUDIO_LEVEL].data, now_us);
     }
-    if (e->track->kind == MEDIA_VIDEO && (desc.flags & DESC_ENTRY) && !e->map.blind) {
+    if (e->track->kind == MEDIA_VIDEO && entry && !e->map.blind) {
         r->n.keyframes++;
         keyframes_on_key(&e->keys, now_us);
         for (uint8_t i = 0; i < e->track->n_enc; i++) {
@@ -232,7 +245,6 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         }
         nack_on_keyframe(&src->nack, seq);
     }
-    replicate(r, e, &stored);
 }
 
 void router_on_rtp(struct router *r, struct peer *p, uint8_t *pkt, size_t len, int64_t now_us)

@@ -166,6 +166,9 @@ void router_owe(struct router *r, struct peer *p);
 /* Stores a packet of e, from a publisher or a ring, and wakes its viewers. False if it was there
  * already. On the packet path. */
 bool route_store(struct router *r, struct encoding *e, const struct hist_in *in);
+/* The same, and copies it to the workers that have viewers. On the publisher's worker; on the
+ * packet path. */
+bool route_put(struct router *r, struct encoding *e, const struct hist_in *in);
 /* A viewer needs a key frame of e: asks the source, here or on its worker. urgent: it has no
  * picture until then. */
 void router_want_key(struct router *r, struct encoding *e, bool urgent, int64_t now_us);

@@ -5,18 +5,41 @@
 
 #include "signaling/negotiate_plan.h"
 
-/* Copies as many whole parameters as fit. */
-static void copy_fmtp(char out[API_FMTP_MAX], const char *fmtp)
+/* True for an fmtp parameter that holds parameter sets: RFC 6184 8.1, RFC 7798 7.1. */
+static bool is_sprop(const char *param)
 {
-    size_t n = strlen(fmtp);
-    if (n >= API_FMTP_MAX) {
-        n = API_FMTP_MAX - 1;
-        while (n > 0 && fmtp[n] != ';') {
-            n--;
+    static const char *const names[] = {
+        "sprop-parameter-sets=", "sprop-vps=", "sprop-sps=", "sprop-pps="};
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        if (strncasecmp(param, names[i], strlen(names[i])) == 0) {
+            return true;
         }
     }
-    memcpy(out, fmtp, n);
+    return false;
+}
+
+/* Copies those parameters that are about parameter sets, or all others; as many as fit, each whole.
+ */
+static void copy_fmtp(char *out, size_t cap, const char *fmtp, bool sets)
+{
+    size_t n = 0;
+    while (*fmtp) {
+        fmtp += strspn(fmtp, "; \t");
+        size_t len = strcspn(fmtp, ";");
+        size_t gap = n > 0;
+        if (len && is_sprop(fmtp) == sets && n + gap + len < cap) {
+            memcpy(out + n, ";", gap);
+            memcpy(out + n + gap, fmtp, len);
+            n += gap + len;
+        }
+        fmtp += len;
+    }
     out[n] = '\0';
+}
+
+void negotiate_codec_sprop(const struct sdp_format *f, char out[API_SPROP_MAX])
+{
+    copy_fmtp(out, API_SPROP_MAX, f->fmtp, true);
 }
 
 bool negotiate_codec_add(struct api_mline *line, const struct sdp_media *m,
@@ -43,7 +66,7 @@ bool negotiate_codec_add(struct api_mline *line, const struct sdp_media *m,
     if (m->kind == SDP_AUDIO && f->codec != CODEC_OPUS) {
         c->nack = false;
     }
-    copy_fmtp(c->fmtp, f->fmtp);
+    copy_fmtp(c->fmtp, sizeof(c->fmtp), f->fmtp, false);
     return true;
 }
 

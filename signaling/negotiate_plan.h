@@ -50,10 +50,13 @@ int negotiate_finish(struct negotiate_plan *plan, struct negotiate_result *ret) 
 
 /* ---- negotiate_codec.c ---- */
 
-/* Appends the section's format to line->codecs, with its RTX and feedback. False if it is there
- * already, or the list is full. */
+/* Appends the section's format to line->codecs, with its RTX, feedback and fmtp, but for parameter
+ * sets: they are no terms. False if it is there already, or the list is full. */
 bool negotiate_codec_add(struct api_mline *line, const struct sdp_media *m,
                          const struct sdp_format *f);
+
+/* Those of f's parameters that tell parameter sets (RFC 6184 8.1, RFC 7798 7.1). */
+void negotiate_codec_sprop(const struct sdp_format *f, char out[API_SPROP_MAX]);
 
 /* The RED format of an audio section whose blocks are all of payload type opus_pt; NULL if none. */
 const struct sdp_format *negotiate_codec_red(const struct sdp_media *m, uint8_t opus_pt);

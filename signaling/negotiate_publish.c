@@ -83,6 +83,9 @@ static int choose_codecs(const struct negotiate_plan *plan, const struct sdp_med
             continue;
         }
         negotiate_codec_add(line, m, f);
+        if (m->kind == SDP_VIDEO && !plan->session->sprop[0]) {
+            negotiate_codec_sprop(f, plan->session->sprop);
+        }
         line->opaque = plan->p->opaque;
         if (codec_info(f->codec)->no_dd && !line->opaque) {
             line->ext.id[EXT_DD] = 0;

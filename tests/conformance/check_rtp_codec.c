@@ -62,40 +62,61 @@ static void short_picture_ids(struct suite *s)
     EXPECT(s, last >= 0, "frames", "none");
 }
 
-/* SPS, PPS and IDR as single NAL units (OBS), the SPS of High profile under a 42e01f label. */
-static void single_nals(struct suite *s)
+/* Of High profile, under a 42e01f label. */
+static const uint8_t sps[] = {0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01};
+static const uint8_t pps[] = {0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0};
+
+/* A publisher and a viewer of H264. more: behind its fmtp in the offer. */
+static bool open_h264(struct suite *s, const char *more, struct feed *f)
 {
-    static const uint8_t sps[] = {0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01};
-    static const uint8_t pps[] = {0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0};
-    uint8_t idr[64] = {0x65, 0x88, 0x84, 0x00};
     struct peer_params m, mv;
-    struct feed f;
+    struct plan pub = {.params = &m};
 
     suite_params(s, false, &m);
     suite_params(s, true, &mv);
     m.codecs = mv.codecs = 1U << PEER_H264;
-    if (!feed_open(s, &(struct plan){.params = &m}, &(struct plan){.params = &mv}, &f) ||
-        !feed_prime(&f, 100, 10)) {
+    if (more) {
+        pub.edits[0] = (struct edit){"profile-level-id=42e01f", more};
+    }
+    return feed_open(s, &pub, &(struct plan){.params = &mv}, f) && feed_prime(f, 100, 10);
+}
+
+/* One NAL unit in one packet; with number the end of a picture. */
+static void send_nal(struct feed *f, uint16_t seq, uint32_t ts, const uint8_t *nal, size_t len,
+                     uint32_t number)
+{
+    struct peer_rtp r = {.pt = f->video_pt, .ssrc = f->video_ssrc, .seq = seq, .ts = ts};
+
+    r.marker = number != 0;
+    r.payload = nal;
+    r.payload_len = len;
+    feed_send(f, &r, number);
+}
+
+/* A picture of one slice. */
+static void send_slice(struct feed *f, uint16_t seq, uint32_t ts, bool idr, uint32_t number)
+{
+    uint8_t nal[64] = {idr ? 0x65 : 0x41, 0x88, 0x84, 0x00};
+
+    peer_put32(nal + 8, 0x5eedf00d);
+    peer_put32(nal + 12, number);
+    send_nal(f, seq, ts, nal, sizeof(nal), number);
+}
+
+/* SPS, PPS and IDR as single NAL units (OBS). */
+static void single_nals(struct suite *s)
+{
+    struct feed f;
+
+    if (!open_h264(s, NULL, &f)) {
         return;
     }
     for (unsigned i = 0; i < 10; i++) {
         uint32_t ts = 90000 + i * 3000;
         uint16_t seq = (uint16_t)(1000 + 3 * i);
-        struct peer_rtp r = {.pt = f.video_pt, .ssrc = f.video_ssrc, .seq = seq, .ts = ts};
-        r.payload = sps;
-        r.payload_len = sizeof(sps);
-        feed_send(&f, &r, 0);
-        r.seq++;
-        r.payload = pps;
-        r.payload_len = sizeof(pps);
-        feed_send(&f, &r, 0);
-        peer_put32(idr + 8, 0x5eedf00d);
-        peer_put32(idr + 12, 6000 + i);
-        r.seq++;
-        r.marker = true;
-        r.payload = idr;
-        r.payload_len = sizeof(idr);
-        feed_send(&f, &r, 0);
+        send_nal(&f, seq, ts, sps, sizeof(sps), 0);
+        send_nal(&f, (uint16_t)(seq + 1), ts, pps, sizeof(pps), 0);
+        send_slice(&f, (uint16_t)(seq + 2), ts, true, 6000 + i);
         suite_wait(s, 40);
     }
     EXPECT(s, feed_wait(&f, 6009, SOON_MS), "key frames of single NAL units are forwarded",
@@ -106,6 +127,59 @@ static void single_nals(struct suite *s)
         same = same || (!x->rtcp && memmem(x->buf, x->len, sps, sizeof(sps)));
     }
     EXPECT(s, same, "the parameter sets unchanged, whatever the label", "no such SPS");
+}
+
+/* The viewer's packet with this outgoing sequence number; NULL: none came. */
+static const struct plain *video_at(const struct feed *f, uint16_t seq, uint8_t pt)
+{
+    for (unsigned i = 0; i < party_plain_count(f->view); i++) {
+        const struct plain *x = party_plain(f->view, i);
+        if (!x->rtcp && (x->buf[1] & 0x7f) == pt && peer_get16(x->buf + 2) == seq) {
+            return x;
+        }
+    }
+    return NULL;
+}
+
+/* An encoder that sends its parameter sets once, or in its offer alone (arg: the fmtp): whoever
+ * joins later would see nothing. Pictures: slice, IDR, slice, slice, with the one before the second
+ * IDR late. */
+static void bare_key_frames(struct suite *s)
+{
+    enum { PICTURES = 12, LATE = 7 };
+    struct feed f;
+
+    if (!open_h264(s, s->now->arg, &f)) {
+        return;
+    }
+    if (!s->now->arg) {
+        send_nal(&f, 998, 90000, sps, sizeof(sps), 0);
+        send_nal(&f, 999, 90000, pps, sizeof(pps), 0);
+    }
+    for (unsigned i = 0; i < PICTURES + 1; i++) {
+        unsigned k = i == PICTURES ? LATE : i;
+        if (i != LATE) {
+            send_slice(&f, (uint16_t)(1000 + k), 90000 + k * 3000, k % 5 == 0, 8000 + k);
+            suite_wait(s, 20);
+        }
+    }
+    EXPECT(s, feed_wait(&f, 8000 + LATE, SOON_MS), "a picture that came late", "it did not arrive");
+    uint16_t first = (uint16_t)feed_seq(&f, 8000);
+    for (unsigned i = 0; i < PICTURES; i++) {
+        const struct plain *x = feed_wait(&f, 8000 + i, 0);
+        uint16_t want = (uint16_t)(first + i + i / 5);
+        EXPECT(s, x && peer_get16(x->buf + 2) == want, "numbers without a gap",
+               "picture %u is %d, not %u", i, x ? peer_get16(x->buf + 2) : -1, want);
+        if (i % 5 == 0 && (i > 0 || s->now->arg)) {
+            const struct plain *p = video_at(&f, (uint16_t)(want - 1), x->buf[1] & 0x7f);
+            EXPECT(s,
+                   p && memmem(p->buf, p->len, sps, sizeof(sps)) &&
+                       memmem(p->buf, p->len, pps, sizeof(pps)),
+                   "SPS and PPS in front of each IDR picture", "none before picture %u", i);
+            EXPECT(s, !(p->buf[1] & 0x80) && peer_get32(p->buf + 4) == peer_get32(x->buf + 4),
+                   "as a part of that picture", "another timestamp, or a marker");
+        }
+    }
 }
 
 #define RED_MAP "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:111 "
@@ -185,6 +259,10 @@ const struct check checks_rtp_codec[] = {
     {"RTP-20", MUST, "RFC 6184 5", "H264 plays: STAP-A and FU-A", plays,
      &(struct play){PEER_H264, 1}},
     {"RTP-20", MUST, "RFC 6184 5.6", "H264: key frames of single NAL units (OBS)", single_nals},
+    {"RTP-20", POLICY, "RFC 6184 8.4",
+     "H264: key frames without parameter sets get those sent before", bare_key_frames},
+    {"RTP-20", POLICY, "RFC 6184 8.1", "H264: or those that the offer tells", bare_key_frames,
+     "profile-level-id=42e01f;sprop-parameter-sets=Z2QAH6zZQFAFuwE=,aOvjyyLA"},
     {"RTP-21", MUST, "RFC 7798 4.4", "H265 plays", NULL, NULL, "tests/peer sends no H265"},
     {"RTP-22", MUST, "AV1 RTP 4.4", "AV1 without dependency descriptor plays", plays,
      &(struct play){PEER_AV1, 1}},

@@ -99,6 +99,22 @@ test('a source like OBS, a keyframe every 10 s and none on request: who joins la
   folder.remove();
 });
 
+test('parameter sets in the offer alone: who joins late sees a picture', async (t) => {
+  if (!ns) return t.skip('no namespaces here');
+  const folder = makeFolder('clip'), clip = join(folder.path, 'clip.mkv');
+  execFileSync(python, [client('make_clip.py'), clip, '24', '2']);
+  const published = ns.run('env', ['SETS=offer', python, client('gst_publish.py'), `${outside()}/whip/sets`, clip]);
+  published.catch(() => {}); // told below
+  const early = await watch({ stream: 'sets' });
+  await early.waitForFunction(() => window.watched.seen.at(-1)?.id > 150, null, { timeout: 40000 });
+  const late = await watch({ stream: 'sets' });
+  const ended = await published;
+  assert.equal(ended.end, 'end of file', JSON.stringify(ended));
+  assertSeen(t, await seenBy(early), { frames: 300, first: Infinity });
+  assertSeen(t, await seenBy(late), { frames: 150, first: 3000 });
+  folder.remove();
+});
+
 test('FFmpeg publishes by itself', async (t) => {
   const muxers = spawnSync('ffmpeg', ['-hide_banner', '-muxers'], { encoding: 'utf8' }).stdout;
   if (!/ whip /.test(muxers)) return t.skip('this ffmpeg has no whip muxer (it came with 8.0)');

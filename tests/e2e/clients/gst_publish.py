@@ -5,8 +5,10 @@
     /usr/bin/python3 gst_publish.py URL FILE [SECONDS]
     ip netns exec NAME /usr/bin/python3 gst_publish.py http://10.77.7.1:8080/whip/demo clip.mkv 12
 
+With SETS=offer in the environment the parameter sets stand in the offer alone, as many hardware encoders have it.
 Ends at the file's end or after SECONDS, with a line of JSON. libnice does not pair loopback addresses: URL must be reached by another one. make_clip.py makes such a file."""
 import json
+import os
 import sys
 
 import gi
@@ -18,10 +20,12 @@ from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 import http_sdp  # noqa: E402
 
-PIPE = """webrtcbin name=rtc bundle-policy=max-bundle
+IN_OFFER = os.environ.get("SETS") == "offer"
+FORM = "h264parse ! video/x-h264,stream-format=avc,alignment=au" if IN_OFFER else "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au"
+PIPE = f"""webrtcbin name=rtc bundle-policy=max-bundle
 filesrc name=file ! matroskademux name=demux
-demux.video_0 ! queue ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! clocksync sync-to-first=true
-  ! rtph264pay pt=96 aggregate-mode=zero-latency config-interval=-1 ! application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! rtc.
+demux.video_0 ! queue ! {FORM} ! clocksync sync-to-first=true
+  ! rtph264pay pt=96 aggregate-mode=zero-latency config-interval={0 if IN_OFFER else -1} ! application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! rtc.
 demux.audio_0 ! queue ! opusparse ! clocksync sync-to-first=true
   ! rtpopuspay pt=111 ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2 ! rtc."""
 
