@@ -112,6 +112,8 @@ static_assert(ARRAY_LEN(codec_table) == CODEC_COUNT, "one row a codec");
 /* Packets of older frames that come later than this many after the newest are a restarted stream.
  */
 #define LATE_MAX_PKTS 2048
+/* A timestamp that goes back further than this begins a new timeline. */
+#define BACKWARD_MAX_TICKS 90000
 
 const struct codec_info *codec_info(enum codec_id id)
 {
@@ -221,6 +223,8 @@ enum codec_step codec_step(struct describe *d, const struct describe_in *in)
     if (!newer && (uint16_t)(d->last_seq16 - in->seq16) <= LATE_MAX_PKTS) {
         return STEP_LATE;
     }
+    int32_t step = (int32_t)(in->ts - d->last_ts);
+    d->backward += d->any && step < 0 && step > -BACKWARD_MAX_TICKS;
     d->any = true;
     d->last_ts = in->ts;
     d->last_seq16 = in->seq16;

@@ -86,6 +86,7 @@ struct describe {
     bool from_dd;     /* the targets below are those of the dependency descriptor */
     bool has_pic_ref; /* pic_ref is valid */
     uint16_t last_seq16;    /* newest sequence number */
+    uint32_t backward;      /* pictures sent behind one that is shown later: B frames */
     uint16_t pic_ref;       /* newest picture id, 15 bit */
     uint32_t key_ts;        /* timestamp of the newest key frame, for its packets that come late */
     uint8_t n_dt;           /* decode targets in use, >= 1 */

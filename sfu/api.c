@@ -20,6 +20,31 @@ const char *api_reason_name(enum api_reason r)
     return r < API_END_COUNT ? names[r] : "unknown";
 }
 
+static const struct {
+    const char *name, *remedy;
+} faults[API_FAULT_COUNT] = {
+    [API_FAULT_B_FRAMES] = {"b-frames", "Browsers show B-frames with stutter: set them to 0 in the "
+                                        "encoder (x264: -bf 0, or tune zerolatency)."},
+    [API_FAULT_NO_PARAMS] =
+        {"no-parameter-sets",
+         "Key frames come without SPS and PPS, and none came before: nobody can "
+         "decode them. Let the encoder repeat its headers (rtph264pay: "
+         "config-interval=-1)."},
+    [API_FAULT_RARE_KEYS] = {"rare-key-frames",
+                             "Key frames come seconds apart and none on request: who joins or "
+                             "loses a picture waits long. Set the key frame interval to 1 or 2 s."},
+};
+
+const char *api_fault_name(enum api_fault f)
+{
+    return f < API_FAULT_COUNT ? faults[f].name : "unknown";
+}
+
+const char *api_fault_remedy(enum api_fault f)
+{
+    return f < API_FAULT_COUNT ? faults[f].remedy : "";
+}
+
 void api_cmd_fini(struct api_cmd *c)
 {
     switch (c->kind) {
@@ -79,6 +104,7 @@ void api_event_fini(struct api_event *e)
         break;
     case API_EV_UP:
     case API_EV_TRACKS:
+    case API_EV_FAULT:
     case API_EV_LIVE:
     case API_EV_SILENT:
         break;

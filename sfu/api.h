@@ -198,6 +198,18 @@ struct api_cmd {
     } u;
 };
 
+/* What is wrong with a publisher's media and shows at its viewers, for who runs the encoder. */
+enum api_fault {
+    API_FAULT_B_FRAMES,  /* pictures are not sent in the order in which they are shown */
+    API_FAULT_NO_PARAMS, /* key frames without parameter sets, and none are known */
+    API_FAULT_RARE_KEYS, /* none on request, and far apart by themselves */
+    API_FAULT_COUNT
+};
+/* As in logs and the sessions listing: "b-frames". */
+const char *api_fault_name(enum api_fault f);
+/* A sentence that says what shows, and what to set. */
+const char *api_fault_remedy(enum api_fault f);
+
 enum api_ev_kind {
     API_EV_UP,     /* DTLS finished */
     API_EV_LIVE,   /* publisher: first media arrived, or came back after silence */
@@ -210,6 +222,7 @@ enum api_ev_kind {
                     */
     API_EV_CODEC,  /* publisher with several codecs: its video has this one, at first or from now on
                     */
+    API_EV_FAULT,  /* publisher: a fault of its media was seen, once each */
     API_EV_DATA,   /* something happened on a session's control channel (API_CONTROL_LABEL) */
 };
 
@@ -328,6 +341,7 @@ struct api_event {
             int64_t took_us; /* since SESSION_ADD */
         } up;
         struct api_data_event *data; /* owned by the message */
+        enum api_fault fault;
     } u;
 };
 

@@ -8,6 +8,10 @@
 #include "sfu/router.h"
 
 #define FLOWS_US (250 * US_PER_MS)
+/* So much of it is no accident. */
+#define B_FRAMES_LEAST  20
+#define BARE_KEYS_LEAST 2
+#define RARE_KEYS_US    (5 * US_PER_S)
 /* Silence after which a track counts as switched off. A still screen may send a picture in a few
  * seconds, Opus with DTX a packet in 400 ms. */
 #define VIDEO_STOPPED_US (4 * US_PER_S)
@@ -109,12 +113,42 @@ static void tell_codec(struct router *r, struct peer *p)
     }
 }
 
+static unsigned faults_of(const struct source *src)
+{
+    const struct keyframes *k = &src->enc->keys;
+    bool b_frames = src->enc->open && src->enc->desc.backward >= B_FRAMES_LEAST;
+    bool bare = src->preface && src->preface->missed >= BARE_KEYS_LEAST;
+    bool rare = k->deaf && k->own_us > RARE_KEYS_US;
+    return b_frames << API_FAULT_B_FRAMES | bare << API_FAULT_NO_PARAMS |
+           rare << API_FAULT_RARE_KEYS;
+}
+
+/* Each fault once a session. */
+static void tell_faults(struct router *r, struct peer *p)
+{
+    unsigned now = 0;
+    for (unsigned i = 0; i < p->ingest->n_sources; i++) {
+        if (p->ingest->sources[i].ml->kind == MEDIA_VIDEO) {
+            now |= faults_of(&p->ingest->sources[i]);
+        }
+    }
+    for (unsigned f = 0; f < API_FAULT_COUNT; f++) {
+        if (now & ~p->faults & 1U << f) {
+            struct api_event ev = {.kind = API_EV_FAULT, .worker = r->p.worker, .id = p->id};
+            ev.u.fault = f;
+            r->p.ports.event(&ev, r->p.ports.ctx);
+        }
+    }
+    p->faults |= now;
+}
+
 static void tell_tracks(struct router *r, int64_t now_us)
 {
     LIST_EACH(it, &r->publishers)
     {
         struct peer *p = container_of(it, struct peer, kin);
         tell_codec(r, p);
+        tell_faults(r, p);
         unsigned now = p->live ? flows(p, now_us) : p->flows;
         if (now != p->flows) {
             p->flows = now;

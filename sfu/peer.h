@@ -40,6 +40,7 @@ struct peer {
     bool up;
     bool live;                 /* publisher: media has come */
     unsigned flows;            /* publisher: bit k: media of kind k flows, as MAIN was told */
+    unsigned faults;           /* publisher: bit f: MAIN was told of enum api_fault f */
     enum codec_id video_codec; /* publisher with several: as MAIN was told */
     bool silent;
     bool ending;

@@ -71,6 +71,7 @@ void preface_apply(struct router *r, struct source *src, struct hist_in *in, str
     first.payload = sets;
     first.payload_len = params_write(&f->params, in->codec, sets, sizeof(sets));
     first_desc.flags &= (uint8_t)~DESC_FRAME_END;
+    f->missed += !first.payload_len;
     if (!first.payload_len || !route_put(r, src->enc, &first)) {
         return;
     }

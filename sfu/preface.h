@@ -19,6 +19,7 @@ struct source;
 struct preface {
     struct params params;
     enum codec_id codec;             /* that the parameters are of */
+    uint64_t missed;                 /* key frames that had none, with none to add */
     uint64_t added;                  /* packets put in so far */
     uint64_t places[PREFACE_PLACES]; /* number that the source gave to what follows each */
 };

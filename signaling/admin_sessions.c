@@ -122,6 +122,12 @@ static cJSON *session_json(const struct resource *r, const struct api_session_st
     cJSON_AddStringToObject(o, "http_client", addr_format(&r->client, false, client));
     cJSON_AddStringToObject(o, "client", r->program);
     cJSON_AddStringToObject(o, "quirks", r->quirks);
+    cJSON *faults = cJSON_AddArrayToObject(o, "faults");
+    for (unsigned f = 0; f < API_FAULT_COUNT; f++) {
+        if (r->faults & 1U << f) {
+            cJSON_AddItemToArray(faults, cJSON_CreateString(api_fault_name(f)));
+        }
+    }
     cJSON_AddNumberToObject(o, "worker", r->worker);
     cJSON_AddNumberToObject(o, "age_ms", (double)((clock_now_us() - r->created_us) / US_PER_MS));
     if (st != NULL) {

@@ -204,6 +204,14 @@ static void on_ended(struct signaling *s, struct resource *r, const struct api_e
     resource_set_gone(&s->sessions, r, now_us);
 }
 
+static void on_fault(struct resource *r, enum api_fault f)
+{
+    r->faults |= 1U << f;
+    log_warn("publisher_fault", LOG_STR("label", r->label), LOG_INT("id", r->id),
+             LOG_STR("client", r->program), LOG_STR("fault", api_fault_name(f)),
+             LOG_STR("what", api_fault_remedy(f)));
+}
+
 void life_on_event(struct signaling *s, const struct api_event *ev)
 {
     struct resource *r = resource_find_id(&s->sessions, ev->id);
@@ -230,6 +238,9 @@ void life_on_event(struct signaling *s, const struct api_event *ev)
         break;
     case API_EV_CODEC:
         on_codec(s, r, ev->u.codec);
+        break;
+    case API_EV_FAULT:
+        on_fault(r, ev->u.fault);
         break;
     case API_EV_DATA:
         control_on_data(s, r, ev);

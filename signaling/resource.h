@@ -50,6 +50,7 @@ struct resource {
     struct auth_quota_ticket *ticket;     /* counts while NEW or UP; NULL */
     char codecs[64];                      /* "opus,VP8" */
     char program[QUIRKS_CLIENT_MAX];      /* "obs/32.2"; "" = not known */
+    unsigned faults;                      /* publisher: bit f: enum api_fault f was seen */
     char quirks[QUIRKS_NAMES_MAX];        /* names of quirks that are worked around; "" = none */
     struct addr client;
     char etag[RESOURCE_ETAG_LEN + 1];         /* without quotes */

@@ -41,8 +41,13 @@ static bool truth(const cJSON *o, const char *key)
 Test(admin, lists_sessions_with_their_numbers_and_ends_one)
 {
     kit_publish("/whip/r", "User-Agent: Mozilla/5.0 (OBS-Studio/32.2.2; Linux x86_64)\r\n");
+    uint64_t publisher = kit_last(API_CMD_SESSION_ADD)->cmd.id;
     kit_play("/whep/r/main", "");
     uint64_t viewer = kit_last(API_CMD_SESSION_ADD)->cmd.id;
+    struct api_event fault = {.kind = API_EV_FAULT, .id = publisher};
+    fault.u.fault = API_FAULT_RARE_KEYS;
+    kit_emit(fault);
+    kit_turn();
     cJSON *o = get_json("/api/v1/sessions");
     cr_expect_not(truth(o, "partial"));
     const cJSON *all = cJSON_GetObjectItemCaseSensitive(o, "sessions");
@@ -57,6 +62,11 @@ Test(admin, lists_sessions_with_their_numbers_and_ends_one)
         cr_expect_str_eq(text(one, "codecs"), "opus,VP8");
         cr_expect_str_eq(text(one, "client"), publishes ? "obs/32.2" : "");
         cr_expect_str_eq(text(one, "quirks"), publishes ? "obs-no-pli" : "");
+        const cJSON *faults = cJSON_GetObjectItemCaseSensitive(one, "faults");
+        cr_assert_eq(cJSON_GetArraySize(faults), publishes);
+        if (publishes) {
+            cr_expect_str_eq(cJSON_GetArrayItem(faults, 0)->valuestring, "rare-key-frames");
+        }
         cr_expect_str_eq(text(one, "remote"), "192.0.2.1:4000");
         cr_expect_str_eq(text(one, "link"), "up");
         cr_expect_eq(number(one, "bytes"), 123456789012.0);

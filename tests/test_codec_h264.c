@@ -52,6 +52,36 @@ Test(codec_h264, describes_real_senders)
     check_captures(CODEC_H264, captures, ARRAY_LEN(captures), capture_describe);
 }
 
+/* The order in which pictures are shown, in the order in which they are sent. */
+Test(codec_h264, counts_pictures_sent_behind_their_time)
+{
+    static const struct {
+        const char *what;
+        uint32_t shown[10];
+        unsigned backward;
+    } rows[] = {
+        {"as they come", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 0},
+        {"one B frame between two", {1, 3, 2, 5, 4, 7, 6, 9, 8, 11}, 4},
+        {"two, one of them a reference", {1, 4, 3, 2, 7, 6, 5, 10, 9, 8}, 6},
+        {"a new timeline", {100, 101, 102, 1, 2, 3, 4, 5, 6, 7}, 0},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct describe d;
+        cr_assert_eq(describe_init(&d, CODEC_H264), 0);
+        for (unsigned k = 0; k < ARRAY_LEN(rows[i].shown); k++) {
+            struct pkt_desc desc;
+            struct describe_in in = {.payload = (const uint8_t *)"\x41\x9a\x02",
+                                     .len = 3,
+                                     .ts = UINT32_MAX - 9000 + rows[i].shown[k] * 3000,
+                                     .seq16 = (uint16_t)(65530 + k),
+                                     .marker = true};
+            cr_assert_eq(codec_describe(CODEC_H264, &d, &in, &desc), 0);
+        }
+        cr_expect_eq(d.backward, rows[i].backward, "%s: %u", rows[i].what, d.backward);
+        describe_fini(&d);
+    }
+}
+
 Test(codec_h264, never_reads_past_a_cut_packet)
 {
     check_captures(CODEC_H264, captures, ARRAY_LEN(captures), capture_truncate);

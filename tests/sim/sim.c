@@ -56,6 +56,9 @@ static void on_event(struct api_event *ev, void *ctx)
         s->audio_flows = ev->u.tracks.audio;
         s->video_flows = ev->u.tracks.video;
     }
+    if (ev->kind == API_EV_FAULT) {
+        s->fault = ev->u.fault;
+    }
     if (ev->kind == API_EV_STATS) {
         s->query_n = ev->u.stats.n;
         s->query_id = ev->u.stats.n ? ev->u.stats.sessions[0]->id : 0;

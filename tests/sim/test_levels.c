@@ -2,6 +2,8 @@
 /* What MAIN hears of publishers: speech, tracks that stop and go on, one session's numbers. */
 #include <criterion/criterion.h>
 
+#include "sfu/ingest.h"
+#include "sfu/peer.h"
 #include "tests/sim/sim.h"
 
 #define SECOND US_PER_S
@@ -59,6 +61,33 @@ Test(levels, tracks_that_stop_are_told_once)
     sim_run(s, 10 * SECOND);
     cr_expect_eq(s->events[API_EV_TRACKS], 3);
     cr_expect(!s->audio_flows && s->video_flows);
+    sim_free(s);
+}
+
+/* What the sources count is told, once each, whichever layer has it. */
+Test(levels, faults_are_told_once)
+{
+    struct sim *s = sim_new(73, SECOND);
+    struct sim_publisher *p = sim_publish(s, 0, 1, 3, 5, 5);
+    sim_run(s, 10 * SECOND);
+    cr_expect_eq(s->events[API_EV_FAULT], 0, "a browser has none");
+    const struct ingest *in = p->peer->ingest;
+    struct encoding *top = in->sources[in->n_sources - 1].enc;
+    cr_assert_eq(top->track->kind, MEDIA_VIDEO);
+    top->desc.backward = 1000;
+    sim_run(s, SECOND);
+    cr_expect_eq(s->events[API_EV_FAULT], 1);
+    cr_expect_eq(s->fault, API_FAULT_B_FRAMES);
+    top->keys.deaf = true;
+    top->keys.own_us = 9 * SECOND;
+    sim_run(s, SECOND);
+    cr_expect_eq(s->events[API_EV_FAULT], 2);
+    cr_expect_eq(s->fault, API_FAULT_RARE_KEYS);
+    sim_run(s, 10 * SECOND);
+    cr_expect_eq(s->events[API_EV_FAULT], 2);
+    for (unsigned f = 0; f < API_FAULT_COUNT; f++) {
+        cr_expect(api_fault_name(f)[0] && api_fault_remedy(f)[0], "%u", f);
+    }
     sim_free(s);
 }
 
