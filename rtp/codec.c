@@ -126,7 +126,7 @@ enum codec_id codec_find(const char *name, size_t name_len, uint32_t clock_hz, u
     for (unsigned i = CODEC_NONE + 1; i < CODEC_COUNT; i++) {
         const struct codec_info *c = &codec_table[i];
         if (strlen(c->name) == name_len && strncasecmp(c->name, name, name_len) == 0 &&
-            c->clock_hz == clock_hz && c->channels == channels) {
+            c->clock_hz == clock_hz && (channels == 0 || c->channels == channels)) {
             return c->id;
         }
     }

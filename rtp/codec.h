@@ -163,7 +163,9 @@ struct codec_info {
 const struct codec_info *codec_info(enum codec_id id);
 
 /* The codec named by an rtpmap, e.g. ("VP8", 90000, 1); CODEC_NONE if Sluice does not forward it.
- * name is not terminated. */
+ * name is not terminated. channels 0: not told, any (Opus has 2, RFC 7587 7, but some leave it
+ * out).
+ */
 enum codec_id codec_find(const char *name, size_t name_len, uint32_t clock_hz, unsigned channels);
 
 /* The codec of a static payload type without rtpmap (RFC 3551), or CODEC_NONE. */

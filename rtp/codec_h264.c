@@ -276,8 +276,10 @@ int codec_h264_profile(const char *fmtp)
 
 bool codec_h264_match(const char *a, const char *b)
 {
-    if (*b == '\0') {
-        return true; /* GStreamer's players send none and take anything */
+    size_t len;
+    if (!codec_fmtp_find(b, "profile-level-id", &len)) {
+        /* GStreamer's and SIPSorcery's players name no profile and take any */
+        return *b == '\0' || codec_fmtp_equal(a, b, "packetization-mode", 0);
     }
     int pa = codec_h264_profile(a);
     if (pa < 0 || pa != codec_h264_profile(b)) {

@@ -326,6 +326,23 @@ void endpoint_count_sections(const struct endpoint *e, unsigned *ret_audio, unsi
     sdp_free(offer);
 }
 
+/* Why sdp_read did not take a body. */
+static void describe_unread(int err, const char *body, int line, char *out, size_t cap)
+{
+    if (body[0] == '{') {
+        snprintf(out, cap, "The body is JSON; post the SDP itself, the text of offer.sdp.");
+    } else if (err == -ENODATA) { /* Safari without transceivers, SIPSorcery without tracks */
+        snprintf(out, cap,
+                 "The offer has no m-line; add tracks or transceivers before making it "
+                 "(addTrack, addTransceiver).");
+    } else {
+        snprintf(out, cap, "The offer %s at line %d.",
+                 err == -E2BIG ? "exceeds a limit (lines, sections or attributes)"
+                               : "is not valid SDP",
+                 line);
+    }
+}
+
 static int answer_offer(struct endpoint *e, enum api_role role, const struct endpoint_target *t,
                         struct negotiate_refusal *why)
 {
@@ -337,15 +354,7 @@ static int answer_offer(struct endpoint *e, enum api_role role, const struct end
     if (r < 0) {
         why->status = 400;
         why->type = "sdp-malformed";
-        if (body[0] == '{') {
-            snprintf(why->detail, sizeof(why->detail), "%s",
-                     "The body is JSON; post the SDP itself, the text of offer.sdp.");
-        } else {
-            snprintf(why->detail, sizeof(why->detail), "The offer %s at line %d.",
-                     r == -E2BIG ? "exceeds a limit (lines, sections or attributes)"
-                                 : "is not valid SDP",
-                     line);
-        }
+        describe_unread(r, body, line, why->detail, sizeof(why->detail));
         return r == -ENOMEM ? -ENOMEM : -EPROTO;
     }
     struct negotiate_params p = {0};

@@ -141,14 +141,18 @@ bool negotiate_codec_h264_exact(const char *fmtp, const struct sdp_format *f)
            is_mode_1(fmtp) == is_mode_1(f->fmtp);
 }
 
-bool negotiate_codec_h264_relaxed(const char *fmtp, const struct sdp_format *f)
+bool negotiate_codec_h264_common(const char *fmtp, const struct sdp_format *f)
 {
     int source = codec_h264_profile(fmtp);
     int viewer = codec_h264_profile(f->fmtp);
-    if (source < 0 || viewer < 0 || source == H264_OTHER || viewer == H264_OTHER ||
-        (is_mode_1(fmtp) && !is_mode_1(f->fmtp))) {
-        return false;
-    }
+    return source >= 0 && viewer >= 0 && source != H264_OTHER && viewer != H264_OTHER &&
+           (!is_mode_1(fmtp) || is_mode_1(f->fmtp));
+}
+
+bool negotiate_codec_h264_upward(const char *fmtp, const struct sdp_format *f)
+{
+    int source = codec_h264_profile(fmtp);
+    int viewer = codec_h264_profile(f->fmtp);
     return viewer >= source || (source == H264_BASELINE && viewer == H264_CONSTRAINED_BASELINE);
 }
 

@@ -73,10 +73,13 @@ bool negotiate_codec_allowed(const struct negotiate_params *p, enum codec_id id)
  * as those of fmtp. */
 bool negotiate_codec_h264_exact(const char *fmtp, const struct sdp_format *f);
 
-/* True if a decoder of f can in practice take a stream of H264 fmtp: same or higher profile,
- * baseline counting as constrained baseline, and no packetization-mode 1 for a receiver of mode 0.
- */
-bool negotiate_codec_h264_relaxed(const char *fmtp, const struct sdp_format *f);
+/* True if f and a stream of H264 fmtp have profiles that every common decoder knows, from baseline
+ * to High, and the stream has no packetization-mode 1 for a receiver of mode 0. */
+bool negotiate_codec_h264_common(const char *fmtp, const struct sdp_format *f);
+
+/* Of two that are common: true if f is of the same or a higher profile, baseline counting as
+ * constrained baseline. */
+bool negotiate_codec_h264_upward(const char *fmtp, const struct sdp_format *f);
 
 /* The order in which a publisher's and a viewer's codecs of one kind are tried. Returns the number
  * of ids written, at most CODEC_COUNT. */

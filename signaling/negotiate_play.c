@@ -62,6 +62,8 @@ enum match {
     MATCH_EXACT,   /* the very profile, or a codec without profiles */
     MATCH_CLASS,   /* decodes the same streams */
     MATCH_RELAXED, /* decodes them in practice: by configuration */
+    MATCH_LABEL, /* another profile by name, but decoders take more than they name: the last resort
+                  */
     MATCH_NONE,
 };
 
@@ -79,8 +81,10 @@ static enum match match_of(const struct negotiate_params *p, const struct api_co
     if (!info->fmtp_match || info->fmtp_match(src->fmtp, f->fmtp)) {
         return MATCH_CLASS;
     }
-    bool relaxed = h264 && p->h264_relaxed && negotiate_codec_h264_relaxed(src->fmtp, f);
-    return relaxed ? MATCH_RELAXED : MATCH_NONE;
+    if (!h264 || !p->h264_relaxed || !negotiate_codec_h264_common(src->fmtp, f)) {
+        return MATCH_NONE;
+    }
+    return negotiate_codec_h264_upward(src->fmtp, f) ? MATCH_RELAXED : MATCH_LABEL;
 }
 
 /* The payload types that can take the source as it is. */
@@ -93,12 +97,9 @@ static int add_source(const struct negotiate_plan *plan, const struct api_codec 
                 add(line, m, &m->formats[i]);
             }
         }
-        if (want == MATCH_CLASS && line->n_codecs > 0) {
+        if (want >= MATCH_CLASS && line->n_codecs > 0) {
             return 0;
         }
-    }
-    if (line->n_codecs > 0) {
-        return 0;
     }
     return negotiate_refuse(plan->why, 422, "no-codec",
                             "This stream's %s is %s%s%.100s%s, which the offer does not take; use "

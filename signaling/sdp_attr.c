@@ -183,14 +183,14 @@ static int read_rtpmap(struct sdp_attr *r, char *value)
         return 0;
     }
     size_t name_len = strcspn(value, "/");
-    uint64_t clock, channels = 1;
+    uint64_t clock, channels = 0;
     const char *at = value + name_len;
     if (name_len == 0 || *at++ != '/' || !sdp_uint(&at, UINT32_MAX, &clock)) {
         return -EBADMSG;
     }
     if (*at == '/') {
         at++;
-        if (!sdp_uint(&at, UINT8_MAX, &channels)) {
+        if (!sdp_uint(&at, UINT8_MAX, &channels) || channels == 0) {
             return -EBADMSG;
         }
     }
@@ -430,6 +430,7 @@ int sdp_attr_read(struct sdp_attr *r, char *text)
             return 0;
         }
     }
+    value += strspn(value, " \t"); /* "a=mid: 0", from SDP that people wrote */
     size_t n = strlen(value);
     while (n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t')) {
         value[--n] = '\0';
@@ -490,17 +491,22 @@ static int read_layers(struct sdp_media *m, char *list)
     return 0;
 }
 
-/* "send a;b", "send a;b recv c", in either order. */
+/* "send a;b", "send a;b recv c", in either order; in draft 03 (Firefox until 67, players that
+ * munge) "send rid=a;b paused=b", or payload types instead, which name no layers. */
 static int finish_simulcast(struct sdp_attr *r)
 {
     char *at = r->simulcast;
     unsigned n_words = 0;
     for (char *word = sdp_word(&at); word; word = sdp_word(&at), n_words++) {
+        if (n_words > 0 && strncmp(word, "paused=", 7) == 0) {
+            continue;
+        }
         char *list = sdp_word(&at);
         if (!list || (strcmp(word, "send") != 0 && strcmp(word, "recv") != 0)) {
             return -EBADMSG;
         }
-        if (word[0] == 's') {
+        list += strncmp(list, "rid=", 4) == 0 ? 4 : 0;
+        if (word[0] == 's' && strncmp(list, "pt=", 3) != 0) {
             int err = r->m->n_layers == 0 ? read_layers(r->m, list) : -EBADMSG;
             if (err) {
                 return err;

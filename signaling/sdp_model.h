@@ -17,7 +17,7 @@
 #define SDP_MEDIA_MAX      64
 #define SDP_ATTRS_MAX      512 /* a= lines of one section, and of the session level */
 #define SDP_FORMATS_MAX    128
-#define SDP_CANDIDATES_MAX 64  /* of one section */
+#define SDP_CANDIDATES_MAX 256 /* of one section; Firefox has four for each address */
 #define SDP_SSRC_LINES_MAX 256 /* of one section */
 #define SDP_RIDS_MAX       16  /* of one section; more than API_LAYERS_MAX are parsed, not served */
 #define SDP_MID_MAX        31  /* characters */
@@ -139,7 +139,8 @@ bool sdp_uint(const char **at, uint64_t max, uint64_t *ret) MUST_CHECK;
 /* True if s is 1..max characters of "token" (RFC 8866 9). */
 bool sdp_is_token(const char *s, size_t max);
 
-/* True if s is min..max ice-chars (RFC 8839 5.4). */
+/* True if s is min..max ice-chars (RFC 8839 5.4), or of "-_=#", which are none, but which libwebrtc
+ * takes for the sake of peers that have them. */
 bool sdp_is_ice_chars(const char *s, size_t min, size_t max);
 
 /* Cuts the next blank-separated word off *at (terminating it in place). NULL at the end. */

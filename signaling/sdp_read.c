@@ -165,7 +165,10 @@ static int read_lines(struct reader *r, size_t len, int *line_no)
             return err;
         }
     }
-    return r->attr.m ? sdp_attr_finish(&r->attr) : -EBADMSG; /* no m-line */
+    if (!r->attr.m) {
+        return r->has_origin ? -ENODATA : -EBADMSG;
+    }
+    return sdp_attr_finish(&r->attr);
 }
 
 int sdp_read(const char *text, size_t len, struct sdp **ret, int *ret_line)

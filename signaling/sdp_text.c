@@ -45,7 +45,7 @@ bool sdp_is_ice_chars(const char *s, size_t min, size_t max)
 {
     size_t n = 0;
     for (; s[n]; n++) {
-        if (n == max || (!is_alnum(s[n]) && s[n] != '+' && s[n] != '/')) {
+        if (n == max || (!is_alnum(s[n]) && !strchr("+/-_=#", s[n]))) {
             return false;
         }
     }

@@ -122,12 +122,15 @@ static const struct sdp_format *format_of(const struct sdp_media *m, uint8_t pt)
 }
 
 /* Chromium starts publishing at 300 kbps and climbs for seconds unless it is told otherwise. Only
- * where it would hear from our estimator if that was too much, and where the cap leaves room. */
+ * where it would hear from our estimator if that was too much, where the cap leaves room, and where
+ * the client has no figure of its own (Unreal, Unity), which ours would replace. */
 static const char *start_bitrate(const struct negotiate_params *p, const struct api_session *s,
                                  const struct api_codec *c)
 {
+    size_t len;
     bool wanted = s->role == API_PUBLISH && codec_info(c->id)->kind == MEDIA_VIDEO &&
-                  (c->twcc || c->remb) && (p->max_kbps == 0 || p->max_kbps >= START_KBPS);
+                  (c->twcc || c->remb) && (p->max_kbps == 0 || p->max_kbps >= START_KBPS) &&
+                  !sdp_fmtp_param(c->fmtp, "x-google-start-bitrate", &len);
     return wanted ? "x-google-start-bitrate=" START_KBPS_TEXT : "";
 }
 

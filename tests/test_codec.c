@@ -23,6 +23,7 @@ Test(codec, is_found_by_rtpmap)
     } rows[] = {
         {"opus", 48000, 2, CODEC_OPUS}, {"OPUS", 48000, 2, CODEC_OPUS},
         {"opus", 48000, 1, CODEC_NONE}, {"opus", 16000, 2, CODEC_NONE},
+        {"OPUS", 48000, 0, CODEC_OPUS}, {"VP8", 90000, 0, CODEC_VP8},
         {"red", 48000, 2, CODEC_RED},   {"red", 90000, 1, CODEC_NONE},
         {"G722", 8000, 1, CODEC_G722},  {"PCMU", 8000, 1, CODEC_PCMU},
         {"pcma", 8000, 1, CODEC_PCMA},  {"VP8", 90000, 1, CODEC_VP8},
@@ -71,6 +72,8 @@ Test(codec, fmtp_decides_what_a_receiver_can_decode)
         {CODEC_H264, "profile-level-id=f4001f", "profile-level-id=f40020", true},
         {CODEC_H264, "profile-level-id=f4001f", "profile-level-id=6e001f", false},
         {CODEC_H264, "profile-level-id=42e01f;packetization-mode=1", "", true},
+        {CODEC_H264, "profile-level-id=64001f;packetization-mode=1", "packetization-mode=1", true},
+        {CODEC_H264, "profile-level-id=64001f;packetization-mode=1", "packetization-mode=0", false},
         {CODEC_H264, "", "profile-level-id=42000a", true},
         {CODEC_H264, "profile-level-id=xx", "profile-level-id=xx", false},
         {CODEC_H264, "profile-level-id=42e01f;packetization-mode=x",

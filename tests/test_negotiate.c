@@ -569,7 +569,8 @@ Test(negotiate, viewer_gets_the_source_codec_first)
         {CODEC_H264, H264("1", "42E034"), false, 108}, /* level and case do not count */
         {CODEC_H264, H264("0", "42e01f"), false, 102},
         {CODEC_H264, H264("1", "640c1f"), false, 0},
-        {CODEC_H264, H264("1", "640c1f"), true, 0}, /* not downward */
+        {CODEC_H264, H264("1", "640c1f"), true, 108}, /* decoders know more than they name */
+        {CODEC_H264, H264("1", "6e001f"), true, 0},   /* but High 10 few know */
         {CODEC_H264, H264("1", "42001f"), true, 108},
     };
     for (size_t i = 0; i < ARRAY_LEN(sources); i++) {

@@ -6,6 +6,7 @@
     ip netns exec NAME /usr/bin/python3 gst_publish.py http://10.77.7.1:8080/whip/demo clip.mkv 12
 
 With SETS=offer in the environment the parameter sets stand in the offer alone, as many hardware encoders have it.
+PROFILE in the environment (64001e, say) is named in the offer, as FFmpeg does; webrtcbin names none.
 Ends at the file's end or after SECONDS, with a line of JSON. libnice does not pair loopback addresses: URL must be reached by another one. make_clip.py makes such a file."""
 import json
 import os
@@ -66,7 +67,10 @@ class Publisher:
         offer = reply.get_value("offer")
         self.rtc.emit("set-local-description", offer, Gst.Promise.new())
         # The request must not hold up webrtcbin's own thread.
-        GLib.idle_add(self.negotiate, offer.sdp.as_text())
+        text = offer.sdp.as_text()
+        if profile := os.environ.get("PROFILE"):
+            text = text.replace("a=fmtp:96 ", f"a=fmtp:96 profile-level-id={profile};")
+        GLib.idle_add(self.negotiate, text)
 
     def negotiate(self, offer):
         text, self.resource = http_sdp.post(self.url, offer)
