@@ -6,9 +6,13 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LABEL "EXTRACTOR-dtls_srtp"
@@ -57,6 +61,20 @@ static int accept_any(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
+static int make_cookie(SSL *ssl, unsigned char *cookie, unsigned *len)
+{
+    (void)ssl;
+    memcpy(cookie, "crumbs", 6);
+    *len = 6;
+    return 1;
+}
+
+static int check_cookie(SSL *ssl, const unsigned char *cookie, unsigned len)
+{
+    (void)ssl;
+    return len == 6 && memcmp(cookie, "crumbs", 6) == 0;
+}
+
 static void raw_cert(struct raw *r, const char *kind)
 {
     static EVP_PKEY *rsa; /* takes long to make */
@@ -87,6 +105,8 @@ static void raw_init(struct raw *r, const struct raw_params *p)
     if (p->max_version == DTLS1_VERSION) {
         SSL_CTX_set_security_level(r->ctx, 0);
     }
+    SSL_CTX_set_cookie_generate_cb(r->ctx, make_cookie);
+    SSL_CTX_set_cookie_verify_cb(r->ctx, check_cookie);
     cr_assert_eq(SSL_CTX_set_cipher_list(r->ctx, p->ciphers ? p->ciphers : "DEFAULT"), 1);
     const char *kind = p->key ? p->key : "P-256";
     if (strcmp(kind, "none") != 0) {
@@ -354,6 +374,10 @@ Test(dtls_openssl, says_why_it_failed)
         {{.server = true, .profiles = NULL}, false, "no_srtp_profile"},
         {{.server = true, .profiles = "SRTP_AES128_CM_SHA1_32"}, false, "no_srtp_profile"},
         {{.server = true, .profiles = ALL_PROFILES}, false, NULL},
+        /* HelloVerifyRequest, of servers on mbedTLS (ESP32) */
+        {{.server = true, .profiles = ALL_PROFILES, .options = SSL_OP_COOKIE_EXCHANGE},
+         false,
+         NULL},
         {{.server = true, .profiles = ALL_PROFILES, .key = "P-521"}, false, "peer_alert"},
         {{.server = true, .profiles = ALL_PROFILES, .options = SSL_OP_NO_EXTENDED_MASTER_SECRET},
          false,
@@ -465,5 +489,153 @@ Test(dtls_openssl, refuses_renegotiation)
     cr_assert(same_keys(&tx[0], &tx[1]) && same_keys(&rx[0], &rx[1]));
     dtls_free(d);
     raw_free(&r);
+    cert_free(cert);
+}
+
+/* ---- the private key (SEC-56); not where AddressSanitizer has laid its shadow over memory ---- */
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SHADOWED 1
+#endif
+#endif
+#if !defined(SHADOWED) && !defined(__SANITIZE_ADDRESS__)
+
+#define MASK 0x5a
+
+/* The private number of a key, masked, so that this is no copy of it. */
+static void masked_secret(const EVP_PKEY *key, uint8_t out[32])
+{
+    BIGNUM *n = NULL;
+    cr_assert_eq(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &n), 1);
+    cr_assert_eq(BN_bn2lebinpad(n, out, 32), 32);
+    BN_clear_free(n);
+    for (int i = 0; i < 32; i++) {
+        out[i] ^= MASK;
+    }
+}
+
+/* Wipes what the calls before have left below on the stack. */
+static __attribute__((noinline)) void wipe_stack(void)
+{
+    uint8_t below[65536];
+    OPENSSL_cleanse(below, sizeof(below));
+}
+
+/* How often the number stands in [from, to), in either order of its bytes. */
+static unsigned count_secret(const uint8_t *from, const uint8_t *to, const uint8_t masked[32])
+{
+    unsigned n = 0;
+    for (const uint8_t *p = from; p + 32 <= to; p++) {
+        bool little = true, big = true;
+        for (int i = 0; i < 32 && (little || big); i++) {
+            little = little && (p[i] ^ MASK) == masked[i];
+            big = big && (p[i] ^ MASK) == masked[31 - i];
+        }
+        n += little || big;
+    }
+    return n;
+}
+
+/* Copies of a key in writable memory: those that a core dump would hold, or swap, and the others.
+ */
+static void find_copies(const uint8_t masked[32], unsigned *ret_open, unsigned *ret_locked)
+{
+    FILE *f = fopen("/proc/self/smaps", "r");
+    char line[512];
+    uintptr_t from = 0, to = 0;
+    unsigned n = 0;
+    cr_assert(f);
+    *ret_open = 0;
+    *ret_locked = 0;
+    while (fgets(line, sizeof(line), f)) {
+        unsigned long a, b;
+        char mode[8];
+        if (sscanf(line, "%lx-%lx %7s", &a, &b, mode) == 3) {
+            from = a;
+            to = b;
+            bool ours = strncmp(mode, "rw", 2) == 0 && !strstr(line, "[vv");
+            n = ours ? count_secret((uint8_t *)from, (uint8_t *)to, masked) : 0;
+        } else if (strncmp(line, "VmFlags:", 8) == 0) {
+            *(strstr(line, " lo") && strstr(line, " dd") ? ret_locked : ret_open) += n;
+            n = 0;
+        }
+    }
+    fclose(f);
+}
+
+/* Signing as server and as client, and with the peer's RSA beside it, leaves no copy of our key
+ * where a core dump or swap would show it. */
+Test(dtls_openssl, the_private_key_is_in_locked_memory_only, .timeout = 60)
+{
+    struct cert *cert = cert_new();
+    uint8_t masked[32];
+    unsigned open_copies, locked;
+    masked_secret(cert->key, masked);
+    for (int i = 0; i < 4; i++) {
+        struct raw r;
+        raw_init(&r, &(struct raw_params){.server = i & 1,
+                                          .profiles = ALL_PROFILES,
+                                          .key = i & 2 ? "RSA" : "P-256"});
+        struct dtls *d = ours_for(&r, cert, !(i & 1), false, false);
+        raw_run(&r, d);
+        cr_assert_eq(dtls_state(d), DTLS_UP);
+        dtls_free(d);
+        raw_free(&r);
+    }
+    wipe_stack();
+    find_copies(masked, &open_copies, &locked);
+    cr_expect_eq(open_copies, 0, "%u copies outside", open_copies);
+    cr_expect_geq(locked, 1, "the key itself is found, else this proves nothing");
+    cert_free(cert);
+    find_copies(masked, &open_copies, &locked);
+    cr_expect(open_copies + locked == 0, "%u and %u left when it is freed", open_copies, locked);
+}
+
+#endif
+
+/* ---- certificates of any size (SEC-50) ---- */
+
+/* Puts further certificates, each with a comment, into what the peer sends. */
+static void grow_chain(struct raw *r, unsigned n_extra, size_t comment_bytes)
+{
+    for (unsigned i = 0; i < n_extra; i++) {
+        X509 *x = X509_new();
+        char *text = calloc(1, comment_bytes + 1);
+        memset(text, 'n', comment_bytes);
+        X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, text);
+        X509_gmtime_adj(X509_getm_notBefore(x), -60);
+        X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+        X509_set_pubkey(x, r->key);
+        cr_assert_eq(X509_add_ext(x, e, -1), 1);
+        X509_sign(x, r->key, EVP_sha256());
+        cr_assert_eq(SSL_add1_chain_cert(r->ssl, x), 1);
+        X509_EXTENSION_free(e);
+        X509_free(x);
+        free(text);
+    }
+}
+
+Test(dtls_openssl, certificates_beyond_16_kib_end_the_handshake)
+{
+    static const struct {
+        unsigned n_extra;
+        size_t comment_bytes;
+        bool up;
+    } rows[] = {{1, 100, true}, {2, 3000, true}, {9, 3000, false}, {1, 30000, false}};
+    struct cert *cert = cert_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
+        size_t row = i / 2;
+        bool server = i & 1;
+        struct raw r;
+        raw_init(&r, &(struct raw_params){.server = server, .profiles = ALL_PROFILES});
+        grow_chain(&r, rows[row].n_extra, rows[row].comment_bytes);
+        struct dtls *d = ours_for(&r, cert, !server, false, false);
+        raw_run(&r, d);
+        cr_expect_eq(dtls_state(d) == DTLS_UP, rows[row].up, "row %zu: %s", i,
+                     dtls_fail_reason(d) ? dtls_fail_reason(d) : "");
+        dtls_free(d);
+        raw_free(&r);
+    }
     cert_free(cert);
 }
