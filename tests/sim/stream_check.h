@@ -5,8 +5,8 @@
  * markers exactly at the ends of pictures, VP8 picture ids that follow each other and TL0PICIDX
  * that counts base frames, frame numbers of the Dependency Descriptor that lead to the right
  * frames, its decode targets those that are sent, and every reference sent before. Retransmissions
- * repeat what was sent. A number left out is an upstream loss, or marks a frame cut off at a
- * switch. */
+ * repeat what was sent. A number is left out only for a packet that has not come from upstream in
+ * time; a frame that a key frame of another source cuts short leaves none out. */
 #ifndef TESTS_SIM_STREAM_CHECK_H
 #define TESTS_SIM_STREAM_CHECK_H
 
