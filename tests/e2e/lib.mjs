@@ -67,18 +67,23 @@ export async function until(test, ms, what) {
   }
 }
 
-export function freePort() {
-  return new Promise((done) => {
-    const s = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = s.address();
-      s.close(() => done(port));
-    });
-  });
+const freePort = () => new Promise((done) => {
+  const held = createServer().listen(0, '127.0.0.1', () => done({ port: held.address().port, free: () => new Promise((freed) => { held.close(freed); }) }));
+});
+
+/** So many different free ports: all are held until the last is found. */
+export async function freePorts(n) {
+  const all = await Promise.all(Array.from({ length: n }, freePort));
+  await Promise.all(all.map((x) => x.free()));
+  return all.map((x) => x.port);
 }
 
 /** A running server; ports may be given to start it again in the same place. */
 export async function startServer({ host = '127.0.0.1', ports, args = [], env = {} } = {}) {
-  ports ||= { http: await freePort(), admin: await freePort(), media: await freePort() };
+  if (!ports) {
+    const [http, admin, media] = await freePorts(3);
+    ports = { http, admin, media };
+  }
   if (!existsSync(binary)) throw new Error(`no server at ${binary}: build it with make, or name another in SLUICE`);
   const child = spawn(binary, ['--insecure-dev', '--log-format', 'text',
     '--set', `http.listen=${host}:${ports.http}`, '--set', `admin.listen=127.0.0.1:${ports.admin}`, '--set', `media.listen=[::]:${ports.media}`, '--set', 'media.workers=2', ...args],

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, makeFolder, openStage, startServer, until } from './lib.mjs';
+import { freePorts, makeFolder, openStage, startServer, until } from './lib.mjs';
 
 const stage = await openStage(), { longTest } = stage;
 
@@ -43,7 +43,7 @@ const PROXIES = [
 for (const { name, silent, config, argv } of PROXIES) {
   longTest(`under a path, behind ${name}${silent ? ' that does not say so' : ''}`, async (t) => {
     if (spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0) return t.skip(`${name} is not installed`);
-    const port = await freePort(), base = `http://127.0.0.1:${port}/sluice/`, folder = makeFolder(name), file = join(folder.path, 'conf');
+    const [port] = await freePorts(1), base = `http://127.0.0.1:${port}/sluice/`, folder = makeFolder(name), file = join(folder.path, 'conf');
     const server = await startServer({ args: ['--set', 'http.trusted_proxies=127.0.0.1', ...(silent ? ['--set', `http.public_origin=${base}`] : [])] });
     writeFileSync(file, config(folder.path, port, server.origin));
     const proxy = spawn(argv(file)[0], argv(file).slice(1), { stdio: 'ignore', env: { ...process.env, HOME: folder.path, XDG_CONFIG_HOME: folder.path, XDG_DATA_HOME: folder.path } });

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { assertSeen, client, freePort, here, makeFolder, marker, openStage, python, runClient, seenFrames, sleep, until } from './lib.mjs';
+import { assertSeen, client, freePorts, here, makeFolder, marker, openStage, python, runClient, seenFrames, sleep, until } from './lib.mjs';
 
 const TOKEN = 'let-them-in';
 const { server, browser, test, publish, watch } = await openStage();
@@ -18,7 +18,7 @@ after(() => site.close());
 async function openSite() {
   const folder = makeFolder('webclients'), out = join(folder.path, 'players.js');
   execFileSync(join(here, 'webclients/node_modules/.bin/esbuild'), [join(here, 'webclients/players.js'), '--bundle', '--format=iife', '--global-name=players', `--outfile=${out}`, '--log-level=error']);
-  const bundle = readFileSync(out), port = await freePort();
+  const bundle = readFileSync(out), [port] = await freePorts(1);
   folder.remove();
   const answering = createServer((request, response) => {
     const script = request.url === '/players.js';
