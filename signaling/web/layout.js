@@ -3,14 +3,15 @@
 
 const GAP = 10, RATIO = 16 / 9;
 
-/** n equal tiles in width x height: their size. Tiles may be a little narrower than 16:9 where that fills a phone better. */
+/** n equal tiles in width x height: their size. Tiles may be a little narrower than 16:9 where that fills the room better, on a phone that stands upright as narrow as a square. */
 export function grid(n, width, height) {
+  const narrowest = width > height ? 4 / 3 : 1;
   let best = { w: 0, h: 0 };
   for (let columns = 1; columns <= n; columns++) {
     const rows = Math.ceil(n / columns);
     const w = (width - GAP * (columns - 1)) / columns, h = (height - GAP * (rows - 1)) / rows;
     if (w <= 0 || h <= 0) continue;
-    const ratio = Math.max(1, Math.min(RATIO, w / h));
+    const ratio = Math.max(narrowest, Math.min(RATIO, w / h));
     const size = w / h > ratio ? { w: h * ratio, h } : { w, h: w / ratio };
     if (size.w * size.h > best.w * best.h) best = size;
   }
@@ -31,4 +32,10 @@ export function speaker(n, width, height, ratio) {
   const perRow = Math.max(1, Math.floor((width + GAP) / (w + GAP)));
   const rows = Math.min(2, Math.ceil((n - 1) / perRow));
   return { big: large(height - rows * (h + GAP)), small: { w, h }, room: rows * perRow };
+}
+
+/** A picture that its tile would cut to less than half, as that of an upright phone, is shown whole. */
+export function isCutHard({ videoWidth: width, videoHeight: height }, { w, h }) {
+  const ratio = height && h ? (width / height) / (w / h) : 1;
+  return Math.max(ratio, 1 / ratio) > 2;
 }

@@ -2,12 +2,20 @@
 // room.js - a conference over plain WHIP and WHEP: this page publishes under /whip/ROOM/NAME and plays /whep/ROOM, whose sections are slots that the
 // server fills. Who is where comes by server-sent events, what is wanted goes by POST (README, "Rooms"); chat travels by a data channel.
 import { askForDescriptor, base, canAskForDescriptor, linksOf, Session, takeFragment } from './client.js';
-import { grid, speaker } from './layout.js';
-import { captureFault, claimsOf, clip, hue, initials, linked, listen, slug } from './people.js';
+import { forgetChat, markRead, say } from './chat.js';
+import { prune } from './codecs.js';
+import { canFloat, copyLink, float, fullScreen, land, stayAwake, watchDoublePress, watchEyes } from './comfort.js';
+import { constraintsOf, hearWhereChosen, keepChoice, KINDS, listDevices, listenWhileMuted, restoreChoice, takeWhatThereIs } from './devices.js';
+import { grid, isCutHard, speaker } from './layout.js';
+import { captureFault, claimsOf, clip, Comings, hue, listen, showPeople, slug } from './people.js';
 import { isKey, makeKey } from './seal.js';
 import { canSeal, canTransform, Sealing } from './sealing.js';
+import { Tabs } from './tabs.js';
+import { fillTile } from './tiles.js';
+import { Wishes } from './wishes.js';
 
 const $ = (id) => document.getElementById(id);
+const stage = $('tiles'); // wherever it is: see floatTiles
 const SLOTS = { audio: 3, video: Math.min(48, Math.max(1, Number(new URLSearchParams(location.search).get('tiles')) || 9)) };
 const CAMERA = [{ rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 }, { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 400_000 }, { rid: 'f', maxBitrate: 1_500_000 }];
 
@@ -17,7 +25,8 @@ const slots = new Map();   // mid -> { mid, kind, participant, stream, source, m
 const people = new Map();  // name -> { name, streams }
 const hands = new Set(), speaking = new Set(), pins = new Set();
 const tiles = new Map();   // key -> element
-let dominant = null, chat = null, unread = 0, links = {}, events = null;
+let dominant = null, chat = null, events = null;
+const wishes = new Wishes();
 
 /** What people read of somebody: what they call themselves, or their token does; else the name in the URL. */
 const calls = (id) => people.get(id)?.display || id.replaceAll('_', ' ');
@@ -31,15 +40,7 @@ function fault(text) {
   $('fault').textContent = text || '';
 }
 
-const KINDS = [{ kind: 'audio', what: 'microphone', key: 'mic' }, { kind: 'video', what: 'camera', key: 'cam' }];
 const trackOf = (kind) => local?.getTracks().find((t) => t.kind === kind);
-
-/** What is asked of getUserMedia: the device that is chosen. */
-function constraintsOf(kind) {
-  const id = $(kind === 'audio' ? 'microphone' : 'camera').value;
-  const more = kind === 'audio' ? { echoCancellation: true, noiseSuppression: true } : { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
-  return { ...(id ? { deviceId: { exact: id } } : {}), ...more };
-}
 
 function dropLocal() {
   local?.getTracks().forEach((t) => t.stop());
@@ -50,11 +51,14 @@ async function capture() {
   dropLocal();
   const wanted = Object.fromEntries(KINDS.filter(({ key }) => isPressed(`lobby-${key}`)).map(({ kind }) => [kind, constraintsOf(kind)]));
   fault('');
-  try {
-    if (wanted.audio || wanted.video) local = await navigator.mediaDevices.getUserMedia(wanted);
-  } catch (error) {
-    fault(captureFault(error));
+  const { tracks, errors } = await takeWhatThereIs(wanted);
+  if (document.body.dataset.state === 'call') { // joined meanwhile, without them
+    for (const track of tracks) await sendFirst(track);
+    return;
   }
+  if (tracks.length) local = new MediaStream(tracks);
+  const failed = KINDS.filter(({ kind }) => errors[kind]);
+  if (failed.length) fault(captureFault(errors[failed[0].kind], failed.length > 1 ? undefined : failed[0].what));
   for (const { kind, key } of KINDS) {
     if (!trackOf(kind)) press(`lobby-${key}`, false); // what cannot be had is off
   }
@@ -76,15 +80,6 @@ function showLevel(track) {
   deaf = track ? listen(track, (v) => $('level').style.setProperty('--v', v.toFixed(2))) : null;
 }
 
-async function listDevices() {
-  const devices = await navigator.mediaDevices.enumerateDevices();
-  for (const [id, kind] of [['camera', 'videoinput'], ['microphone', 'audioinput']]) {
-    const chosen = $(id).value;
-    $(id).replaceChildren(new Option('Default', ''), ...devices.filter((d) => d.kind === kind && d.deviceId && d.deviceId !== 'default').map((d) => new Option(d.label || 'Unnamed', d.deviceId)));
-    $(id).value = [...$(id).options].some((o) => o.value === chosen) ? chosen : '';
-  }
-}
-
 // ---- end-to-end encryption ----
 
 const sealing = new Sealing((transceiver, state) => {
@@ -96,7 +91,7 @@ const sealing = new Sealing((transceiver, state) => {
 function sealSender(transceiver, kind) {
   if (!me.key) return;
   sealing.send(transceiver, kind);
-  prune(transceiver, kind);
+  prune(transceiver, kind, offered());
   if (kind === 'video') askForDescriptor(transceiver);
 }
 
@@ -118,17 +113,7 @@ const link = () => `${base}room.html#${me.room}${me.key ? `?key=${me.key}` : ''}
 
 const url = (kind, path) => `${base}${kind}/${path}`;
 
-/** The profile of a codec that everybody has. */
-const usual = ({ mimeType, sdpFmtpLine: fmtp = '' }) => !/profile(-id)?=[1-9]/.test(fmtp) && (!/H264/i.test(mimeType) || /packetization-mode=1;profile-level-id=42e01f/.test(fmtp));
-
-/** H.264 of which each NAL unit must fit a packet: sealed, a frame is one. */
-const isSmallNal = ({ mimeType, sdpFmtpLine: fmtp = '' }) => /H264/i.test(mimeType) && !/packetization-mode=1/.test(fmtp);
-
-/** Fewer codecs keep the offer of many slots small; of very many, one profile each. */
-function prune(transceiver, kind, keep = kind === 'video' ? /\/(VP8|H264|VP9|AV1|rtx)$/i : /\/opus$/i) {
-  const codecs = RTCRtpReceiver.getCapabilities(kind).codecs.filter((c) => keep.test(c.mimeType) && (SLOTS.video <= 16 || usual(c)) && !(me.key && isSmallNal(c)));
-  if (codecs.length) transceiver.setCodecPreferences?.(codecs);
-}
+const offered = () => ({ many: SLOTS.video > 16, sealed: Boolean(me.key) });
 
 /** What sessions that publish have in common. Sealed, nothing but the descriptor need be readable by the server, which is told so. */
 const asPublisher = (name) => ({ url: `${url('whip', `${me.room}/${name}`)}?name=${encodeURIComponent(me.name)}${me.key && canAskForDescriptor ? '&e2ee=1' : ''}`, token: me.token, config: sealing.config(me.key) });
@@ -162,7 +147,7 @@ function play() {
       for (const kind of ['audio', 'video']) {
         for (let i = 0; i < SLOTS[kind]; i++) {
           const t = pc.addTransceiver(kind, { direction: 'recvonly' });
-          prune(t, kind);
+          prune(t, kind, offered());
           sealing.receive(t, kind);
           if (kind === 'video') askForDescriptor(t);
         }
@@ -183,6 +168,7 @@ function play() {
         const el = document.createElement('audio');
         el.autoplay = true;
         el.srcObject = new MediaStream([track]);
+        hearWhereChosen(el);
         el.play?.().catch(() => {});
         slot.audio = el;
       }
@@ -194,7 +180,7 @@ function play() {
 
 /** Link headers of the session: where events come from, and where wishes go. */
 function onanswer(response) {
-  links = linksOf(response);
+  const links = linksOf(response), session = playing;
   events?.close();
   const source = links['urn:sluice:whep:events'];
   if (!source) return;
@@ -216,21 +202,24 @@ function onanswer(response) {
     draw();
   });
   on('stats', onStats);
-  wished = '';
-  if (pins.size) wish();
+  wishes.begin(links['urn:sluice:whep:wishes'], () => session.authorization());
+  if (pins.size) wishPins();
 }
+
+const comings = new Comings((news) => { $('news').textContent = news; }); // for screen readers
 
 function onPeople(e) {
   if (e.snapshot) people.clear();
-  const came = e.snapshot ? [] : e.people.filter((p) => !people.has(p.name) && p.name !== me.id).map((p) => p.name);
+  const came = e.snapshot ? [] : e.people.map((p) => p.name).filter((name) => !people.has(name) && name !== me.id);
   e.people.forEach((p) => people.set(p.name, p));
-  const gone = (e.left || []).map(calls);
-  (e.left || []).forEach((name) => { people.delete(name); hands.delete(name); pins.delete(name); });
-  const news = [came.length && `${came.map(calls).join(', ')} came in.`, gone.length && `${gone.join(', ')} left.`].filter(Boolean);
-  if (news.length) $('news').textContent = news.join(' ');
+  const named = (names) => names.map((name) => [name, calls(name)]);
+  comings.add(named(came), named((e.left || []).filter((name) => name !== me.id)));
+  (e.left || []).forEach((name) => { people.delete(name); hands.delete(name); pins.forEach((p) => personOf(p) === name && pins.delete(p)); });
   obeyModerators(people.get(me.id)?.muted || []);
   $('locked').hidden = !e.locked;
   press('lock', Boolean(e.locked));
+  $('heads').textContent = e.total;
+  $('heads').hidden = e.total < 3; // two see each other
   $('count').textContent = e.anonymous ? `${e.total}, ${e.anonymous} without a name` : e.total;
   draw();
 }
@@ -271,10 +260,13 @@ function tellState(which, state) {
 }
 
 /** Not let in, or not any longer. */
-function putOut(error) {
+function putOut({ message }) {
   leave('Camera is off');
-  fault(error.message);
+  fault(message);
 }
+
+/** The same person in the same room in two tabs of one browser would hear themselves: the newest tab has the call. */
+const tabs = new Tabs(() => putOut({ message: 'The call goes on in another tab of this browser.' }));
 
 function onPublishing(state, error) {
   if (error?.status === 412) {
@@ -290,6 +282,7 @@ function rename() {
   publishing.stop();
   playing?.stop();
   playing = null;
+  tabs.hold(me.room, me.name, me.id);
   publish();
 }
 
@@ -313,7 +306,10 @@ async function join() {
   me.token = $('token').value;
   me.rights = claimsOf(me.token);
   me.id = me.plainId = me.rights.participant || slug(me.name) || `guest-${Math.random().toString(36).slice(2, 7)}`;
-  me.settled = Boolean(me.rights.participant); // whoever has this name is this person
+  const before = tabs.take(me.room, me.name);
+  if (before && !me.rights.participant) me.id = before;
+  me.settled = Boolean(me.rights.participant || before); // whoever has this name is this person
+  tabs.hold(me.room, me.name, me.id);
   me.nth = 1;
   try { localStorage.setItem('sluice-name', me.name); } catch { /* private windows may refuse */ }
   if ($('seal').checked && !isKey(me.key)) me.key = makeKey();
@@ -323,6 +319,8 @@ async function join() {
   $('lock').hidden = !me.rights.moderate;
   showLevel(null);
   fault('');
+  keepChoice();
+  stayAwake(true);
   history.replaceState(null, '', `#${me.room}`);
   $('where').textContent = me.room;
   document.title = `${me.room} · Sluice`;
@@ -332,6 +330,7 @@ async function join() {
   press('mic', Boolean(local?.getAudioTracks().length));
   press('cam', Boolean(local?.getVideoTracks().length));
   $('call-devices').append($('devices'));
+  minded();
   if (local) publish(); // which plays when it knows its name
   else play();
   draw();
@@ -341,19 +340,21 @@ async function join() {
 /** note: what the lobby says then. */
 function leave(note = 'You have left') {
   tell({ bye: true });
+  tabs.drop();
+  stayAwake(false);
+  land();
+  comings.forget();
   [publishing, sharing, playing].forEach((s) => s?.stop());
   publishing = sharing = playing = null;
   events?.close();
   screenMedia?.getTracks().forEach((t) => t.stop());
   screenMedia = null;
   dropLocal(); // nobody who has left is filmed
+  minded();
   [slots, people, hands, speaking, pins].forEach((c) => c.clear());
   tiles.forEach((t) => t.remove());
   tiles.clear();
-  $('chat').replaceChildren();
-  lastSaid = { name: '', at: 0 };
-  unread = 0;
-  $('unread').hidden = true;
+  forgetChat();
   for (const id of ['hand', 'screen', 'lobby-mic', 'lobby-cam']) press(id, false);
   for (const id of ['mic', 'cam', 'screen']) $(id).disabled = false;
   document.body.dataset.state = 'lobby';
@@ -368,61 +369,31 @@ function leave(note = 'You have left') {
 
 // ---- tiles ----
 
+/** Pressed twice, a tile has the whole screen, and its pin is as it was. */
+const isSecondPress = watchDoublePress(stage, '.tile', (el) => {
+  pin(el.dataset.pin);
+  fullScreen(el);
+});
+
 function tileFor(key, name) {
   let el = tiles.get(key);
   if (el) return el;
   el = $('tile').content.firstElementChild.cloneNode(true);
   el.dataset.name = name;
   el.style.setProperty('--hue', hue(name));
-  el.querySelector('.pin').addEventListener('click', () => pin(name));
+  el.querySelector('.pin').addEventListener('click', (ev) => isSecondPress(ev) || pin(el.dataset.pin));
   el.querySelector('video').addEventListener('resize', draw);
   tiles.set(key, el);
-  $('tiles').append(el);
+  stage.append(el);
   return el;
 }
 
-/** The face is there until the first frame is: a tile is never dark. */
-function show(el, video, stream) {
-  if (el.shown === stream) return;
-  el.shown = stream;
-  const bare = () => el.shown === stream && el.classList.toggle('no-picture', !stream || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA);
-  video.onloadeddata = bare;
-  bare();
-}
-
-function fill(el, { name, label, stream, muted, picture, screen, self, bars, seal, slot }) {
-  const video = el.querySelector('video');
-  if (video.srcObject?.getVideoTracks()[0] !== stream) {
-    video.srcObject = stream ? new MediaStream([stream]) : null;
-    if (stream) video.play?.().catch(() => {});
-  }
-  show(el, video, picture ? stream : null);
-  el.classList.toggle('screen', Boolean(screen));
-  el.classList.toggle('self', Boolean(self));
-  el.classList.toggle('speaking', speaking.has(name) && !screen);
-  el.querySelector('b').textContent = label;
-  el.querySelector('.face').textContent = initials(self ? me.name : calls(name));
-  el.querySelector('.mute').hidden = !muted;
-  el.querySelector('.plain').hidden = !(me.key && seal === 'clear');
-  const shut = el.querySelector('.shut');
-  shut.hidden = seal !== 'shut';
-  if (seal === 'shut') shut.lastElementChild.textContent = me.key ? `${label} uses another key: ask for the newest link` : `${label} is encrypted: open the link that has the key`;
-  el.querySelector('.raised').hidden = !hands.has(name);
-  const button = el.querySelector('.pin'), net = el.querySelector('.net');
-  button.setAttribute('aria-pressed', String(pins.has(name)));
-  button.querySelector('span').textContent = pins.has(name) ? `Unpin ${label}` : `Pin ${label}`;
-  button.disabled = Boolean(self);
-  net.hidden = !slot?.track; // what is not carried has no quality
-  net.dataset.bars = bars || 3;
-  net.setAttribute('aria-label', ['', 'Connection poor', 'Connection fair', 'Connection good'][bars || 3]);
-}
-
-let drawing = false;
+let drawing = false, canvas = window; // canvas: the window that the tiles are in
 /** Once a frame, however much has changed. */
 function draw() {
   if (drawing || document.body.dataset.state !== 'call') return;
   drawing = true;
-  requestAnimationFrame(() => {
+  canvas.requestAnimationFrame(() => {
     drawing = false;
     if (document.body.dataset.state === 'call') render();
   });
@@ -437,13 +408,15 @@ function render() {
   const shown = new Map();
   for (const s of slots.values()) {
     if (s.kind !== 'video' || !s.participant || s.off) continue;
-    const screen = s.source === 'screen';
-    shown.set(`slot ${s.stream}`, { name: s.participant, label: screen ? `${calls(s.participant)}'s screen` : calls(s.participant), stream: s.track, picture: !s.muted && s.track, muted: !screen && voiceMuted(s.participant), screen, bars: s.bars, seal: s.seal, slot: s });
+    const screen = s.source === 'screen', label = screen ? `${calls(s.participant)}'s screen` : calls(s.participant);
+    shown.set(`slot ${s.stream}`, { name: s.participant, pin: s.stream, label, stream: s.track, picture: !s.muted && s.track, muted: !screen && voiceMuted(s.participant), screen, slot: s,
+      bars: s.track && (s.bars || 3), // what is not carried has no quality
+      plain: me.key && s.seal === 'clear', shut: s.seal === 'shut' && (me.key ? `${label} uses another key: ask for the newest link` : `${label} is encrypted: open the link that has the key`) });
   }
   // Those who are here and heard, but have no picture: as many as there is room for.
   for (const p of people.values()) {
     if (shown.size >= SLOTS.video) break;
-    if (p.name !== me.id && media(p).length && ![...shown.values()].some((x) => x.name === p.name)) shown.set(`face ${p.name}`, { name: p.name, label: calls(p.name), picture: false, muted: voiceMuted(p.name) });
+    if (p.name !== me.id && media(p).length && ![...shown.values()].some((x) => x.name === p.name)) shown.set(`face ${p.name}`, { name: p.name, pin: p.name, label: calls(p.name), picture: false, muted: voiceMuted(p.name) });
   }
   const mine = trackOf('video'), barred = people.get(me.id)?.muted || [];
   shown.set('self', { name: me.id, label: 'You', stream: mine, picture: mine?.enabled && !barred.includes('camera'), muted: !trackOf('audio')?.enabled || barred.includes('microphone'), self: true });
@@ -453,7 +426,10 @@ function render() {
     el.remove();
     tiles.delete(key);
   }
-  for (const [key, about] of shown) fill(tileFor(key, about.name), about);
+  for (const [key, about] of shown) {
+    const { name, screen, self } = about;
+    fillTile(tileFor(key, name), { ...about, called: self ? me.name : calls(name), speaking: speaking.has(name) && !screen, hand: hands.has(name), pinned: pins.has(about.pin) });
+  }
   $('alone').hidden = [...people.keys()].some((n) => n !== me.id) || shown.size > 1;
   arrange(shown);
   listPeople();
@@ -465,49 +441,42 @@ function shapeOf([key, about]) {
   return video?.videoHeight ? video.videoWidth / video.videoHeight : 0;
 }
 
+/** Who is shown large, if anybody: what was pinned last, a screen, and in the speaker view who has the word. */
+function largest(entries) {
+  const first = (test) => entries.find(([, a]) => !a.self && test(a)), pinned = [...pins].reverse().map((p) => first((a) => a.pin === p)).find(Boolean);
+  return pinned || first((a) => a.screen) || (document.body.dataset.layout === 'speaker' && (first((a) => a.name === dominant) || first(() => true))) || null;
+}
+
 function arrange(shown) {
-  const box = $('tiles').getBoundingClientRect(), entries = [...shown];
-  const big = document.body.dataset.layout === 'speaker' || entries.some(([, a]) => a.screen && !a.self)
-    ? entries.find(([, a]) => a.screen && !a.self) || entries.find(([, a]) => pins.has(a.name) && !a.self) || entries.find(([, a]) => a.name === dominant && !a.self) || entries.find(([, a]) => !a.self) : null;
+  const box = stage.getBoundingClientRect(), entries = [...shown], big = largest(entries);
   const sizes = big && entries.length > 1 ? speaker(entries.length, box.width, box.height, shapeOf(big)) : null, even = grid(entries.length, box.width, box.height);
-  let left = sizes?.room ?? Infinity;
+  let left = sizes ? sizes.room - 1 : Infinity; // one of them is for oneself
   for (const [key, about] of entries) {
     const el = tiles.get(key), large = sizes && key === big[0];
-    el.hidden = Boolean(sizes) && !large && left-- <= 0;
+    el.hidden = Boolean(sizes) && !large && !about.self && left-- <= 0;
     el.classList.toggle('large', Boolean(large));
     const size = !sizes ? even : large ? sizes.big : sizes.small;
+    el.classList.toggle('whole', isCutHard(el.querySelector('video'), size));
     el.style.setProperty('--w', `${size.w}px`);
     el.style.setProperty('--h', `${size.h}px`);
     el.style.order = large ? -1 : about.self ? 1 : 0;
-    if (about.slot) about.slot.size = el.hidden ? null : size;
+    if (about.slot) about.slot.size = el === document.fullscreenElement ? { w: innerWidth, h: innerHeight } : el.hidden ? null : size;
   }
   wishSizes();
 }
 
-let wished = '', wishTimer = null;
-/** Tells the server how large each slot is shown, so that nobody pays for pixels that are not seen. */
-function wishSizes() {
-  clearTimeout(wishTimer);
-  wishTimer = setTimeout(() => {
-    const ratio = devicePixelRatio || 1;
-    const list = [...slots.values()].filter((s) => s.kind === 'video' && s.participant && s.size).map((s) => ({ mid: s.mid, layer: { maxWidth: Math.round(s.size.w * ratio), maxHeight: Math.round(s.size.h * ratio) } }));
-    const text = JSON.stringify(list);
-    if (text === wished || !list.length) return;
-    wished = text;
-    wish({ slots: list });
-  }, 300);
-}
+let unseen = false;
+const wishSizes = () => wishes.sizes(() => [...slots.values()], unseen);
+const wishPins = () => wishes.send({ pin: [...pins].reverse() }); // the newest is wanted most
 
-function wish(what = { pin: [...pins] }) {
-  const to = links['urn:sluice:whep:wishes'];
-  if (!to) return;
-  fetch(to, { method: 'POST', headers: { 'Content-Type': 'application/json', ...playing.authorization() }, body: JSON.stringify(what) }).catch(() => { wished = ''; });
-}
+/** The participant of a stream. */
+const personOf = (stream) => stream.split('~')[0];
 
-function pin(name) {
-  if (name === me.id) return;
-  if (!pins.delete(name)) pins.add(name);
-  wish();
+/** stream: one's name, or that of a shared screen. */
+function pin(stream) {
+  if (!stream || personOf(stream) === me.id) return;
+  if (!pins.delete(stream)) pins.add(stream);
+  wishPins();
   draw();
 }
 
@@ -526,34 +495,15 @@ async function moderate(path, body) {
 }
 
 function moderatorKeys(name) {
-  const key = (text, verb, body) => {
-    const button = Object.assign(document.createElement('button'), { type: 'button', className: 'ghost', textContent: text });
-    button.setAttribute('aria-label', `${text} ${calls(name)}`);
-    button.addEventListener('click', () => moderate(`${name}/${verb}`, body));
-    return button;
-  };
-  const muted = people.get(name)?.muted?.includes('microphone');
-  return [key(muted ? 'Unmute' : 'Mute', muted ? 'unmute' : 'mute', { microphone: true }), key('Remove', 'remove', {})];
+  const verb = people.get(name)?.muted?.includes('microphone') ? 'unmute' : 'mute';
+  return [{ text: verb === 'mute' ? 'Mute' : 'Unmute', run: () => moderate(`${name}/${verb}`, { microphone: true }) }, { text: 'Remove', run: () => moderate(`${name}/remove`, {}) }];
 }
 
-let listed = '';
 function listPeople() {
   if (document.body.dataset.panel !== 'people') return;
-  const names = [me.id, ...[...people.keys()].filter((n) => n !== me.id).sort((a, b) => calls(a).localeCompare(calls(b)))];
-  const rows = names.map((name) => ({ name, label: name === me.id ? `${me.name} (you)` : calls(name), about: aboutPerson(name), muted: people.get(name)?.muted }));
-  if (JSON.stringify(rows) === listed && $('people').children.length) return; // whoever is about to press a key keeps it
-  listed = JSON.stringify(rows);
-  $('people').replaceChildren(...rows.map(({ name, label, about }) => {
-    const [li, face, b, i] = ['li', 's', 'b', 'i'].map((tag) => document.createElement(tag));
-    face.textContent = initials(name === me.id ? me.name : calls(name));
-    face.style.setProperty('--hue', hue(name));
-    face.setAttribute('aria-hidden', 'true');
-    b.textContent = label;
-    b.dir = 'auto';
-    i.textContent = about;
-    li.append(face, b, i, ...(me.rights.moderate && name !== me.id ? moderatorKeys(name) : []));
-    return li;
-  }));
+  const others = [...people.keys()].filter((n) => n !== me.id).sort((a, b) => hands.has(b) - hands.has(a) || calls(a).localeCompare(calls(b))); // hands first
+  showPeople($('people'), [{ id: me.id, called: me.name, label: `${me.name} (you)`, about: aboutPerson(me.id), keys: [] },
+    ...others.map((id) => ({ id, called: calls(id), label: calls(id), about: aboutPerson(id), keys: me.rights.moderate ? moderatorKeys(id) : [] }))]);
 }
 
 // ---- chat, hands ----
@@ -575,7 +525,7 @@ async function hear(data, sender) {
     sealed = typeof m?.sealed === 'string';
     if (sealed) m = JSON.parse(await sealing.ring.openText(m.sealed));
   } catch {
-    if (sealed) say(calls(sender), 'An encrypted message that this page has no key for.');
+    if (sealed) read(calls(sender), 'An encrypted message that this page has no key for.');
     return;
   }
   if (typeof m?.from !== 'string') return;
@@ -583,29 +533,21 @@ async function hear(data, sender) {
     adopt(m.key);
     announce(`${calls(m.from)} has made a new key: only links that are copied from now on open this room.`);
   }
-  if (typeof m.text === 'string') say(calls(m.from), m.text.slice(0, 2000));
-  if (m.hand === true) hands.add(m.from);
+  if (typeof m.text === 'string') read(calls(m.from), m.text.slice(0, 2000));
+  if (m.hand === true && !hands.has(m.from)) {
+    hands.add(m.from);
+    announce(`${calls(m.from)} has raised a hand.`);
+  }
   if (m.hand === false || m.bye) hands.delete(m.from);
   if (m.hello && hands.has(me.id)) tell({ hand: true }); // whoever comes late sees it, too
   draw();
 }
 
-let lastSaid = { name: '', at: 0 };
-function say(name, text, mine = false) {
-  const li = document.createElement('li'), b = document.createElement('b'), time = document.createElement('time'), now = new Date();
-  const more = lastSaid.name === name && now - lastSaid.at < 120_000; // the same person goes on
-  lastSaid = { name, at: now };
-  time.textContent = now.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  b.append(name, time);
-  li.append(...(more ? [] : [b]), ...linked(text));
-  li.classList.toggle('more', more);
-  li.classList.toggle('mine', mine);
-  $('chat').append(li);
-  while ($('chat').children.length > 500) $('chat').firstChild.remove();
-  li.scrollIntoView({ block: 'nearest' });
-  if (!mine && document.body.dataset.panel !== 'chat') unread++;
-  $('unread').hidden = !unread;
-  $('unread').textContent = unread;
+/** A message of somebody else's: where the chat is not open, its beginning is shown for a moment. */
+function read(name, text) {
+  const open = document.body.dataset.panel === 'chat';
+  say(name, text, { read: open });
+  if (!open) announce(`${name}: ${text.length > 90 ? `${text.slice(0, 88)}…` : text}`);
 }
 
 // ---- controls ----
@@ -622,22 +564,55 @@ async function send(kind, track) {
   if (old !== track) old?.stop();
   local = track || others.length ? new MediaStream([...others, ...(track ? [track] : [])]) : null;
   const sender = senderOf(kind);
+  minded();
   if (sender) await sender.replaceTrack(track);
   else if (track && !publishing) publish(); // the first that this page sends
   draw();
 }
 
 /** Fetches the chosen device and sends it. Returns false, and says why, when it is not to be had. */
-async function fetchAndSend(kind, constraints = constraintsOf(kind)) {
-  try {
-    const [track] = (await navigator.mediaDevices.getUserMedia({ [kind]: constraints })).getTracks();
-    mind(track);
-    await send(kind, track);
-    return true;
-  } catch (error) {
-    announce(captureFault(error));
+async function fetchAndSend(kind) {
+  const { tracks: [track], errors } = await takeWhatThereIs({ [kind]: constraintsOf(kind) });
+  if (!track) {
+    announce(captureFault(errors[kind], KINDS.find((k) => k.kind === kind).what));
     return false;
   }
+  await sendFirst(track);
+  return true;
+}
+
+/** Sends a track that has just been had. */
+async function sendFirst(track) {
+  mind(track);
+  await send(track.kind, track);
+  press(KINDS.find((k) => k.kind === track.kind).key, true);
+}
+
+let unheard = null; // ends what listens to a microphone that is off
+/** Who talks while the microphone is off is told so: once more has anything changed about it. */
+function minded() {
+  unheard?.();
+  unheard = null;
+  const track = trackOf('audio');
+  if (document.body.dataset.state !== 'call' || !track || track.enabled || track.readyState !== 'live') return;
+  unheard = listenWhileMuted(track, () => !$('mic').disabled && announce('You are talking, but your microphone is off. Press m, or its button.'));
+}
+
+/** What nobody looks at is not paid for. */
+watchEyes((seen) => {
+  unseen = !seen && canvas === window;
+  wishSizes();
+});
+
+/** The pictures on top of other windows, or back in this one. */
+async function floatTiles() {
+  await float(stage, (where) => {
+    canvas = where;
+    drawing = false; // what the other window was asked to draw may never come
+    $('floating').hidden = where === window;
+    $('float').setAttribute('aria-pressed', String(where !== window));
+    draw();
+  }).catch(() => announce('This browser does not open a small window now.'));
 }
 
 /** A device that is unplugged ends its track: another one takes its place, if there is one. A microphone may be dead without that. */
@@ -680,11 +655,13 @@ async function toggle(id, kind) {
     await senderOf(kind)?.replaceTrack(on ? track : null);
   }
   press(id, on);
+  minded();
   draw();
 }
 
 /** Another device has been chosen, in the lobby or during the call. */
 function onDevice(kind) {
+  keepChoice();
   if (document.body.dataset.state !== 'call') capture();
   else if (isPressed(kind === 'audio' ? 'mic' : 'cam')) fetchAndSend(kind);
   else if (kind === 'audio' && trackOf('audio')) send('audio', null); // fetched when it is switched on
@@ -720,13 +697,12 @@ async function share() {
 function panel(name) {
   const now = document.body.dataset.panel === name ? '' : name;
   document.body.dataset.panel = now;
-  for (const p of ['people', 'chat']) {
+  for (const p of ['people', 'chat', 'settings']) {
     $(`panel-${p}`).hidden = now !== p;
     $(`show-${p}`).setAttribute('aria-expanded', String(now === p));
   }
   if (now === 'chat') {
-    unread = 0;
-    $('unread').hidden = true;
+    markRead();
     $('text').focus();
   } else if (!now) $(`show-${name}`).focus();
   draw();
@@ -747,12 +723,12 @@ const actions = {
     document.body.dataset.layout = on ? 'speaker' : 'grid';
     draw();
   },
-  'show-people': () => panel('people'), 'show-chat': () => panel('chat'), leave: () => leave(),
+  'show-people': () => panel('people'), 'show-chat': () => panel('chat'), 'show-settings': () => panel('settings'), full: () => fullScreen(), float: floatTiles, leave: () => leave(),
 };
 $('renew').addEventListener('click', renewKey);
 $('lock').addEventListener('click', () => moderate(isPressed('lock') ? 'unlock' : 'lock', {}));
 for (const [id, run] of Object.entries(actions)) $(id).addEventListener('click', run);
-const KEYS = { m: 'mic', v: 'cam', s: 'screen', h: 'hand', l: 'layout', p: 'show-people', c: 'show-chat' };
+const KEYS = { m: 'mic', v: 'cam', s: 'screen', h: 'hand', l: 'layout', p: 'show-people', c: 'show-chat', f: 'full', '?': 'show-settings' };
 addEventListener('keydown', (ev) => {
   if (document.body.dataset.state !== 'call' || ev.ctrlKey || ev.metaKey || ev.altKey) return;
   if (ev.key === 'Escape' && document.body.dataset.panel) panel(document.body.dataset.panel);
@@ -763,24 +739,21 @@ addEventListener('keydown', (ev) => {
 });
 for (const id of ['lobby-mic', 'lobby-cam']) $(id).addEventListener('click', () => { press(id, !isPressed(id)); capture(); });
 for (const { kind, what } of KINDS) $(what).addEventListener('change', () => onDevice(kind));
+$('speaker').addEventListener('change', () => {
+  keepChoice();
+  slots.forEach((s) => s.audio && hearWhereChosen(s.audio));
+});
 navigator.mediaDevices?.addEventListener('devicechange', () => listDevices().catch(() => {}));
 $('door').addEventListener('submit', (ev) => { ev.preventDefault(); join(); });
 $('say').addEventListener('submit', (ev) => {
   ev.preventDefault();
   const text = $('text').value.trim();
   if (text && tell({ text })) {
-    say('You', text, true);
+    say('You', text, { mine: true, read: true });
     $('text').value = '';
   }
 });
-document.querySelectorAll('.invite').forEach((button) => button.addEventListener('click', async () => {
-  const before = button.textContent;
-  try {
-    await navigator.clipboard.writeText(link());
-    button.textContent = 'Copied';
-    setTimeout(() => { button.textContent = before; }, 2000);
-  } catch { prompt('The link to this room:', link()); }
-}));
+document.querySelectorAll('.invite').forEach((button) => button.addEventListener('click', () => copyLink(button, link())));
 document.querySelectorAll('.close').forEach((button) => button.addEventListener('click', () => panel(document.body.dataset.panel)));
 document.querySelector('.keys').addEventListener('keydown', (ev) => {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[ev.key], keys = [...document.querySelectorAll('.keys .key')].filter((k) => k.offsetWidth);
@@ -788,9 +761,13 @@ document.querySelector('.keys').addEventListener('keydown', (ev) => {
 });
 const endpoint = () => { $('endpoint').textContent = `${base}whip/${$('room').value || 'ROOM'}/NAME`; };
 $('room').addEventListener('input', endpoint);
-new ResizeObserver(draw).observe($('tiles'));
+new ResizeObserver(draw).observe(stage);
+document.addEventListener('fullscreenchange', draw);
 new ResizeObserver(() => $('chat').lastElementChild?.scrollIntoView({ block: 'nearest' })).observe($('chat').parentElement); // a phone is turned, its keyboard comes
-addEventListener('pagehide', () => [publishing, sharing, playing].forEach((s) => s?.stop()));
+addEventListener('pagehide', () => {
+  tabs.drop();
+  [publishing, sharing, playing].forEach((s) => s?.stop());
+});
 addEventListener('pageshow', (ev) => ev.persisted && document.body.dataset.state === 'call' && location.reload()); // come back to by the browser's arrow
 
 const { name: room, given } = takeFragment();
@@ -808,5 +785,9 @@ if (!canSeal) {
 }
 try { $('name').value = given.get('name') || named || localStorage.getItem('sluice-name') || ''; } catch { /* as above */ }
 endpoint();
+restoreChoice();
+$('screen').hidden = !navigator.mediaDevices?.getDisplayMedia; // phones have none
+$('full').hidden = !document.fullscreenEnabled;
+$('float').hidden = !canFloat;
 capture();
 window.room = { me, slots, people, speaking, hands, tiles, get playing() { return playing; }, get publishing() { return publishing; }, get local() { return local; }, get screen() { return screenMedia; } }; // for the console, and for tests

@@ -178,8 +178,9 @@ async function many(show, browser, server) {
   await tiles(page, 25);
   await show(page, 'room-13-many');
   await page.click('#show-people');
-  await page.click('.devices summary');
   await show(page, 'room-14-many-people');
+  await page.click('#show-settings');
+  await show(page, 'room-16-settings');
   await page.close();
   await others.close();
 }
@@ -212,6 +213,7 @@ async function faults(show, browser, shy, guarded, secret) {
   await sleep(500);
   await fetch(`${guarded.admin}/api/v1/rooms/${ROOM}/lock`, { method: 'POST' });
   const late = await lobby(browser, guarded.origin, `#${ROOM}?token=visitor-9d1f7a2c44e0b1a6`);
+  await late.fill('#name', 'Grace');
   await enter(late);
   await refused(late, 'locked');
   await show(late, 'room-fault-locked');

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// chat.js - the list of messages, and how many of them nobody has read.
+import { linked } from './people.js';
+
+const $ = (id) => document.getElementById(id);
+const KEEP = 500, GOES_ON_MS = 120_000;
+let last = { name: '', at: 0 }, unread = 0;
+
+function showUnread() {
+  $('unread').hidden = !unread;
+  $('unread').textContent = unread > 99 ? '99+' : unread;
+  document.title = document.title.replace(/^(\(\d+\) )?/, unread ? `(${unread}) ` : '');
+}
+
+export function markRead() {
+  unread = 0;
+  showUnread();
+}
+
+export function forgetChat() {
+  $('chat').replaceChildren();
+  last = { name: '', at: 0 };
+  markRead();
+}
+
+/** Adds a message. read: somebody looks at the list now. */
+export function say(name, text, { mine = false, read = false } = {}) {
+  const li = document.createElement('li'), b = document.createElement('b'), time = document.createElement('time'), now = new Date();
+  const more = last.name === name && now - last.at < GOES_ON_MS; // the same person goes on
+  last = { name, at: now };
+  time.textContent = now.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  b.append(Object.assign(document.createElement('bdi'), { textContent: name }), time);
+  const words = document.createElement('span');
+  words.dir = 'auto';
+  words.append(...linked(text));
+  li.append(...(more ? [] : [b]), words);
+  li.classList.toggle('more', more);
+  li.classList.toggle('mine', mine);
+  $('chat').append(li);
+  while ($('chat').children.length > KEEP) $('chat').firstChild.remove();
+  li.scrollIntoView({ block: 'nearest' });
+  if (read) return;
+  unread++;
+  showUnread();
+}
