@@ -29,7 +29,7 @@ static const struct ext_info table[EXT_COUNT] = {
     [EXT_CONTENT_TYPE] = {GOOG "video-content-type", EXT_FORWARD, false, true, true, true},
     [EXT_VIDEO_TIMING] = {GOOG "video-timing", EXT_STRIP, false, true, false, false},
     [EXT_COLOR_SPACE] = {GOOG "color-space", EXT_FORWARD, false, true, true, true},
-    [EXT_VLA] = {GOOG "video-layers-allocation00", EXT_STRIP, false, true, false, false},
+    [EXT_VLA] = {GOOG "video-layers-allocation00", EXT_STRIP, false, true, true, false},
 };
 
 const struct ext_info *ext_info(enum ext_kind kind)

@@ -453,6 +453,8 @@ void plane_stop(struct plane *p);
     X(data_slow_closed, "reliable channels closed because their reader was too slow")              \
     X(data_held, "times a sender was held up because none of its readers had room")                \
     X(data_throttled, "times a sender was held up by data.messages_per_s or data.max_kbps")        \
+    X(rx_layer_words, "words of publishers about the layers they send (video-layers-allocation)")  \
+    X(bad_layer_words, "words about layers that do not parse")                                     \
     X(keyframes, "key frames received")                                                            \
     X(prefaces, "key frames without parameter sets that got those sent before")                    \
     X(sessions_added, "sessions created")                                                          \

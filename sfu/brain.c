@@ -6,6 +6,7 @@
 #include "sfu/peer.h"
 #include "sfu/router.h"
 #include "sfu/sub.h"
+#include "sfu/told.h"
 
 /* A source that has only begun has no rate yet. */
 #define REPLAY_BPS_MIN 500000
@@ -41,7 +42,8 @@ static void add_points(struct alloc_stream *a, const struct sub *s, const struct
 {
     const struct layer_map *m = &e->map;
     for (unsigned d = 0; d < m->n_dt && a->n < ALLOC_POINTS; d++) {
-        if (!(m->active >> d & 1) || !e->meter.bps[d] || is_too_much(s, e, d)) {
+        uint32_t bps = encoding_cost_bps(e, d), told = told_pixels(e, d);
+        if (!(m->active >> d & 1) || !bps || is_too_much(s, e, d)) {
             continue; /* the publisher does not send it at present, or this viewer must not have it
                        */
         }
@@ -49,12 +51,13 @@ static void add_points(struct alloc_stream *a, const struct sub *s, const struct
             a->wished = true;
             continue;
         }
-        /* Each spatial layer below the top has half the width and height, nearly always. */
+        /* Each spatial layer below the top has half the width and height, nearly always; where not,
+         * some publishers tell. */
         unsigned below = 2U * (m->n_sid - 1U - m->sid[d]);
         a->points[a->n++] = (struct alloc_point){
-            .bps = e->meter.bps[d],
-            .pixels = (uint32_t)e->width * e->height >> below,
-            .fps_q4 = e->meter.fps_q4[d],
+            .bps = bps,
+            .pixels = told ? told : (uint32_t)e->width * e->height >> below,
+            .fps_q4 = encoding_fps_q4(e, d),
             .enc = e->index,
             .dt = (uint8_t)d,
         };
@@ -118,14 +121,15 @@ static uint8_t hold_of(const struct sub *s, uint32_t bps)
     const struct encoding *e = s->enc;
     unsigned now = s->seg[s->seg_top].dt;
     uint8_t best = DT_NONE;
-    if (now >= e->map.n_dt || e->meter.bps[now] <= bps) {
+    if (now >= e->map.n_dt || encoding_cost_bps(e, now) <= bps) {
         return DT_NONE;
     }
     for (unsigned d = 0; d < e->map.n_dt; d++) {
         if (!((e->meter.in[d] >> now) & 1) || d == now) {
             continue;
         }
-        uint32_t cost = e->meter.bps[d], was = best == DT_NONE ? UINT32_MAX : e->meter.bps[best];
+        uint32_t cost = encoding_cost_bps(e, d);
+        uint32_t was = best == DT_NONE ? UINT32_MAX : encoding_cost_bps(e, best);
         bool fits = cost <= bps, fitted = was <= bps;
         if (best == DT_NONE || (fits && (!fitted || cost > was)) ||
             (!fits && !fitted && cost < was)) {
@@ -150,7 +154,7 @@ static void aim(struct sub *s, const struct alloc_stream *a)
             s->aim.hold = hold_of(s, p->bps);
             unsigned now = s->seg[s->seg_top].dt;
             s->fleeing = s->peer->brain->active && p->enc != s->enc->index &&
-                         now < s->enc->map.n_dt && s->enc->meter.bps[now] > p->bps;
+                         now < s->enc->map.n_dt && encoding_cost_bps(s->enc, now) > p->bps;
         }
     }
 }

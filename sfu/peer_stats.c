@@ -49,7 +49,7 @@ static void layer_stats(const struct sub *s, struct api_track_stats *t)
         const struct encoding *e = &s->track->enc[s->aim.enc];
         t->aim_sid = (int8_t)e->map.sid[s->aim.dt];
         t->aim_tid = (int8_t)e->map.tid[s->aim.dt];
-        t->aim_bps = e->meter.bps[s->aim.dt];
+        t->aim_bps = encoding_cost_bps(e, s->aim.dt);
     }
 }
 

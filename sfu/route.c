@@ -18,6 +18,7 @@
 #include "sfu/ring.h"
 #include "sfu/router.h"
 #include "sfu/sub.h"
+#include "sfu/told.h"
 
 /* One visit to a viewer sends at most this many packets, so that a key frame to many does not make
  * the last one wait for all. */
@@ -179,6 +180,20 @@ static uint64_t account(struct router *r, struct source *src, const struct api_c
     return seq;
 }
 
+/* What the publisher says of its layers, if this is its latest word. */
+static void take_word(struct router *r, struct encoding *e, const struct ext_set *set, uint64_t seq,
+                      int64_t now_us)
+{
+    const uint8_t *word = set->e[EXT_VLA].data;
+    if (!word || (e->hist.top_seq != HIST_NO_SEQ && seq < e->hist.top_seq)) {
+        return;
+    }
+    r->n.rx_layer_words++;
+    if (told_on_packet(e, word, set->e[EXT_VLA].len, now_us)) {
+        r->n.bad_layer_words++;
+    }
+}
+
 /* Describes and stores one media packet of src. */
 static void take(struct router *r, struct source *src, const struct api_codec *codec,
                  const struct rtp_header *hdr, const uint8_t *pkt, const struct ext_set *set,
@@ -207,6 +222,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         desc.pic_id = encoding_frame_id(e, hdr->ts);
     }
     encoding_note_map(e);
+    take_word(r, e, set, seq, now_us);
     if (set->e[EXT_CONTENT_TYPE].len) {
         e->map.screen = set->e[EXT_CONTENT_TYPE].data[0] & 1;
     }

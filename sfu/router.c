@@ -16,6 +16,7 @@
 #include "sfu/record.h"
 #include "sfu/ring.h"
 #include "sfu/sub.h"
+#include "sfu/told.h"
 
 /* What it takes to send one viewer a message, about; and what is not worth waiting for. */
 #define VIEWER_US     2
@@ -301,7 +302,7 @@ static void on_packet_record(struct router *r, const struct record_packet *rec)
     if (!e || encoding_open(e, rec->codec == CODEC_RED ? CODEC_OPUS : rec->codec)) {
         return;
     }
-    e->map = rec->map;
+    told_follow(e, &rec->map, rec->arrival_us);
     const struct hist_in in = {
         .seq = rec->seq,
         .ts = rec->ts,

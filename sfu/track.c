@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rtp/dd.h"
+#include "sfu/told.h"
 
 #define VIDEO_SLOTS     2048u
 #define VIDEO_SLOTS_MAX 4096u
@@ -142,6 +143,7 @@ void encoding_restart(struct encoding *e)
     e->last_packet_us = INT64_MIN / 2;
     e->bitrate_bps = 0;
     e->has_sr = false;
+    e->track->sent = 0;
     e->width = 0;
     e->height = 0;
     keyframes_init(&e->keys);
@@ -258,6 +260,23 @@ static void encoding_tick(struct encoding *e)
     m->ticks = (uint8_t)MIN(m->ticks + 1, TICKS_PER_S);
 }
 
+static bool is_young(const struct encoding *e)
+{
+    return e->meter.ticks < TICKS_PER_S;
+}
+
+uint32_t encoding_cost_bps(const struct encoding *e, unsigned d)
+{
+    uint32_t told = is_young(e) ? told_bps(e, d) : 0, is = e->meter.bps[d];
+    return told && (!is || told < is) ? told : is;
+}
+
+uint16_t encoding_fps_q4(const struct encoding *e, unsigned d)
+{
+    uint16_t told = is_young(e) ? told_fps_q4(e, d) : 0;
+    return told ? told : e->meter.fps_q4[d];
+}
+
 /* Layers are ordered by what they weigh, never by name: OBS calls the largest one "0". The present
  * best keeps its place unless another one is clearly larger, so that two layers of about the same
  * rate do not alternate. */
@@ -292,7 +311,7 @@ bool track_check_alive(struct track *t, int64_t now_us)
         const struct encoding *e = &t->enc[i];
         int64_t limit = MAX((int64_t)DEAD_US, e->meter.gap_us * DEAD_PICTURES);
         limit = e->map.screen ? DEAD_SCREEN_US : limit;
-        if (e->open && newest - e->last_packet_us <= limit) {
+        if (e->open && newest - e->last_packet_us <= limit && !told_is_off(e)) {
             alive |= (uint8_t)(1U << i);
         }
     }

@@ -8,6 +8,7 @@
 
 #include "rtp/history.h"
 #include "rtp/list.h"
+#include "rtp/vla.h"
 #include "sfu/api.h"
 #include "sfu/keyframes.h"
 
@@ -34,6 +35,9 @@ struct layer_map {
     bool blind;         /* key frames cannot be told from others: encrypted, and no descriptor */
     uint16_t active;    /* bit d: target d is being sent */
     uint32_t dd_active; /* the same in the descriptor's numbering */
+    /* The publisher's own word (told.h). */
+    uint8_t sent;                           /* bit i: encoding i; 0 = it has not said */
+    struct vla_layer told[VLA_SPATIAL_MAX]; /* of this encoding, by spatial layer */
 };
 
 /* What the targets of an encoding weigh. */
@@ -96,8 +100,10 @@ struct track {
     uint8_t n_enc;
     struct encoding enc[API_LAYERS_MAX];
     char rids[API_LAYERS_MAX][API_RID_MAX]; /* "" without simulcast */
-    int8_t best;   /* index of the encoding that automatic viewers should get; -1: none is live */
-    uint8_t alive; /* bit i: encoding i has packets no older than those of its siblings, about */
+    int8_t best;     /* index of the encoding that automatic viewers should get; -1: none is live */
+    uint8_t alive;   /* bit i: encoding i has packets no older than those of its siblings, about */
+    uint8_t sent;    /* as in layer_map, by the latest word of any encoding, */
+    int64_t sent_us; /* and when that came */
     struct list subs;       /* struct sub.node */
     struct list dirty;      /* router->dirty */
     bool changed;           /* in this turn a first packet or an entry point came */
@@ -144,6 +150,12 @@ uint16_t encoding_frame_id(struct encoding *e, uint32_t ts);
 void encoding_note_map(struct encoding *e);
 /* Counts a stored video packet for the rates of its targets. On the packet path. */
 void encoding_count(struct encoding *e, const struct hist_in *in);
+/* What target d of e costs: measured; in its first second no more than the publisher aims at, since
+ * a mean of less holds a key frame. What it aims at is no measure by itself: Chromium's may be ten
+ * times what its encoder needs. 0: not known. */
+uint32_t encoding_cost_bps(const struct encoding *e, unsigned d);
+/* Pictures a second of it, in sixteenths; in its first second as the publisher has told. */
+uint16_t encoding_fps_q4(const struct encoding *e, unsigned d);
 /* Highest target of layer map m that holds (sid, tid) and no more than needed; 0 if only everything
  * does. */
 unsigned layer_map_find(const struct layer_map *m, uint8_t sid, uint8_t tid);

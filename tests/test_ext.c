@@ -42,7 +42,7 @@ Test(ext, hop_values_never_pass)
         {EXT_CONTENT_TYPE, EXT_FORWARD, true, true},
         {EXT_VIDEO_TIMING, EXT_STRIP, false, false},
         {EXT_COLOR_SPACE, EXT_FORWARD, true, true},
-        {EXT_VLA, EXT_STRIP, false, false},
+        {EXT_VLA, EXT_STRIP, true, false},
     };
     cr_assert_eq(ARRAY_LEN(rows), EXT_COUNT);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -137,7 +137,7 @@ static const struct {
     {"ffmpeg9.0.2-pub-audio-only", "a=group:BUNDLE 0\r\n", "m=video"},
     {"obs32.2.2-pub-simulcast3", "a=rid:2 recv\r\na=simulcast:recv 0;1;2\r\n", "rtcp-rsize"},
     {"obs32.2.2-pub-h264", "a=rtcp-fb:96 goog-remb\r\n", "extmap-allow-mixed"},
-    {"chromium156-pub-simulcast-vp8", "a=simulcast:recv q;h;f\r\n", "video-layers-allocation"},
+    {"chromium156-pub-simulcast-vp8", "video-layers-allocation00\r\n", "video-timing"},
     /* with it libwebrtc leaves the picture ids out of VP8 payloads */
     {"chromium156-pub-simulcast-vp8", "a=extmap:10 ", "dependency-descriptor"},
     {"chromium156-pub-simulcast-vp9-L1T3", "a=simulcast:recv q;h;f\r\n", "goog-remb"},

@@ -150,6 +150,7 @@ struct api_session *sim_session(struct sim *s, enum api_role role, uint64_t stre
         ml->ext.id[EXT_RID] = 10;
         ml->ext.id[EXT_RRID] = 11;
         ml->ext.id[EXT_TWCC] = 3;
+        ml->ext.id[EXT_VLA] = i == 0 ? 0 : 12;
         ml->ext.id[EXT_AUDIO_LEVEL] = i == 0 ? 5 : 0;
     }
     return a;
@@ -334,6 +335,25 @@ static void to_router(struct sim *s, struct sim_publisher *p, const uint8_t *pkt
     router_on_rtp(p->r, p->peer, copy, len, s->now_us);
 }
 
+/* The extensions with two-byte heads, and the publisher's word; returns their length. */
+static size_t add_word(const struct sim_publisher *p, int layer, uint8_t *e)
+{
+    size_t n = 4;
+    const uint8_t names[] = {4, 1, '1', 10, 1, (uint8_t)('a' + layer), 12, (uint8_t)p->word_len};
+    memcpy(e + n, names, sizeof(names));
+    n += sizeof(names);
+    memcpy(e + n, p->word, p->word_len);
+    e[n] = (uint8_t)(layer << 6 | (p->word[0] & 0x3f));
+    n += p->word_len;
+    memset(e + n, 0, 3);
+    n = (n + 3) / 4 * 4;
+    e[0] = 0x10;
+    e[1] = 0;
+    e[2] = 0;
+    e[3] = (uint8_t)(n / 4 - 1);
+    return n;
+}
+
 /* One packet with MID, RID and the given payload; returns its length. */
 static size_t build(const struct sim_publisher *p, int layer, bool rtx, const struct rtp_header *h,
                     const uint8_t *payload, size_t len, uint8_t *out)
@@ -349,9 +369,13 @@ static size_t build(const struct sim_publisher *p, int layer, bool rtx, const st
         ext[6] = 5 << 4;
         ext[7] = p->level;
     }
-    memcpy(e, ext, sizeof(ext));
-    memcpy(e + sizeof(ext), payload, len);
-    return RTP_HEADER_LEN + sizeof(ext) + len;
+    size_t n = sizeof(ext);
+    memcpy(e, ext, n);
+    if (layer >= 0 && !rtx && p->word_len && payload[0] & 0x10) {
+        n = add_word(p, layer, e);
+    }
+    memcpy(e + n, payload, len);
+    return RTP_HEADER_LEN + n + len;
 }
 
 /* The TID and Y bits of the frame in the making; upper frames refer to the base layer only. */

@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "sfu/router.h"
+#include "tests/vla_write.h"
 
 #define SIM_WORKERS        2
 #define SIM_VIEWERS_MAX    1024
@@ -77,8 +78,11 @@ struct sim_publisher {
     bool red;     /* audio is sent as RFC 2198 with one redundant block */
     bool padding; /* a padding-only packet after every frame */
     bool ignores_pli;
-    uint8_t level;      /* audio: RFC 6464 byte sent with each packet, 0: none */
-    bool silent, blind; /* sends no audio, no video */
+    uint8_t word[VLA_WRITE_MAX]; /* what it says of its layers with each frame's first packet; its
+                                    first two bits are filled in */
+    size_t word_len;             /* 0: nothing */
+    uint8_t level;               /* audio: RFC 6464 byte sent with each packet, 0: none */
+    bool silent, blind;          /* sends no audio, no video */
     bool answers_nacks;
     uint64_t plis, nacks, rtx_sent, twccs, key_frames;
     uint64_t next_frame_us, next_audio_us;

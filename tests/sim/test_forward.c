@@ -522,6 +522,47 @@ Test(forward, a_layer_switch_does_not_go_back_in_time_and_outlives_the_layer)
     sim_free(s);
 }
 
+/* By its silence alone a layer is dead after 150 ms. */
+Test(forward, a_layer_that_its_publisher_ends_is_left_at_once_on_all_workers)
+{
+    static const struct {
+        const char *what;
+        size_t word_len;
+        bool stops, dead;
+    } rows[] = {
+        {"told, and silent", 5, true, true},
+        {"told, and belied", 5, false, true},
+        {"silent only", 0, true, false},
+        {"told in half a word", 3, true, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sim *s = sim_new(6, SECOND);
+        struct sim_publisher *p = sim_publish(s, 0, 3, 3, 100, 5000);
+        struct sim_viewer *v[2] = {sim_view(s, 0, 3, true), sim_view(s, 1, 3, true)};
+        sim_run(s, 3 * SECOND);
+        /* Two streams are left, of one layer each: 100 and 200 kbps. */
+        const uint8_t word[] = {0x11, 0, 100, 0xc8, 1};
+        memcpy(p->word, word, sizeof(word));
+        p->word_len = rows[i].word_len;
+        p->layer[2].paused = rows[i].stops;
+        sim_run(s, 100 * US_PER_MS);
+        for (int w = 0; w < 2; w++) {
+            unsigned alive = stream_track(router_stream(&s->r[w], 3, false), MEDIA_VIDEO)->alive;
+            cr_expect_eq(alive, rows[i].dead ? 3 : 7, "%s: worker %d", rows[i].what, w);
+        }
+        sim_run(s, 2 * SECOND);
+        for (int w = 0; w < 2; w++) {
+            cr_expect_eq(v[w]->video.layer, rows[i].stops ? 1 : 2, "%s: worker %d", rows[i].what,
+                         w);
+            expect_clean(s, v[w], rows[i].what);
+        }
+        struct api_counters *n = &s->r[0].n;
+        cr_expect_eq(n->rx_layer_words > 0, rows[i].word_len > 0, "%s", rows[i].what);
+        cr_expect_eq(n->bad_layer_words > 0, rows[i].word_len == 3, "%s", rows[i].what);
+        sim_free(s);
+    }
+}
+
 /* Packets of each temporal layer that came within us. */
 static void count_tids(struct sim *s, struct sim_viewer *v, int64_t us, uint64_t ret[3])
 {
