@@ -49,7 +49,7 @@ fi
 # What changes with the tests.
 mkdir -p "$root/clients"
 cp "$here"/../e2e/clients/*.py "$root/clients/"
-if ! cmp -s "$here/pion/main.go" "$root/clients/main.go"; then
+if [ ! -x "$root/clients/pion" ] || ! cmp -s "$here/pion/main.go" "$root/clients/main.go"; then
     cp "$here/pion/main.go" "$root/clients/"
     inside env GO111MODULE=off GOPATH=/usr/share/gocode HOME=/root go build -o /clients/pion /clients/main.go || {
         rm "$root/clients/main.go"
