@@ -181,15 +181,15 @@ static uint64_t account(struct router *r, struct source *src, const struct api_c
 }
 
 /* What the publisher says of its layers, if this is its latest word. */
-static void take_word(struct router *r, struct encoding *e, const struct ext_set *set, uint64_t seq,
+static void take_word(struct router *r, struct source *src, const struct ext_set *set, uint64_t seq,
                       int64_t now_us)
 {
     const uint8_t *word = set->e[EXT_VLA].data;
-    if (!word || (e->hist.top_seq != HIST_NO_SEQ && seq < e->hist.top_seq)) {
+    if (!word || seq < src->stats.highest) {
         return;
     }
     r->n.rx_layer_words++;
-    if (told_on_packet(e, word, set->e[EXT_VLA].len, now_us)) {
+    if (told_on_packet(src->enc, word, set->e[EXT_VLA].len, now_us)) {
         r->n.bad_layer_words++;
     }
 }
@@ -222,7 +222,7 @@ static void take(struct router *r, struct source *src, const struct api_codec *c
         desc.pic_id = encoding_frame_id(e, hdr->ts);
     }
     encoding_note_map(e);
-    take_word(r, e, set, seq, now_us);
+    take_word(r, src, set, seq, now_us);
     if (set->e[EXT_CONTENT_TYPE].len) {
         e->map.screen = set->e[EXT_CONTENT_TYPE].data[0] & 1;
     }
