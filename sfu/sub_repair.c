@@ -48,8 +48,8 @@ static const struct encoding *source_of(const struct sub *s, const struct sub_se
     return e && e->open && e->hist.resets == g->resets ? e : NULL;
 }
 
-/* Takes the packet's length out of the viewer's share for repair. Returns false if it is used up.
- */
+/* Takes a packet's length out of the viewer's share for repair; slot NULL: of one without a
+ * payload. Returns false if the share is used up. */
 static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_us)
 {
     const struct brain *brain = s->peer->brain;
@@ -63,8 +63,8 @@ static bool may_repair(struct sub *s, const struct hist_slot *slot, int64_t now_
     int64_t most = MAX(bytes_per_s * REPAIR_SAVED_MS / 1000,
                        brain->active ? (int64_t)REPAIR_PACED_MIN : (int64_t)REPAIR_BYTES_MIN);
     int64_t since_us = MIN(now_us - s->rtx_filled_us, (int64_t)(10 * US_PER_S));
-    int64_t least = slot->desc.flags & DESC_KEYFRAME ? -most : 0;
-    int64_t cost = slot->payload_len + REPAIR_HEAD;
+    int64_t least = slot && slot->desc.flags & DESC_KEYFRAME ? -most : 0;
+    int64_t cost = (slot ? slot->payload_len : 0) + REPAIR_HEAD;
     s->rtx_tokens += since_us * bytes_per_s * percent / 100 / US_PER_S;
     s->rtx_tokens = MIN(s->rtx_tokens, most);
     s->rtx_filled_us = now_us;
@@ -141,7 +141,11 @@ static bool resend(struct sub *s, uint16_t seq16, struct tx_batch *b, int64_t no
     o.slot = e ? history_find(&e->hist, o.seg->dt, rank) : NULL;
     bool never = !e || history_is_hole(&e->hist, o.seg->dt, rank) || o.number < s->entry_out;
     if (!o.slot && never) {
-        fill_hole(s, o.number, out, b);
+        if (may_repair(s, NULL, now_us)) {
+            fill_hole(s, o.number, out, b);
+        } else {
+            s->resends[seq16 % SUB_RESENDS].count = 0;
+        }
         return true;
     }
     if (o.number < s->repair_from) {
