@@ -21,7 +21,8 @@ async function look(page, name) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.setViewportSize({ width, height });
     for (const line of await findings(page)) seen.push(`${name}, ${how}: ${line}`);
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    // Pictures are laid out anew a moment after the window has changed.
+    const over = await page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth, null, { timeout: 3000 }).then(() => 0, () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth));
     if (over > 0) seen.push(`${name}, ${how}: ${over} px too wide`);
   }
   await page.setViewportSize({ width: 1280, height: 800 });
