@@ -55,7 +55,7 @@ static bool all_see(void *ctx)
     struct peer *const *v = ctx;
 
     for (unsigned i = 0; i < CROWD; i++) {
-        if (!peer_stats(v[i])->keyframes) {
+        if (!peer_stats(v[i])->keyframes || !peer_stats(v[i])->frames) {
             return false;
         }
     }
@@ -73,7 +73,8 @@ static void test_crowd(void)
         server_run(&server, SERVER_SCALED(4, 15));
     }
     check(server_wait_playing(&server, v, CROWD) == 0, "%d viewers are up and receive", CROWD);
-    check(server_until(&server, SERVER_PATIENCE_MS, all_see, v), "each has had a key frame");
+    check(server_until(&server, SERVER_PATIENCE_MS, all_see, v),
+          "each has had a key frame, and pictures");
     uint64_t sent = peer_stats(pub)->sent_packets;
     server_run(&server, PLAY_MS);
     sent = peer_stats(pub)->sent_packets - sent;
