@@ -50,7 +50,7 @@ static struct got get(const char *url, const char *body)
                              .body = body,
                              .body_len = body != NULL ? strlen(body) : 0,
                              .headers = {"X-Test: 1"},
-                             .timeout_ms = 300,
+                             .timeout_ms = stub.status < 0 ? 300 : 10000,
                              .answer_max = 100,
                              .fn = on_done,
                              .ctx = &g};

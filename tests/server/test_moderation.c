@@ -16,7 +16,7 @@
 #define QUEUE         3
 #define ROOT          "root-51e07cc2a8d3"
 #define SECRET        "the secret of the stub, thirty-two"
-#define HOOK_PATIENCE 300 /* auth.hook_timeout_ms */
+#define HOOK_PATIENCE 2000 /* auth.hook_timeout_ms */
 
 static struct server server;
 static struct stub stub;
