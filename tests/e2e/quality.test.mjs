@@ -7,6 +7,7 @@ import { openStage, sleep } from './lib.mjs';
 import { startLink } from './link.mjs';
 
 const RUNS = Number(process.env.QUALITY_RUNS || 10), RATES = [150_000, 450_000, 1_500_000], SIZE = [960, 540], TOP = SIZE[1] * 0.9;
+const SLOW_SECONDS = 2; // of a run in which the publisher may make half of its frames and less, but all of its layers
 
 const { server, test, publish, watch } = await openStage();
 
@@ -30,11 +31,11 @@ async function publishAll(options) {
 /** What the machine had no time for since a moment of the wall clock; '' if nothing. late: ms, of the links' packets. */
 async function starved(since, publisher, pages, links) {
   const made = await publisher.evaluate((a) => window.made.filter(([at]) => at > a + 1000), since);
-  const poor = made.filter(([, height, fps]) => height < TOP || fps < 15);
+  const small = made.some(([, height]) => height < TOP), poor = made.filter(([, height, fps]) => height < TOP || fps < 15);
   const lags = await Promise.all(pages.map((page) => page.evaluate((a) => Math.max(0, ...window.lags.filter(([at]) => at > a).map(([, ms]) => ms)), since)));
   const late = Math.max(...links.map((link) => link.down.lateP95()));
   const why = [];
-  if (poor.length) why.push(`the publisher made too little in ${poor.length} of ${made.length} seconds: ${poor[0].slice(1).join(', ')}`);
+  if (small || poor.length > SLOW_SECONDS) why.push(`the publisher made too little in ${poor.length} of ${made.length} seconds: ${poor[0].slice(1).join(', ')}`);
   if (Math.max(...lags) > 250) why.push(`a viewer's page stood still for ${Math.round(Math.max(...lags))} ms`);
   if (late > 15) why.push(`the link was ${Math.round(late)} ms late`);
   return why.join(', ');
