@@ -43,6 +43,7 @@ struct load {
     struct peer_loop *loop;
     struct peer_identity *identity;
     struct peer **publishers;
+    struct peer_clip **clips; /* of the publishers; NULL = synthetic media */
     struct viewer *viewers;
     unsigned n_viewers; /* started so far */
     enum phase phase;
@@ -55,6 +56,8 @@ struct load {
     int64_t batch_start_us;
     unsigned batch_first;
     unsigned leaving;
+    struct peer_timer speak_timer;
+    unsigned speaker;
     int64_t main_ns[FIFTHS + 1]; /* of the server, when so many fifths of the viewers had joined */
     unsigned fifths;
 };
@@ -147,7 +150,7 @@ static struct peer *start_publisher(struct load *l, unsigned i)
 {
     const struct load_options *o = &l->options;
     struct peer_params m;
-    char url[512];
+    char url[512], clip[512];
 
     common_params(o, &m);
     load_options_url(o->whip, i, 0, url, sizeof(url));
@@ -157,6 +160,14 @@ static struct peer *start_publisher(struct load *l, unsigned i)
     m.stream_id = i + 1;
     m.seed = o->seed * 100003 + i;
     m.rcvbuf_bytes = o->rcvbuf_bytes;
+    if (o->clip) {
+        load_options_url(o->clip, i, 0, clip, sizeof(clip));
+        m.clip = l->clips[i] = peer_clip_open(clip);
+        if (!m.clip) {
+            note_reason(&l->results, clip);
+            return NULL;
+        }
+    }
     struct peer *p = peer_new(l->loop, l->identity, &m);
     if (p && peer_join(p) < 0) {
         peer_free(p);
@@ -273,10 +284,29 @@ static bool publishers_done(void *ctx)
     return true;
 }
 
+/* The word goes to the next one. */
+static void on_speak_timer(void *ctx)
+{
+    struct load *l = ctx;
+
+    l->speaker = (l->speaker + 1) % l->options.publishers;
+    for (unsigned i = 0; i < l->options.publishers; i++) {
+        if (l->publishers[i]) {
+            peer_set_voice(l->publishers[i], i == l->speaker);
+        }
+    }
+    (void)peer_loop_arm(l->loop, &l->speak_timer,
+                        peer_loop_now_us(l->loop) + (int64_t)l->options.speak_ms * 1000);
+}
+
 static void join_publishers(struct load *l)
 {
     for (unsigned i = 0; i < l->options.publishers; i++) {
         l->publishers[i] = start_publisher(l, i);
+    }
+    if (l->options.speak_ms && l->options.publishers) {
+        l->speak_timer = (struct peer_timer){.fn = on_speak_timer, .ctx = l};
+        on_speak_timer(l);
     }
     (void)peer_loop_run(l->loop, PUBLISH_WAIT_US, publishers_done, l);
     for (unsigned i = 0; i < l->options.publishers; i++) {
@@ -536,8 +566,12 @@ static void free_all(struct load *l)
     for (unsigned i = 0; l->publishers && i < l->options.publishers; i++) {
         peer_free(l->publishers[i]);
     }
+    for (unsigned i = 0; l->clips && i < l->options.publishers; i++) {
+        peer_clip_free(l->clips[i]);
+    }
     free(l->viewers);
     free(l->publishers);
+    free(l->clips);
     if (l->trace) {
         fclose(l->trace);
     }
@@ -561,13 +595,14 @@ int main(int argc, char **argv)
     }
     l->identity = peer_identity_new();
     l->publishers = calloc(l->options.publishers + 1, sizeof(*l->publishers));
+    l->clips = calloc(l->options.publishers + 1, sizeof(struct peer_clip *));
     l->viewers = calloc(l->options.viewers + l->options.storm + 1, sizeof(*l->viewers));
     if (l->options.trace && !(l->trace = fopen(l->options.trace, "we"))) {
         fprintf(stderr, "sluice-load: cannot write %s\n", l->options.trace);
         free_all(l);
         return 2;
     }
-    if (!l->loop || !l->identity || !l->publishers || !l->viewers) {
+    if (!l->loop || !l->identity || !l->publishers || !l->clips || !l->viewers) {
         fprintf(stderr, "sluice-load: out of memory or descriptors\n");
         free_all(l);
         return 2;

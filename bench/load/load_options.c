@@ -22,6 +22,11 @@ static const char usage[] =
     "  --simulcast N            encodings, 1..4, default 1\n"
     "  --temporal N             temporal layers (vp8), 1..3, default 1\n"
     "  --audio-only, --video-only\n"
+    "  --clip FILE              VP8 in IVF that the publishers send round and round, with silence, "
+    "for\n"
+    "                           browsers to look at; {i} as above. Needs --viewers 0\n"
+    "  --speak-ms MS            publishers speak in turn by their audio levels, each so long;\n"
+    "                           default 0: all speak all the time\n"
     "  --duration S             measured phase, default 10\n"
     "  --settle S               between the last join and it, default 2\n"
     "  --ramp N                 joins per second, default 50\n"
@@ -64,6 +69,8 @@ enum option_id {
     OPT_TEMPORAL,
     OPT_AUDIO_ONLY,
     OPT_VIDEO_ONLY,
+    OPT_CLIP,
+    OPT_SPEAK_MS,
     OPT_DURATION,
     OPT_SETTLE,
     OPT_RAMP,
@@ -106,6 +113,8 @@ static const struct option long_options[] = {
     {"temporal", 1, NULL, OPT_TEMPORAL},
     {"audio-only", 0, NULL, OPT_AUDIO_ONLY},
     {"video-only", 0, NULL, OPT_VIDEO_ONLY},
+    {"clip", 1, NULL, OPT_CLIP},
+    {"speak-ms", 1, NULL, OPT_SPEAK_MS},
     {"duration", 1, NULL, OPT_DURATION},
     {"settle", 1, NULL, OPT_SETTLE},
     {"ramp", 1, NULL, OPT_RAMP},
@@ -248,6 +257,9 @@ static bool text_option(int id, struct load_options *o)
     case OPT_TOKEN:
         o->token = optarg;
         return true;
+    case OPT_CLIP:
+        o->clip = optarg;
+        return true;
     case OPT_TRACE:
         o->trace = optarg;
         return true;
@@ -288,6 +300,8 @@ static bool number_option(int id, struct load_options *o)
         return number(optarg, 3, &o->temporal) && o->temporal;
     case OPT_TWCC_MS:
         return number(optarg, 10000, &o->twcc_ms) && o->twcc_ms;
+    case OPT_SPEAK_MS:
+        return number(optarg, 3600000, &o->speak_ms);
     case OPT_POLL_US:
         return number(optarg, 100000, &o->poll_us);
     case OPT_DURATION:
@@ -358,6 +372,10 @@ static const char *missing(const struct load_options *o)
     }
     if (o->publishers > 1 && !strstr(o->whip, "{i}")) {
         return "several publishers need {i} in the --whip URL";
+    }
+    if (o->clip && (o->viewers || o->storm || o->layers > 1 || o->codec != PEER_VP8)) {
+        return "a --clip is VP8 without layers, and no viewer of ours can verify it: say --viewers "
+               "0";
     }
     if (o->audio_only && o->no_audio) {
         return "--audio-only and --video-only together leave nothing";

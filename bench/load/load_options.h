@@ -31,7 +31,9 @@ struct load_options {
     unsigned readers; /* of the viewers, spread evenly: read their session's events */
     bool leave;       /* DELETE at the end */
     uint64_t seed;
-    pid_t pid; /* server; 0 = none */
+    pid_t pid;         /* server; 0 = none */
+    const char *clip;  /* IVF files of the publishers, "{i}" as in URLs; NULL = synthetic media */
+    unsigned speak_ms; /* publishers speak in turn, each so long; 0 = all speak */
     const char *json;
     const char *trace; /* file for what every viewer got, and when; NULL = none */
 };

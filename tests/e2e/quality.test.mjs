@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { openStage, sleep } from './lib.mjs';
 import { startLink } from './link.mjs';
 
-const RUNS = Number(process.env.QUALITY_RUNS || 10), RATES = [150_000, 450_000, 1_500_000], SIZE = [960, 540], TOP = SIZE[1] * 0.9;
+const RUNS = Number(process.env.QUALITY_RUNS || 10), RATES = [150_000, 450_000, 1_500_000], SIZE = [960, 540];
 const SLOW_SECONDS = 2; // of a run in which the publisher may make half of its frames and less, but all of its layers
 
 const { server, test, publish, watch } = await openStage();
@@ -16,6 +16,7 @@ const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length 
 /** Publishes all layers and notes each second what the largest one is like: the machine, not the server, decides on that. */
 async function publishAll(options) {
   const page = await publish({ rates: RATES, size: SIZE, busy: 0.1, ...options });
+  page.top = (options.size ?? SIZE)[1] * 0.9; // as high as its largest layer, or nearly
   await sleep(8000); // the publisher's own estimate grows to all of its layers
   await page.evaluate(() => {
     window.made = [];
@@ -31,7 +32,7 @@ async function publishAll(options) {
 /** What the machine had no time for since a moment of the wall clock; '' if nothing. late: ms, of the links' packets. */
 async function starved(since, publisher, pages, links) {
   const made = await publisher.evaluate((a) => window.made.filter(([at]) => at > a + 1000), since);
-  const small = made.some(([, height]) => height < TOP), poor = made.filter(([, height, fps]) => height < TOP || fps < 15);
+  const small = made.some(([, height]) => height < publisher.top), poor = made.filter(([, height, fps]) => height < publisher.top || fps < 15);
   const lags = await Promise.all(pages.map((page) => page.evaluate((a) => Math.max(0, ...window.lags.filter(([at]) => at > a).map(([, ms]) => ms)), since)));
   const late = Math.max(...links.map((link) => link.down.lateP95()));
   const why = [];
@@ -121,9 +122,9 @@ async function narrowAndWiden(t, options) {
     stream: 'quality', descriptor: options.codec !== 'VP8', seconds: 90,
     links: () => [{ trace: [[0, 2_500_000], [30, 600_000], [60, 2_500_000]], queue: 300, delay: 50 }],
     measure: ([[frames, link]]) => {
-      const last = frames.filter(([when]) => when >= 60_000), below = last.findLast(([, h]) => h < TOP);
-      const first = last.find(([, h]) => h >= TOP)?.[0] ?? Infinity, settled = last.find(([when, h]) => h >= TOP && when > (below?.[0] ?? 0))?.[0] ?? Infinity;
-      return { back: Math.round(settled - 60_000), relapsed: settled !== first, stalls: stalls(frames, 5_000, 90_000), queueP95: Math.round(link.down.queueP95(31_000, 60_000)), before: share(frames, TOP, 10_000, 30_000) };
+      const last = frames.filter(([when]) => when >= 60_000), below = last.findLast(([, h]) => h < publisher.top);
+      const first = last.find(([, h]) => h >= publisher.top)?.[0] ?? Infinity, settled = last.find(([when, h]) => h >= publisher.top && when > (below?.[0] ?? 0))?.[0] ?? Infinity;
+      return { back: Math.round(settled - 60_000), relapsed: settled !== first, stalls: stalls(frames, 5_000, 90_000), queueP95: Math.round(link.down.queueP95(31_000, 60_000)), before: share(frames, publisher.top, 10_000, 30_000) };
     },
   });
   const back = results.map((r) => r.back), queue = results.map((r) => r.queueP95);
@@ -141,14 +142,14 @@ async function lose(t, options) {
   const results = await runs(t, RUNS, publisher, {
     stream: 'lossy', descriptor: options.codec !== 'VP8', seconds: 40,
     links: (run) => [{ trace: [[0, 2_000_000]], queue: 300, delay: 25, loss: 0.05, seed: run + 1 }],
-    measure: ([[frames]]) => ({ top: share(frames, TOP, 5_000, 40_000), stalls: stalls(frames, 5_000, 40_000) }),
+    measure: ([[frames]]) => ({ top: share(frames, publisher.top, 5_000, 40_000), stalls: stalls(frames, 5_000, 40_000) }),
   });
   const shares = results.map((r) => r.top);
   assert.ok(median(shares) >= 0.95, `top layer for ${shares.map((s) => (100 * s).toFixed(1)).join(', ')} % of the time`);
   assert.deepEqual(results.flatMap((r) => r.stalls), [], 'stalls over 500 ms');
 }
 
-for (const [name, options] of [['VP8 simulcast', { codec: 'VP8', simulcast: true }], ['VP9 SVC', { codec: 'VP9', svc: 'L3T3_KEY' }], ['AV1 SVC', { codec: 'AV1', svc: 'L3T3' }]]) {
+for (const [name, options] of [['VP8 simulcast', { codec: 'VP8', simulcast: true }], ['VP9 SVC', { codec: 'VP9', svc: 'L3T3_KEY' }], ['AV1 SVC', { codec: 'AV1', svc: 'L3T3', size: [480, 270] }]]) {
   test(`2.5, 0.6, 2.5 Mbps: ${name} comes back and never stalls`, (t) => narrowAndWiden(t, options));
   test(`5 % loss on 2 Mbps: the top layer of ${name} stays`, (t) => lose(t, options));
 }

@@ -15,6 +15,7 @@
 #ifndef TESTS_PEER_PEER_H
 #define TESTS_PEER_PEER_H
 
+#include "tests/peer/peer_clip.h"
 #include "tests/peer/peer_data.h"
 #include "tests/peer/peer_dtls.h"
 #include "tests/peer/peer_loop.h"
@@ -143,6 +144,9 @@ struct peer_params {
     int64_t join_timeout_us; /* POST to DTLS up */
     bool data;               /* offers data channels, alone when there are no other m-lines */
     uint32_t message_bytes;  /* a=max-message-size in the offer; 0 = not said */
+    /* Publishing VP8 without layers: real pictures, and silence for sound, in place of what can be
+     * verified. Not copied; NULL = none. A wish for a key frame begins it anew. */
+    const struct peer_clip *clip;
     struct peer_events events;
 };
 

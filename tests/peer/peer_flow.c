@@ -73,6 +73,7 @@ static int add_tx(struct peer *p, unsigned section, const struct peer_sdp_media 
         .temporal_layers = p->params.temporal_layers,
         .frame_bytes = video ? (size_t)kbps * 125 / p->params.fps : p->params.audio_bytes,
         .keyframe_ms = p->params.keyframe_ms,
+        .clip = p->params.clip,
         .width = (uint16_t)(WIDTH_TOP >> below),
         .height = (uint16_t)(HEIGHT_TOP >> below),
     };

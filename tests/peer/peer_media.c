@@ -128,17 +128,22 @@ static enum peer_media_fault read_embed(enum peer_codec c, const uint8_t *p, siz
 
 /* ---- codec heads: bytes in front of the embedded header ---- */
 
-static size_t head_vp8(const struct peer_media_pkt *m, uint8_t *p)
+/* RFC 7741 4.2: X N S PID=0, I L T, picture id, TL0PICIDX, TID and Y. */
+static size_t descriptor_vp8(const struct peer_media_pkt *m, uint8_t *p)
 {
-    bool first = !m->embed.pkt;
-    size_t n = 6;
-
-    p[0] = (uint8_t)(0x80 | (m->embed.tid == 2 ? 0x20 : 0) | (first ? 0x10 : 0)); /* X N S PID=0 */
-    p[1] = 0xe0;                                                                  /* I L T */
+    p[0] = (uint8_t)(0x80 | (m->embed.tid == 2 ? 0x20 : 0) | (m->embed.pkt ? 0 : 0x10));
+    p[1] = 0xe0;
     peer_put16(p + 2, 0x8000U | (m->pic_id & 0x7fff));
     p[4] = m->tl0;
-    p[5] = (uint8_t)(m->embed.tid << 6 | (m->embed.tid ? 0x20 : 0)); /* TID, Y */
-    if (!first) {
+    p[5] = (uint8_t)(m->embed.tid << 6 | (m->embed.tid ? 0x20 : 0));
+    return 6;
+}
+
+static size_t head_vp8(const struct peer_media_pkt *m, uint8_t *p)
+{
+    size_t n = descriptor_vp8(m, p);
+
+    if (m->embed.pkt) {
         return n;
     }
     /* RFC 6386 9.1: bit 0 = not a key frame, version 0, show_frame, size of the first partition */
@@ -305,6 +310,11 @@ unsigned peer_media_count(enum peer_codec c, bool keyframe, size_t frame_bytes)
 
 size_t peer_media_write(const struct peer_media_pkt *m, uint8_t *out)
 {
+    if (m->body) {
+        size_t n = m->codec == PEER_VP8 ? descriptor_vp8(m, out) : 0;
+        memcpy(out + n, m->body, m->body_len);
+        return n + m->body_len;
+    }
     size_t head = write_head(m, out);
     size_t least = head + PEER_EMBED_BYTES + MIN_FILLER;
     size_t n = m->payload_bytes > least ? m->payload_bytes : least;

@@ -32,6 +32,8 @@ enum peer_codec peer_codec_find(const char *name, uint32_t clock_hz);
 #define PEER_PAYLOAD_MAX 1150
 /* Largest codec descriptor and header bytes in front of the embedded header. */
 #define PEER_MEDIA_HEAD_MAX 40
+/* What a packet takes of a real frame. */
+#define PEER_BODY_MAX (PEER_PAYLOAD_MAX - PEER_MEDIA_HEAD_MAX)
 
 /* What the embedded header says. */
 struct peer_embed {
@@ -64,6 +66,9 @@ struct peer_media_pkt {
     uint8_t tl0;
     uint16_t width, height;
     size_t payload_bytes; /* wanted; raised to what the headers need */
+    /* Real media instead (Opus, VP8): this is what follows the codec's descriptor. NULL = none. */
+    const uint8_t *body;
+    size_t body_len; /* at most PEER_BODY_MAX */
 };
 
 /* Number of packets that a frame of this size takes (H.264 key frames: two parameter sets more). */

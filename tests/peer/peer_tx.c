@@ -115,12 +115,30 @@ static size_t next_size(struct peer_tx *t, bool key)
     return size;
 }
 
+/* The next frame of the clip; its first, which is a key frame, when one is wanted. */
+static struct peer_clip_frame next_of_clip(struct peer_tx *t)
+{
+    static const uint8_t silence[] = {0xf8, 0xff, 0xfe}; /* Opus: CELT, fullband, 20 ms */
+
+    if (t->codec == PEER_OPUS) {
+        return (struct peer_clip_frame){silence, sizeof(silence), true};
+    }
+    unsigned at = t->key_wanted ? 0 : t->clip_at;
+    t->clip_at = (at + 1) % t->clip->n;
+    return t->clip->frames[at];
+}
+
 void peer_tx_frame(struct peer_tx *t, int64_t media_us, int64_t now_us)
 {
     uint32_t clock_hz = peer_codec_info(t->codec)->clock_hz;
     bool due = t->keyframe_ms && now_us - t->last_key_us >= (int64_t)t->keyframe_ms * 1000;
     bool key = t->codec == PEER_OPUS || t->key_wanted || due;
-    size_t size = next_size(t, key);
+    struct peer_clip_frame real = {0};
+    if (t->clip) {
+        real = next_of_clip(t);
+        key = real.key;
+    }
+    size_t size = t->clip ? real.len : next_size(t, key), at = 0;
     unsigned n = peer_media_count(t->codec, key, size);
 
     if (key) {
@@ -140,6 +158,8 @@ void peer_tx_frame(struct peer_tx *t, int64_t media_us, int64_t now_us)
             .width = t->width,
             .height = t->height,
             .payload_bytes = size / n,
+            .body = real.data ? real.data + at : NULL,
+            .body_len = size - at < PEER_BODY_MAX ? size - at : PEER_BODY_MAX,
             .embed =
                 {
                     .stream = t->stream,
@@ -154,6 +174,7 @@ void peer_tx_frame(struct peer_tx *t, int64_t media_us, int64_t now_us)
                 },
         };
         send_packet(t, &m);
+        at += m.body_len;
     }
     t->frame++;
     t->pic_id = (uint16_t)((t->pic_id + 1) & 0x7fff);

@@ -6,6 +6,7 @@
 
 #include "tests/peer/peer.h"
 #include "tests/peer/peer_bytes.h"
+#include "tests/peer/peer_clip.h"
 
 #define PEER_TX_HISTORY 1024
 #define PEER_TX_NAMED   20
@@ -43,6 +44,9 @@ struct peer_tx {
     unsigned keyframe_ms;
     uint16_t width, height;
     bool key_wanted;
+    const struct peer_clip
+        *clip;        /* its frames round and round; audio is true silence. NULL = none */
+    unsigned clip_at; /* the next one */
 
     struct peer_rng rng;
     uint16_t seq, rtx_seq, pic_id;

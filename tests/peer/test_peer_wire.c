@@ -2,6 +2,7 @@
 /* test_peer_wire.c - the peer's own codecs of STUN, RTP, RTCP, SRTP, SDP, HTTP and media, without
  * network: a tester whose instruments are wrong proves nothing. */
 #include "tests/peer/peer_bytes.h"
+#include "tests/peer/peer_clip.h"
 #include "tests/peer/peer_http_text.h"
 #include "tests/peer/peer_rx.h"
 #include "tests/peer/peer_srtp.h"
@@ -264,6 +265,52 @@ static void media_round_trip(enum peer_codec c)
     check(!bad, "media: %s frames survive, key and delta, one packet and many",
           peer_codec_info(c)->name);
     check(!missed, "media: %s, every changed byte is noticed", peer_codec_info(c)->name);
+}
+
+/* ---- clips ---- */
+
+static void clips(void)
+{
+    static const uint8_t good[] = "DKIF\0\0\x20\0VP80????????????????????" /* two frames */
+                                  "\4\0\0\0????????\x10key"
+                                  "\1\0\0\0????????\x11";
+    static const struct {
+        const char *what;
+        size_t len;
+        unsigned at; /* byte to change */
+        uint8_t to;
+        int want;
+    } rows[] = {
+        {"two frames", sizeof(good) - 1, 0, 'D', 0},
+        {"another file", sizeof(good) - 1, 0, 'R', -EINVAL},
+        {"another codec", sizeof(good) - 1, 11, '9', -EINVAL},
+        {"no key frame first", sizeof(good) - 1, 44, 0x11, -EINVAL},
+        {"a frame cut off", sizeof(good) - 2, 0, 'D', -EINVAL},
+        {"a frame's head cut off", 50, 0, 'D', -EINVAL},
+        {"a frame larger than the file", sizeof(good) - 1, 35, 0xff, -EINVAL},
+        {"no frame", 32, 0, 'D', -EINVAL},
+        {"nothing", 0, 0, 'D', -EINVAL},
+    };
+    static struct peer_clip c;
+    uint8_t file[sizeof(good)], out[PEER_PAYLOAD_MAX];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memcpy(file, good, sizeof(good));
+        file[rows[i].at] = rows[i].to;
+        check(peer_clip_read(file, rows[i].len, &c) == rows[i].want, "clip: %s", rows[i].what);
+    }
+    memcpy(file, good, sizeof(good));
+    check(peer_clip_read(file, sizeof(good) - 1, &c) == 0 && c.n == 2 && c.frames[0].key &&
+              c.frames[0].len == 4 && !c.frames[1].key && c.frames[1].len == 1,
+          "clip: its frames");
+    struct peer_media_pkt m = {.codec = PEER_VP8,
+                               .pic_id = 5,
+                               .body = c.frames[0].data,
+                               .body_len = c.frames[0].len,
+                               .embed = {.n_pkts = 1, .keyframe = true}};
+    size_t n = peer_media_write(&m, out);
+    check(n == 6 + 4 && out[0] == 0x90 && !memcmp(out + 6, "\x10key", 4),
+          "clip: a frame travels behind its descriptor as it is");
 }
 
 /* ---- the verifier: a clean stream has no fault, each mutation has its own ---- */
@@ -570,6 +617,7 @@ int main(void)
     for (unsigned c = 0; c < PEER_CODEC_COUNT; c++) {
         media_round_trip(c);
     }
+    clips();
     mutations();
     gaps();
     sdp_faults();
