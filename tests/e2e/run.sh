@@ -29,7 +29,7 @@ install . || exit 1
 files=(quick.test.mjs data.test.mjs rooms.test.mjs meet.test.mjs sealed.test.mjs resilience.test.mjs)
 if [ "$size" = long ]; then
     export TESTS_LONG=1
-    files+=(crowd.test.mjs fifty.test.mjs comfort.test.mjs comeback.test.mjs moderator.test.mjs a11y.test.mjs matrix.test.mjs webclients.test.mjs prefix.test.mjs quality.test.mjs)
+    files+=(crowd.test.mjs fifty.test.mjs outsiders.test.mjs comfort.test.mjs comeback.test.mjs moderator.test.mjs a11y.test.mjs matrix.test.mjs webclients.test.mjs prefix.test.mjs quality.test.mjs)
     install webclients || exit 1
 fi
 log=$(mktemp) once=$(mktemp)

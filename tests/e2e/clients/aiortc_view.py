@@ -7,6 +7,7 @@
 
 CODEC is VP8 or H264: aiortc has no other. Ends when it has seen FRAMES, at the latest SECONDS after the answer."""
 import asyncio
+import logging
 import sys
 import time
 
@@ -37,6 +38,10 @@ async def consume(track, seen):
 
 async def main(url, codec="VP8", seconds="8", frames="inf"):
     seen, tasks = Seen(), []
+    troubles = []  # what decoders and jitter buffers complain of
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: troubles.append(record.getMessage())
+    logging.getLogger("aiortc").addHandler(handler)
     pc = RTCPeerConnection()
     states = []
     pc.on("connectionstatechange", lambda: states.append(pc.connectionState))
@@ -55,7 +60,7 @@ async def main(url, codec="VP8", seconds="8", frames="inf"):
     status = await asyncio.to_thread(http_sdp.delete, resource)
     await pc.close()
     await asyncio.gather(*tasks)
-    seen.report(states=states, codec=f"video/{codec}", deleted=status)
+    seen.report(states=states, codec=f"video/{codec}", deleted=status, troubles=troubles)
 
 
 if __name__ == "__main__":

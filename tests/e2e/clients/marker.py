@@ -2,6 +2,7 @@
 """marker.py - the painted counter of ../marker.js for viewers and clips in Python, and what a viewer has seen.
 
 Row 1 holds 20 bits of frame number and 12 bits of its hash, row 2 the low 32 bits of the milliseconds; 32 cells a row, each row 24 lines of 360, white is 1."""
+import itertools
 import json
 import math
 import time
@@ -9,6 +10,7 @@ import time
 import numpy
 
 CELLS = 32
+SOURCE = 100_000  # publishers of one viewer count from different multiples of it
 ROW_OF_HEIGHT = 24 / 360
 
 
@@ -70,9 +72,10 @@ class Seen:
     def report(self, **more):
         gaps = [b - a for a, b in zip(self.times, self.times[1:])]
         back = sum(b < a for a, b in zip(self.ids, self.ids[1:]))
+        sources = [key for key, _ in itertools.groupby(number // SOURCE for number in self.ids)]
         delays = sorted(self.delays)
         print(json.dumps({
-            "frames": self.frames, "good": len(self.ids), "back": back, "longestGap": round(max(gaps, default=0)), "firstAt": round(self.times[0]) if self.times else -1,
+            "frames": self.frames, "good": len(self.ids), "back": back, "sources": sources, "longestGap": round(max(gaps, default=0)), "firstAt": round(self.times[0]) if self.times else -1,
             "firstId": self.ids[0] if self.ids else 0, "lastId": self.ids[-1] if self.ids else 0, "delayP50": delays[len(delays) // 2] if delays else -1,
             "width": self.width, "height": self.height, "audioFrames": self.audio_frames,
             "audioLevel": round(math.sqrt(self.audio_energy / self.audio_frames), 4) if self.audio_frames else 0, **more}), flush=True)
