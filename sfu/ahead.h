@@ -47,7 +47,7 @@ static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
             prefetch_bytes(&s->ml->ext, sizeof(s->ml->ext));
             prefetch_bytes(s->ml->ssrcs, sizeof(s->ml->ssrcs[0]));
             seal_stream_prefetch(s->ss);
-            largest = MAX(largest, s->track->kind == MEDIA_VIDEO ? RTP_PACKET_MAX : AHEAD_AUDIO);
+            largest = MAX(largest, s->ml->kind == MEDIA_VIDEO ? RTP_PACKET_MAX : AHEAD_AUDIO);
         }
     }
     if (step == 1) {

@@ -113,6 +113,33 @@ Test(follow, an_emptied_slot_falls_silent_and_comes_back)
     sim_free(s);
 }
 
+Test(follow, what_is_asked_for_again_when_the_slot_is_empty)
+{
+    struct sim *s = sim_new(53, SECOND);
+    publish(s, 0, 1, 1);
+    publish(s, 1, 2, 1);
+    for (int rtx = 0; rtx < 2; rtx++) {
+        struct sim_viewer *v = sim_view(s, 0, 1, rtx);
+        sim_run(s, 2 * SECOND);
+        v->loss = 0.3;
+        v->nacks = false;
+        sim_run(s, 300 * US_PER_MS);
+        v->loss = 0;
+        v->nacks = true;
+        sim_slot(s, v, 1, 0);
+        uint64_t asked = s->r[0].n.rx_nack;
+        sim_run(s, SECOND);
+        cr_expect_gt(s->r[0].n.rx_nack, asked + 10, "it asks");
+        uint64_t packets = v->video.packets;
+        sim_slot(s, v, 1, 2);
+        sim_run(s, SECOND);
+        cr_expect_gt(v->video.packets, packets + 15, "and plays the next stream");
+        cr_expect_eq(seen_stream(v), 2);
+        sim_leave(s, v);
+    }
+    sim_free(s);
+}
+
 Test(follow, an_alias_moves_all_its_viewers)
 {
     struct sim *s = sim_new(52, SECOND);
