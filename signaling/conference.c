@@ -250,7 +250,8 @@ void conference_on_unpublish(struct signaling *s, struct stream *st)
 void conference_on_media(struct signaling *s, struct stream *st)
 {
     struct room *room = st->room;
-    set_present(st, conference_is_live(st) && st->media.live);
+    /* Here since its session is up, whether or not it sends anything, until it is not heard of. */
+    set_present(st, conference_is_live(st) && (st->present || st->media.live));
     room->new_seats = true;
     room->new_levels = true;
     room->new_media = true;
@@ -259,10 +260,8 @@ void conference_on_media(struct signaling *s, struct stream *st)
 
 void conference_on_up(struct signaling *s, struct stream *st)
 {
-    if (rooms_is_data_only(st)) {
-        set_present(st, true);
-        conference_touch(s, st->room);
-    }
+    set_present(st, true);
+    conference_touch(s, st->room);
 }
 
 void conference_on_tracks(struct signaling *s, struct stream *st, const struct api_event *ev)
@@ -291,6 +290,30 @@ struct stream *conference_pick(const struct signaling *s, const char *name, cons
     const struct room *room = rooms_find_room(&s->rooms, name);
     const struct person *own = room != NULL && as[0] != '\0' ? roster_find(room, as) : NULL;
     return rooms_pick_but(&s->rooms, name, own);
+}
+
+bool conference_has(const struct signaling *s, const char *room_name, const char *name)
+{
+    const struct room *room = rooms_find_room(&s->rooms, room_name);
+    const struct person *p = room != NULL ? roster_find(room, name) : NULL;
+    if (p == NULL) {
+        return false;
+    }
+    LIST_EACH(it, &room->streams)
+    {
+        const struct stream *st = container_of(it, struct stream, node);
+        if (st->person == p && conference_is_live(st)) {
+            return true;
+        }
+    }
+    LIST_EACH(it, &room->members)
+    {
+        const struct member *m = container_of(it, struct member, node);
+        if (m->person == p && !m->r->silent) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool conference_is_active(const struct signaling *s, const struct member *m)

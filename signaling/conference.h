@@ -75,7 +75,7 @@ void conference_presence(struct signaling *s, struct resource *r, bool present);
 void conference_on_publish(struct signaling *s, struct stream *st);
 /* A publisher is about to be taken out. */
 void conference_on_unpublish(struct signaling *s, struct stream *st);
-/* Its session is up: one that has nothing but data channels is here from now on. */
+/* Its session is up: it is in the room from now on, though it may send nothing yet. */
 void conference_on_up(struct signaling *s, struct stream *st);
 /* Its first media, silence, return: media.live and silent of st. */
 void conference_on_media(struct signaling *s, struct stream *st);
@@ -95,6 +95,9 @@ void conference_settle(struct signaling *s);
 /* Who may be seen or heard of the room by somebody called as ("": anonymous): what plays under the
  * room's own name now, as rooms_pick, or NULL. */
 struct stream *conference_pick(const struct signaling *s, const char *room, const char *as);
+/* True while somebody publishes or watches the room under this name, or is about to; who has fallen
+ * silent does not count. */
+bool conference_has(const struct signaling *s, const char *room, const char *name);
 /* Viewers of st: those of its name, and members who have it in a seat. */
 unsigned conference_viewers(const struct stream *st);
 

@@ -435,6 +435,16 @@ void endpoint_undo(struct endpoint *e)
     e->r = NULL;
 }
 
+bool endpoint_yields(struct endpoint *e, bool taken)
+{
+    const char *match = taken ? http_header(e->rq, "If-None-Match") : NULL;
+    bool yields = match != NULL && strcmp(match, "*") == 0;
+    if (yields) {
+        problem_answer(e->rq, 412, "name-taken", "Somebody is here under this name already.");
+    }
+    return yields;
+}
+
 bool endpoint_admit(struct endpoint *e, const struct stream *st)
 {
     if (life_admit(e->s, e->r, st, e->out.session) < 0) {

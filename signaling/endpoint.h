@@ -50,6 +50,10 @@ bool endpoint_negotiate(struct endpoint *e, enum api_role role, const struct end
  * undoing. */
 bool endpoint_admit(struct endpoint *e, const struct stream *st);
 void endpoint_undo(struct endpoint *e);
+/* Who comes under a name for the first time says If-None-Match: * (RFC 9110 13.1.2), not to be
+ * taken for another of the same name, nor to take over. True after answering 412: the name is
+ * taken. */
+bool endpoint_yields(struct endpoint *e, bool taken);
 /* 201. Frees what e holds. */
 void endpoint_created(struct endpoint *e);
 

@@ -90,7 +90,7 @@ struct stream {
     struct stream_media media;
     struct stream_layers layers;
     struct person *person; /* whose it is; NULL without publisher */
-    bool present;          /* counted in person->n_streams */
+    bool present;          /* its publisher is up and heard: counted in person->n_streams */
 };
 
 struct rooms {

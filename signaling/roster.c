@@ -189,11 +189,13 @@ static void write_stream(const struct stream *st, const char *before, struct str
     strbuf_addf(out, "%s{\"stream\":\"%s\",\"source\":\"%s\"", before, st->participant, source);
     if (st->source.audio) {
         strbuf_addf(out, ",\"audio\":{\"codec\":\"%s\",\"muted\":%s}",
-                    codec_info(st->source.audio_codec.id)->name, truth(!m->audio || m->no_audio));
+                    codec_info(st->source.audio_codec.id)->name,
+                    truth(!m->live || !m->audio || m->no_audio));
     }
     if (st->source.video) {
         strbuf_addf(out, ",\"video\":{\"codec\":\"%s\",\"muted\":%s}",
-                    codec_info(st->source.video_codec.id)->name, truth(!m->video || m->no_video));
+                    codec_info(st->source.video_codec.id)->name,
+                    truth(!m->live || !m->video || m->no_video));
     }
     strbuf_addf(out, "}");
 }
@@ -234,7 +236,7 @@ static void write_person(const struct room *room, const struct person *p, const 
     LIST_EACH(it, &room->streams)
     {
         const struct stream *st = container_of(it, struct stream, node);
-        if (st->person == p && (st->media.live || st->present)) {
+        if (st->person == p && st->present) {
             write_stream(st, comma, out);
             comma = ",";
         }

@@ -34,8 +34,8 @@ struct person {
     char name[ROOMS_NAME_MAX];
     unsigned refs;        /* streams and members that point here; one more while it is muted */
     unsigned muted;       /* parts, by a moderator; stays when it leaves and comes back */
-    unsigned n_published; /* streams that have a publisher, though perhaps no media yet */
-    unsigned n_streams;   /* streams with media, or with data only */
+    unsigned n_published; /* streams that have a publisher, though its session may not be up */
+    unsigned n_streams;   /* streams whose publisher is here */
     unsigned n_members;   /* sessions that watch the room under this name */
     bool told;            /* the others have been told of it */
     char *about;          /* members of its JSON that its token says, heap; NULL: nothing */

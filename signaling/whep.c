@@ -168,7 +168,7 @@ static void on_stream_permitted(struct endpoint *e)
 
 static void on_room_permitted(struct endpoint *e)
 {
-    if (read_as(e)) {
+    if (read_as(e) && !endpoint_yields(e, conference_has(e->s, e->room, e->as))) {
         play_room(e, wants_slots(e));
     }
 }

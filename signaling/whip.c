@@ -90,12 +90,12 @@ static void install(struct endpoint *e, struct stream *st, uint64_t old)
     }
 }
 
-/* If-None-Match: * (RFC 9110 13.1.2): who comes under this name for the first time does not want to
- * take over from another of the same name. */
-static bool is_for_nobody_else(const struct endpoint *e)
+/* A person's name is taken by whoever is in the room under it, that of a further stream ("ann~x")
+ * by its publisher. */
+static bool is_taken(const struct endpoint *e, const struct stream *st)
 {
-    const char *match = http_header(e->rq, "If-None-Match");
-    return match != NULL && strcmp(match, "*") == 0;
+    return strchr(e->participant, '~') != NULL ? st != NULL && st->publisher != 0 && !st->silent
+                                               : conference_has(e->s, e->room, e->participant);
 }
 
 static void publish(struct endpoint *e, int64_t idle_us)
@@ -103,8 +103,7 @@ static void publish(struct endpoint *e, int64_t idle_us)
     struct signaling *s = e->s;
     struct stream *st = rooms_find(&s->rooms, e->room, e->participant);
     uint64_t old;
-    if (st != NULL && st->publisher != 0 && !st->silent && is_for_nobody_else(e)) {
-        problem_answer(e->rq, 412, "name-taken", "Somebody publishes under this name already.");
+    if (endpoint_yields(e, is_taken(e, st))) {
         return;
     }
     int r = rooms_claim(st, e->grant.principal, idle_us, &old);

@@ -158,22 +158,89 @@ Test(conference, names_for_people)
     }
 }
 
-/* Two of one name: the second can ask not to take over. */
+/* Posts an offer to publish or to watch in slots. */
+static struct reply ask(const char *path, const char *headers)
+{
+    char all[256];
+    bool whip = strncmp(path, "/whip", 5) == 0;
+    snprintf(all, sizeof(all), KIT_SDP "%s", headers);
+    return kit_do("POST", path, all,
+                  offer(whip ? "sendonly" : "recvonly", 1, whip ? 1 : 2, "96 97", VP8));
+}
+
+#define NEW "If-None-Match: *\r\n"
+
+/* Two of one name, who publish or watch: the second can ask not to be taken for the first. */
 Test(conference, if_none_match_takes_nobodys_name)
 {
     static const struct {
         const char *path, *headers;
         int status;
     } rows[] = {
-        {"/whip/twice/ann", "If-None-Match: *\r\n", 201},
-        {"/whip/twice/ann", "If-None-Match: *\r\n", 412},
-        {"/whip/twice/ann-2", "If-None-Match: *\r\n", 201},
+        {"/whip/twice/ann", NEW, 201},
+        {"/whip/twice/ann", NEW, 412},
+        {"/whep/twice?as=ann", NEW, 412},
+        {"/whep/twice?as=ann", "", 201}, // her own
+        {"/whip/twice/ann~screen", NEW, 201},
+        {"/whip/twice/ann~screen", NEW, 412},
+        {"/whip/twice/ann-2", NEW, 201},
         {"/whip/twice/ann", "If-None-Match: \"x\"\r\n", 201},
         {"/whip/twice/ann", "", 201},
+        {"/whep/twice?as=bob", NEW, 201}, // watches only
+        {"/whep/twice?as=bob", NEW, 412},
+        {"/whip/twice/bob", NEW, 412},
+        {"/whip/twice/bob", "", 201},
+        {"/whep/twice", NEW, 201}, // nobody's name
+        {"/whep/twice", NEW, 201},
+        {"/whip/elsewhere/bob", NEW, 201},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct reply r = kit_publish(rows[i].path, rows[i].headers);
+        struct reply r = ask(rows[i].path, rows[i].headers);
         cr_expect_eq(r.status, rows[i].status, "row %zu: %d %s", i, r.status, r.body);
+    }
+}
+
+/* The name of somebody who is not heard any more is free. */
+Test(conference, silence_gives_a_name_away)
+{
+    static const char *const paths[] = {"/whep/twice?as=ann", "/whip/twice/ann"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct party first = join(paths[0], 1, 2);
+        cr_expect_eq(ask(paths[i], NEW).status, 412);
+        kit_say(API_EV_SILENT, first.session, 0);
+        struct reply r = ask(paths[i], NEW);
+        struct party second = party_of(&r);
+        kit_do("DELETE", second.url, "", NULL);
+        kit_do("DELETE", first.url, "", NULL);
+    }
+}
+
+/* Who publishes is here from the moment its session is up, muted until something flows. */
+Test(conference, who_sends_nothing_yet_is_here)
+{
+    static const struct {
+        enum api_ev_kind ev;
+        const char *begin; // of the person in the list; "": nobody
+        bool muted;
+    } rows[] = {
+        {API_EV_UP, "\"name\":\"ann\"", true},
+        {API_EV_LIVE, "\"name\":\"ann\"", false},
+        {API_EV_SILENT, "\"people\":[]", false},
+        {API_EV_LIVE, "\"name\":\"ann\"", false},
+    };
+    struct party w = join("/whep/quiet", 1, 2);
+    char people[300];
+    snprintf(people, sizeof(people), "%s/people", strstr(w.url, "/session/"));
+    struct reply r = ask("/whip/quiet/ann", "");
+    struct party p = party_of(&r);
+    r = kit_do("GET", people, "", NULL);
+    cr_expect_not_null(strstr(r.body, "\"people\":[]"), "not before it is up: %s", r.body);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        kit_say(rows[i].ev, p.session, 0);
+        r = kit_do("GET", people, "", NULL);
+        cr_expect_not_null(strstr(r.body, rows[i].begin), "row %zu: %s", i, r.body);
+        cr_expect_eq(strstr(r.body, "\"muted\":true") != NULL, rows[i].muted, "row %zu: %s", i,
+                     r.body);
     }
 }
 

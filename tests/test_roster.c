@@ -169,6 +169,7 @@ Test(roster, tells_what_is_published)
         rooms_publish(&rooms, st, &p, 1);
         st->person = come("ann", 1, 0);
         st->media.live = true;
+        st->present = true;
         st->media.no_audio = i == 0;
         st->media.video = i == 0;
     }
