@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // chat.js - the list of messages, and how many of them nobody has read.
-import { linked } from './people.js';
 
 const $ = (id) => document.getElementById(id);
 const KEEP = 500, GOES_ON_MS = 120_000;
-let last = { name: '', at: 0 }, unread = 0;
+let last = { from: '', at: 0 }, unread = 0;
 
 function showUnread() {
   $('unread').hidden = !unread;
@@ -19,15 +18,20 @@ export function markRead() {
 
 export function forgetChat() {
   $('chat').replaceChildren();
-  last = { name: '', at: 0 };
+  last = { from: '', at: 0 };
   markRead();
 }
 
-/** Adds a message. read: somebody looks at the list now. */
-export function say(name, text, { mine = false, read = false } = {}) {
+/** The text with its addresses as links. */
+function linked(text) {
+  return text.split(/(https?:\/\/[^\s<>"]+)/).map((part, i) => (i % 2 ? Object.assign(document.createElement('a'), { href: part, textContent: part, target: '_blank', rel: 'noopener noreferrer' }) : part));
+}
+
+/** Adds a message. from: the id of whoever is called name; read: somebody looks at the list now. */
+export function say(name, text, { from = name, mine = false, read = false } = {}) {
   const li = document.createElement('li'), b = document.createElement('b'), time = document.createElement('time'), now = new Date();
-  const more = last.name === name && now - last.at < GOES_ON_MS; // the same person goes on
-  last = { name, at: now };
+  const more = last.from === from && now - last.at < GOES_ON_MS; // the same person goes on
+  last = { from, at: now };
   time.textContent = now.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
   b.append(Object.assign(document.createElement('bdi'), { textContent: name }), time);
   const words = document.createElement('span');
@@ -43,3 +47,5 @@ export function say(name, text, { mine = false, read = false } = {}) {
   unread++;
   showUnread();
 }
+
+new ResizeObserver(() => $('chat').lastElementChild?.scrollIntoView({ block: 'nearest' })).observe($('chat').parentElement); // a phone is turned, its keyboard comes

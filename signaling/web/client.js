@@ -80,6 +80,7 @@ export class Session extends EventTarget {
     clearTimeout(this.timer);
     this.drop();
     if (this.told !== 'waiting') this.state(this.everLive ? 'reconnecting' : 'connecting');
+    if (this.stopped) return;
     const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...this.config });
     this.pc = pc;
     try {

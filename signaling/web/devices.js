@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // devices.js - which camera, microphone and loudspeaker: what there is to choose from, what was chosen the last time, and what a muted microphone hears.
-import { listen } from './people.js';
+import { base } from './client.js';
 
 const $ = (id) => document.getElementById(id);
 const KEPT = 'sluice-devices';
@@ -49,6 +49,15 @@ export async function takeWhatThereIs(wanted) {
   return { tracks, errors };
 }
 
+/** Why there is no camera or no microphone (what), or neither. */
+export function captureFault(error, what = 'camera or microphone') {
+  if (!navigator.mediaDevices) return `Browsers give camera and microphone only to https pages and to localhost. Open ${base.replace(/^http:/, 'https:')}, or join to watch and listen.`;
+  if (error.name === 'NotAllowedError') return 'Camera and microphone are blocked for this page: allow them with the icon beside the address, or join without.';
+  if (error.name === 'NotFoundError') return `No ${what} was found. You can join without.`;
+  if (error.name === 'NotReadableError') return `Another program uses the ${what}. Close it, or join without.`;
+  return error.message;
+}
+
 function kept() {
   try {
     return JSON.parse(localStorage.getItem(KEPT)) || {};
@@ -87,6 +96,21 @@ export async function listDevices() {
 /** Lets an element be heard where it was chosen. */
 export function hearWhereChosen(audio) {
   if (canChooseSpeaker && (audio.sinkId || '') !== $('speaker').value) audio.setSinkId($('speaker').value).catch(() => {}); // unplugged: the default goes on
+}
+
+/** Calls onlevel(0 to 1) ten times a second with how loud a track is, until the function that it returns is called. */
+export function listen(track, onlevel) {
+  const context = new AudioContext(), analyser = context.createAnalyser(), wave = new Float32Array(analyser.fftSize);
+  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+  const timer = setInterval(() => {
+    analyser.getFloatTimeDomainData(wave);
+    onlevel(Math.min(1, 4 * Math.sqrt(wave.reduce((s, x) => s + x * x, 0) / wave.length)));
+  }, 100);
+  return () => {
+    clearInterval(timer);
+    context.close();
+    onlevel(0);
+  };
 }
 
 const TALK = 0.12, TALK_STEPS = 10, TALK_AGAIN_MS = 20_000; // of listen()'s levels, ten a second

@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// people.js - names, tokens and texts of people, and what their devices say: what room.js needs that knows nothing of the room.
-
+// people.js - who is here: the list of people, what moderators can do to them, and who comes and goes.
+import { $, announce, calls, hands, isPressed, me, media, people, personOf, pins, press, speaking, trackOf, voiceMuted } from './call.js';
 import { base } from './client.js';
+import { hue, initials, several } from './names.js';
 
-/** One or two letters for a face, in whatever script. */
-export const initials = (name) => name.split(/[\s._-]+/).filter(Boolean).slice(0, 2).map((w) => [...w][0].toLocaleUpperCase()).join('') || '?';
-export const hue = (name) => [...name].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 360, 7);
-
-/** A name for URLs, of what people call themselves; '' where nothing of it can stand there. */
-export const slug = (name) => name.normalize('NFKD').replace(/\s+/g, '_').replace(/[^A-Za-z0-9._-]/g, '').replace(/^[._-]+/, '').slice(0, 48);
-
-/** No more of a name than the server takes: 128 bytes of UTF-8. */
-export function clip(name) {
-  let chars = [...name];
-  while (new TextEncoder().encode(chars.join('')).length > 128) chars = chars.slice(0, -1);
-  return chars.join('');
-}
+// ---- the list ----
 
 function newRow(id) {
   const li = document.createElement('li'), [face, b, i] = ['s', 'b', 'i'].map((tag) => document.createElement(tag));
@@ -40,7 +29,7 @@ function fillRow(li, { called, label, about, keys }) {
 }
 
 /** The list of people: { id, called: for the face, label, about, keys: [{ text, run }] } each. What stays stays the same element: whoever is about to press a key has it under the finger. */
-export function showPeople(list, rows) {
+function showPeople(list, rows) {
   const before = new Map([...list.children].map((li) => [li.dataset.id, li]));
   rows.forEach((row, at) => {
     const li = before.get(row.id) || newRow(row.id);
@@ -51,53 +40,37 @@ export function showPeople(list, rows) {
   before.forEach((li) => li.remove());
 }
 
-/** The claims of a JSON Web Token, which the server checks; {} of any other. */
-export function claimsOf(token) {
-  try {
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0))));
-  } catch {
-    return {};
-  }
+/** What the list says of somebody beside the name. */
+function aboutPerson(name) {
+  const self = name === me.id, person = people.get(name), streams = media(person), publishes = self ? trackOf('audio') || trackOf('video') : streams.length;
+  return [hands.has(name) && 'hand up',
+    speaking.has(name) ? 'speaking' : publishes && (self ? !isPressed('mic') : voiceMuted(name)) && 'muted',
+    !publishes && (!self && person?.streams.length ? 'data only' : 'watching'),
+    !self && streams.some((s) => s.source === 'screen') && 'sharing'].filter(Boolean).join(' · ');
 }
 
-/** Several names as people say them; of many, how many more. */
-function several(names) {
-  const told = names.length > 4 ? names.slice(0, 2) : names, more = names.length - told.length;
-  const parts = more ? [...told, `${more} others`] : told;
-  return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
+/** What those with the right to it do to the room and to others. path: within the room. */
+export async function moderate(path, body) {
+  const answer = await fetch(`${base}moderate/${me.room}/${path}`, { method: 'POST', headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${me.token}` }, body: JSON.stringify(body) }).catch(() => null);
+  if (!answer?.ok) announce(`That did not work${answer ? `: ${(await answer.json().catch(() => ({}))).detail || answer.status}` : '.'}`);
 }
 
-/** The text with its addresses as links. */
-export function linked(text) {
-  return text.split(/(https?:\/\/[^\s<>"]+)/).map((part, i) => (i % 2 ? Object.assign(document.createElement('a'), { href: part, textContent: part, target: '_blank', rel: 'noopener noreferrer' }) : part));
+function moderatorKeys(name) {
+  const verb = people.get(name)?.muted?.includes('microphone') ? 'unmute' : 'mute';
+  return [{ text: verb === 'mute' ? 'Mute' : 'Unmute', run: () => moderate(`${name}/${verb}`, { microphone: true }) }, { text: 'Remove', run: () => moderate(`${name}/remove`, {}) }];
 }
 
-/** Why there is no camera or no microphone (what), or neither. */
-export function captureFault(error, what = 'camera or microphone') {
-  if (!navigator.mediaDevices) return `Browsers give camera and microphone only to https pages and to localhost. Open ${base.replace(/^http:/, 'https:')}, or join to watch and listen.`;
-  if (error.name === 'NotAllowedError') return 'Camera and microphone are blocked for this page: allow them with the icon beside the address, or join without.';
-  if (error.name === 'NotFoundError') return `No ${what} was found. You can join without.`;
-  if (error.name === 'NotReadableError') return `Another program uses the ${what}. Close it, or join without.`;
-  return error.message;
+export function listPeople() {
+  if (document.body.dataset.panel !== 'people') return;
+  const others = [...people.keys()].filter((n) => n !== me.id).sort((a, b) => hands.has(b) - hands.has(a) || calls(a).localeCompare(calls(b))); // hands first
+  showPeople($('people'), [{ id: me.id, called: me.name, label: `${me.name} (you)`, about: aboutPerson(me.id), keys: [] },
+    ...others.map((id) => ({ id, called: calls(id), label: calls(id), about: aboutPerson(id), keys: me.rights.moderate ? moderatorKeys(id) : [] }))]);
 }
 
-/** Calls onlevel(0 to 1) ten times a second with how loud a track is, until the function that it returns is called. */
-export function listen(track, onlevel) {
-  const context = new AudioContext(), analyser = context.createAnalyser(), wave = new Float32Array(analyser.fftSize);
-  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-  const timer = setInterval(() => {
-    analyser.getFloatTimeDomainData(wave);
-    onlevel(Math.min(1, 4 * Math.sqrt(wave.reduce((s, x) => s + x * x, 0) / wave.length)));
-  }, 100);
-  return () => {
-    clearInterval(timer);
-    context.close();
-    onlevel(0);
-  };
-}
+// ---- comings and goings ----
 
 /** Tells of those who come and go at about the same time in one sentence. */
-export class Comings {
+class Comings {
   constructor(tell) {
     Object.assign(this, { tell, came: new Map(), left: new Map(), timer: null });
   }
@@ -121,5 +94,37 @@ export class Comings {
     this.timer = null;
     this.came.clear();
     this.left.clear();
+  }
+}
+
+const comings = new Comings((news) => { $('news').textContent = news; }); // for screen readers
+export const forgetComings = () => comings.forget();
+
+/** A participants event. */
+export function onPeople(e) {
+  if (e.snapshot) people.clear();
+  const left = e.left.filter((name) => name !== me.id), named = (names) => names.map((name) => [name, calls(name)]);
+  const came = e.snapshot ? [] : e.people.map((p) => p.name).filter((name) => !people.has(name) && name !== me.id);
+  e.people.forEach((p) => people.set(p.name, p));
+  comings.add(named(came), named(left));
+  e.left.forEach((name) => {
+    people.delete(name);
+    hands.delete(name);
+    pins.forEach((p) => personOf(p) === name && pins.delete(p));
+  });
+  obeyModerators(people.get(me.id)?.muted || []);
+  $('locked').hidden = !e.locked;
+  press('lock', Boolean(e.locked));
+  $('heads').textContent = e.total;
+  $('heads').hidden = e.total < 3; // two see each other
+  $('count').textContent = e.anonymous ? `${e.total}, ${e.anonymous} without a name` : e.total;
+}
+
+/** What a moderator has muted of this person cannot be switched on here. */
+function obeyModerators(muted) {
+  for (const [what, key] of [['microphone', 'mic'], ['camera', 'cam'], ['screen', 'screen']]) {
+    const barred = muted.includes(what);
+    if (barred !== $(key).disabled) announce(`A moderator has ${barred ? 'muted' : 'unmuted'} your ${what}.`);
+    $(key).disabled = barred;
   }
 }

@@ -11,9 +11,9 @@ export const canSeal = canTransform && Boolean(globalThis.crypto?.subtle);
 const ADOPT_MS = 1000; // by then the others have heard of a new key
 
 export class Sealing {
-  /** onstate(transceiver, state): what its frames are, 'clear', 'open' or 'shut'. */
-  constructor(onstate) {
-    Object.assign(this, { onstate, key: '', ring: null, worker: null, receivers: [] });
+  constructor() {
+    this.onstate = () => {}; // (transceiver, state): what its frames are, 'clear', 'open' or 'shut'
+    Object.assign(this, { key: '', ring: null, worker: null, receivers: [] });
   }
 
   /** All that arrives passes through the worker, with a key or without: what nobody here can open must not be decoded. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // tiles.js - what a tile shows of somebody: picture or face, name, and the marks beside it.
-import { initials } from './people.js';
+import { initials } from './names.js';
 
 /** The face is there until the first frame is: a tile is never dark. */
 function show(el, video, stream) {

@@ -8,7 +8,7 @@ import { participant, sees } from './participant.mjs';
 const CHROMIUMS = [1, 2, 3, 4, 5, 6], FIREFOX = 40, DOOMED = 6, LEAVER = 5; // Firefox' own tone is none of 300 + 100 n
 const ROOM = 'crowd', SECONDS = 200; // of Firefox at most, its start included
 
-const stage = await openStage({ outside: true }), { server, browser, ns, test } = stage;
+const stage = await openStage({ outside: true }), { server, browser, ns, test, longTest } = stage;
 const doomed = await startChromium();
 after(() => doomed.close());
 
@@ -70,21 +70,49 @@ test('six Chromiums and a Firefox: each sees and hears every other; leaving is t
   assert.ok(seen.left[DOOMED] - diedAt <= 20500, `told Firefox of who died after ${seen.left[DOOMED] - diedAt} ms`);
 });
 
+const KEY = `?key=${'k'.repeat(21)}A`;
+
+/** A Chromium comes by the conference page. */
+async function join(name, room) {
+  const page = await browser.context.newPage();
+  await page.goto(`${server.origin}/room.html#${room}`);
+  await page.fill('#name', name);
+  await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
+  await page.click('#door button[type=submit]');
+  return page;
+}
+
 test('Firefox on the conference page: what is plain is shown, what is encrypted is said to be', async (t) => {
   if (!ns) return t.skip('no namespaces here');
   const firefox = ns.run('node', [client('firefox_page.mjs'), stage.outside(), 'pages', 'Fox', '30'], 200000);
   firefox.catch(() => {}); // told below
   await attends();
-  for (const [name, key] of [['Plain', ''], ['Sealed', `?key=${'k'.repeat(21)}A`]]) {
-    const page = await browser.context.newPage();
-    await page.goto(`${server.origin}/room.html#pages${key}`);
-    await page.fill('#name', name);
-    await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
-    await page.click('#door button[type=submit]');
-  }
+  await join('Plain', 'pages');
+  await join('Sealed', `pages${KEY}`);
   const seen = await firefox;
   t.diagnostic(JSON.stringify(seen));
   assert.ok(seen.tiles.Plain > 50, 'the plain one moves');
   assert.deepEqual(seen.shut, ['Sealed is encrypted: open the link that has the key']);
   assert.deepEqual([seen.faults, seen.fault], [[], '']);
+});
+
+longTest('Firefox publishes end-to-end encrypted, and sees who does', async (t) => {
+  if (!ns) return t.skip('no namespaces here');
+  const firefox = ns.run('node', [client('firefox_page.mjs'), stage.outside(), `vault${KEY}`, 'Fox', '40'], 200000);
+  firefox.catch(() => {}); // told below
+  await attends();
+  const ada = await join('Ada', `vault${KEY}`), eve = await join('Eve', 'vault');
+  const shown = (page) => page.evaluate(() => {
+    const tile = document.querySelector('.tile[data-name=Fox]'), said = (part) => (tile.querySelector(part).hidden ? '' : tile.querySelector(part).textContent.trim());
+    return tile && { frames: tile.querySelector('video').getVideoPlaybackQuality().totalVideoFrames, shut: said('.shut'), plain: said('.plain') };
+  });
+  await until(async () => (await shown(ada))?.frames > 50, 60000, 'Ada sees Firefox').catch(async (e) => assert.fail(`${e.message}: ${JSON.stringify(await shown(ada))}`));
+  await until(async () => (await shown(eve))?.shut, 20000, 'Eve is told that she cannot');
+  t.diagnostic(`Ada: ${JSON.stringify(await shown(ada))}, Eve: ${JSON.stringify(await shown(eve))}`);
+  assert.deepEqual([(await shown(ada)).shut, (await shown(ada)).plain], ['', '']);
+  assert.deepEqual(await shown(eve), { frames: 0, shut: 'Fox is encrypted: open the link that has the key', plain: '' });
+  const seen = await firefox;
+  t.diagnostic(JSON.stringify(seen));
+  assert.ok(seen.tiles.Ada > 50, 'Firefox sees Ada');
+  assert.deepEqual([seen.shut, seen.faults, seen.fault], [[], [], '']); // Eve, who has no key, is not encrypted: seen
 });

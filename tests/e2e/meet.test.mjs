@@ -5,7 +5,7 @@ import { openStage, startServer, until } from './lib.mjs';
 
 const stage = await openStage(), { server, browser, test, longTest, publish } = stage;
 
-async function join(name, room = 'studio', { origin = server.origin } = {}) {
+async function join(name, room = 'studio', { origin = server.origin, camera = true } = {}) {
   const page = await browser.context.newPage();
   page.faults = [];
   page.on('pageerror', (e) => page.faults.push(e.message));
@@ -13,6 +13,7 @@ async function join(name, room = 'studio', { origin = server.origin } = {}) {
   await page.goto(`${origin}/room.html#${room}`);
   await page.fill('#name', name);
   await page.waitForFunction(() => document.getElementById('preview').videoWidth > 0);
+  if (!camera) for (const key of ['#lobby-cam', '#lobby-mic']) await page.click(key);
   await page.click('#door button[type=submit]');
   return page;
 }
@@ -72,6 +73,21 @@ const becomes = (page, label, want) => until(async () => {
   const is = await tile(page, label);
   return is && Object.entries(want).every(([k, v]) => is[k] === v);
 }, 30000, `${label}: ${JSON.stringify(want)}`).catch(async (e) => assert.fail(`${e.message}; it is ${JSON.stringify(await tile(page, label))}`));
+
+test('who watches is not the other of the same name who shows herself', async () => {
+  const elsewhere = server.origin.replace('127.0.0.1', 'localhost'); // as another browser: its storage is another
+  const watcher = await join('Ada', 'two', { camera: false }), bob = await join('Bob', 'two', { camera: false });
+  await until(() => bob.evaluate(() => window.room.people.size === 2), 20000, 'the first Ada is here');
+  const shown = await join('Ada', 'two', { origin: elsewhere });
+  await sees(bob, ['Ada']);
+  await sees(watcher, ['Ada']);
+  assert.deepEqual(await Promise.all([watcher, shown].map((p) => p.evaluate(() => window.room.me.id))), ['Ada', 'Ada-2']);
+  assert.deepEqual(await bob.evaluate(() => [...window.room.people.values()].map((p) => [p.name, p.streams.length, p.watching]).sort()), [['Ada', 0, true], ['Ada-2', 1, true], ['Bob', 0, true]]);
+  await watcher.click('#cam');
+  await sees(bob, ['Ada', 'Ada']);
+  await sees(shown, ['Ada', 'You']);
+  assert.deepEqual([watcher, shown, bob].flatMap((p) => p.faults), []);
+});
 
 longTest('names in any script, and two of one name', async () => {
   const long = 'Dr. Maximiliane von und zu Hohenlohe-Sch', names = ['Мария Кюри', '山田 太郎', 'فاطمة', long, 'Anna', 'Anna'], pages = [];
@@ -136,10 +152,14 @@ longTest('devices come and go, the browser ends a screen, a moderator mutes', as
   await until(() => bob.isVisible('#alone'), 8000, 'she has left');
   assert.equal(await ada.evaluate(() => window.room.local), null, 'and nobody films her');
   await ada.click('#join');
-  await becomes(bob, 'Ada', { picture: false }).catch(() => {}); // she watches: no tile
-  await until(() => bob.evaluate(() => window.room.people.get('Ada')?.watching), 5000, 'she is back, watching');
+  await becomes(bob, 'Ada', { picture: true, muted: false });
+  assert.deepEqual(await ada.$$eval('#mic, #cam', (keys) => keys.map((k) => k.getAttribute('aria-pressed'))), ['true', 'true'], 'as it was');
   await ada.click('#cam');
-  await becomes(bob, 'Ada', { picture: true });
+  await becomes(bob, 'Ada', { picture: false });
+  await ada.click('#leave');
+  await until(() => bob.isVisible('#alone'), 8000, 'she has left');
+  await ada.click('#join');
+  await becomes(bob, 'Ada', { picture: false, muted: false });
   await Promise.all([ada, bob].map((p) => p.close()));
 });
 

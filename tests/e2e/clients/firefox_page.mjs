@@ -2,6 +2,8 @@
 // firefox_page.mjs - Firefox joins a room on the conference page for some seconds. Its last line of output says, as JSON, how many frames of whom it decoded, and what the page said.
 //
 //   node firefox_page.mjs ORIGIN ROOM NAME SECONDS
+//
+// ROOM may have a key behind it, "vault?key=K": then the page counts as secure, as one by https does, and encrypts.
 import puppeteer from 'puppeteer-core';
 import { makeFolder, sleep } from '../lib.mjs';
 
@@ -15,7 +17,8 @@ const folder = makeFolder('firefox');
 const browser = await puppeteer.launch({
   browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, userDataDir: folder.path, timeout: 90000,
   extraPrefsFirefox: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true, 'media.autoplay.default': 0,
-    'media.devices.insecure.enabled': true, 'media.getusermedia.insecure.enabled': true },
+    'media.devices.insecure.enabled': true, 'media.getusermedia.insecure.enabled': true,
+    ...(room.includes('?key=') ? { 'dom.securecontext.allowlist': new URL(origin).hostname } : {}) },
 });
 try {
   const page = await browser.newPage(), faults = [];
