@@ -721,6 +721,7 @@ void bwe_facts(const struct bwe *b, struct bwe_facts *ret)
         .proved_bps = proved,
         .rtt_us = b->rtt_us,
         .queue_us = (uint32_t)queue_us(b),
+        .train_bps = bwe_burst_train_bps(&b->burst),
         .loss_q8 = b->mode == BWE_REPORT ? b->report_loss_q8 : (uint16_t)MIN(loss, 256),
         .burst_q4 = b->loss.run_q4,
         .surge = b->surged,

@@ -118,6 +118,9 @@ struct bwe_facts {
     bool app_limited;      /* less is sent than may be: the estimate is not a measure of the link */
     bool held;             /* feedback is missing: the estimate is kept, not believed */
     const char *why;       /* fixed string: what moved the estimate last, "probe", "overuse", ... */
+    /* Packets that left together arrive at this rate; 0 = not known. It says how fast some may be
+     * sent, not how many: radio links bunch packets. */
+    uint32_t train_bps;
 };
 void bwe_facts(const struct bwe *b, struct bwe_facts *ret);
 

@@ -6,7 +6,8 @@
  * their packets together. It arrives at that rate if the link carries so much, else spread to what
  * the link carries. So the media itself shows, for nothing, whether a probe is worth while: a link
  * that has opened is probed at once, one that has not is not probed every two seconds. Only the
- * decision to probe hangs on it, never the estimate: radio links bunch packets. */
+ * decision to probe hangs on it, and how fast a key frame may leave (bwe_burst_train_bps), never
+ * the estimate: radio links bunch packets. */
 #ifndef RTP_BWE_BURST_H
 #define RTP_BWE_BURST_H
 
@@ -35,11 +36,23 @@ struct bwe_burst {
     int64_t since_us; /* arrival of the first */
     enum bwe_burst_verdict verdict;
     int64_t verdict_us; /* arrival time of it */
+    /* of packets that left together, each train's first apart */
+    uint32_t train_bytes;
+    int64_t train_arrived_us;
+    uint32_t train_bps[2]; /* of the last two sums of so many bytes; 0 = there is none */
+    int64_t train_us;      /* arrival time of the last one */
 };
 
 /* Takes an arrived packet. estimate_bps is what bursts are compared with. */
 void bwe_burst_add(struct bwe_burst *b, int64_t sent_us, int64_t arrival_us, uint32_t size,
                    uint32_t estimate_bps);
+
+/* The rate at which packets that left together have arrived lately, the least of what was seen; 0 =
+ * not known. No less than the link's, but for bunches. */
+static inline uint32_t bwe_burst_train_bps(const struct bwe_burst *b)
+{
+    return MIN(b->train_bps[0], b->train_bps[1]);
+}
 
 /* Forgets everything. */
 void bwe_burst_reset(struct bwe_burst *b);

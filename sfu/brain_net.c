@@ -26,6 +26,12 @@
  * end together with what comes after. */
 #define CREDIT_US      (60 * US_PER_MS)
 #define CREDIT_PERCENT 110
+/* Where packets that leave together arrive together, at so many times the estimate and more, the
+ * link is no queue for a key frame to fill: the estimate is of what there is to send, not of the
+ * link. A share of that rate is used. */
+#define WIDE_TIMES     8
+#define WIDE_LEAST_BPS 500000
+#define WIDE_SHARE     4
 /* A replay is sent at so many times the rate of its source, or it would never end: at least, with
  * an estimate, and while nothing is known of the network. */
 #define REPLAY_PERCENT       150
@@ -248,10 +254,21 @@ static uint8_t twice(const struct brain *b)
     return b->loss_q16 < TWICE_BASE_Q16 ? UINT8_MAX : 1;
 }
 
+/* The rate at which a key frame may leave where the link is much wider than the estimate; 0: it is
+ * not, or not known to be. */
+static uint32_t wide_bps(const struct brain *b)
+{
+    const struct bwe_facts *f = &b->facts;
+    bool calm = f->mode == BWE_TWCC && !f->held && f->usage == BWE_NORMAL &&
+                f->queue_us < CALM_US && f->loss_q8 == 0;
+    bool wide = f->capacity_bps >= WIDE_LEAST_BPS && f->train_bps / WIDE_TIMES >= f->capacity_bps;
+    return calm && wide ? f->train_bps / WIDE_SHARE : 0;
+}
+
 /* Only what feedback has shown is known for a rate. */
 static void set_credit(struct brain *b)
 {
-    bool known = b->facts.mode == BWE_TWCC && !b->replay_bps;
+    bool known = b->facts.mode == BWE_TWCC && !b->replay_bps && !wide_bps(b);
     uint64_t Bps = known ? (uint64_t)b->facts.estimate_bps * CREDIT_PERCENT / 100 / 8 : 0;
     b->credit_Bps = (uint32_t)Bps;
     b->most = (uint32_t)MAX(Bps * CREDIT_US / US_PER_S, BURST_LEAST);
@@ -295,10 +312,11 @@ void brain_settle(struct peer *p, int64_t now_us)
         b->tokens = MIN(b->tokens, (int64_t)BURST_DRAIN);
     } else {
         b->pace_Bps = (uint32_t)((uint64_t)b->facts.estimate_bps * PACE_PERCENT / 100 / 8);
-        b->pace_Bps = MAX(b->pace_Bps, replay_Bps);
+        b->pace_Bps = MAX(MAX(b->pace_Bps, replay_Bps), wide_bps(b) / 8);
     }
     b->twice = twice(b);
     int64_t burst = (int64_t)b->facts.estimate_bps / 8 * BURST_US / US_PER_S;
+    burst = wide_bps(b) ? BURST_MOST : burst;
     b->burst = (uint32_t)MAX(MIN(burst, (int64_t)BURST_MOST), (int64_t)BURST_LEAST);
     set_credit(b);
     p->estimate_bps = b->facts.capacity_bps;

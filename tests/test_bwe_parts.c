@@ -386,6 +386,33 @@ Test(bwe_parts, bursts_show_whether_there_is_room)
     }
 }
 
+Test(bwe_parts, packets_that_leave_together_show_how_wide_the_link_is)
+{
+    static const struct {
+        int apart_us; /* packets of a frame: four of 1,000 bytes, 30 a second */
+        int link_kbps, least_kbps, most_kbps;
+    } rows[] = {
+        {0, 1000, 990, 1010}, {0, 20000, 19000, 21000}, {0, 1000000, 90000, 200000},
+        {200, 1000000, 0, 0}, {9000, 1000000, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bwe_burst b = {0};
+        double free_us = 0;
+        for (int t = 0; t < 8 * 4; t++) {
+            int64_t sent = t / 4 * 33333 + t % 4 * rows[i].apart_us;
+            free_us = MAX(free_us, (double)sent) + 8e6 / rows[i].link_kbps;
+            bwe_burst_add(&b, sent, (int64_t)free_us + 40 * MS, 1000, 1000000);
+            uint32_t early = bwe_burst_train_bps(&b);
+            cr_assert(t > 2 * 4 || early == 0, "row %zu: %u after %d packets", i, early, t);
+        }
+        uint32_t kbps = bwe_burst_train_bps(&b) / 1000;
+        cr_assert(kbps >= (uint32_t)rows[i].least_kbps && kbps <= (uint32_t)rows[i].most_kbps,
+                  "row %zu: %u kbps", i, kbps);
+        bwe_burst_add(&b, 9 * US_PER_S, 9 * US_PER_S, 1000, 1000000);
+        cr_assert_eq(bwe_burst_train_bps(&b), 0, "it does not last");
+    }
+}
+
 Test(bwe_parts, aimd_cuts_below_what_arrives_and_grows_by_8_percent)
 {
     struct bwe_aimd a;
