@@ -70,6 +70,7 @@ void keyframes_on_packet(struct keyframes *k, uint32_t len, bool key)
         k->part = 0;
     }
     k->credit = MIN(k->credit, (int64_t)k->size * KEYFRAME_BURST);
+    k->dear = k->credit < (int64_t)k->size;
 }
 
 void keyframes_on_sibling(struct keyframes *k, int64_t now_us)
@@ -92,6 +93,7 @@ static bool pay(struct keyframes *k, int64_t now_us)
     }
     k->credit = MAX(k->credit - (int64_t)k->size, -(int64_t)k->size);
     k->charged = true;
+    k->dear = k->credit < (int64_t)k->size;
     return true;
 }
 

@@ -33,6 +33,8 @@ struct keyframes {
     bool blind;    /* an answer cannot be recognised: every wish is passed on once */
     bool deaf;     /* the source ignores requests */
     bool never;    /* known not to answer any: none is sent */
+    bool dear;     /* what is there does not pay for another request: joiners make do with what is
+                      stored. Of a replica: as the publisher's worker says */
     int64_t last_ask_us;
     int64_t next_ask_us; /* not before; meaningful while wanted */
     int64_t last_key_us;

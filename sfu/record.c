@@ -18,6 +18,7 @@ static void fill_head(struct record *h, enum record_kind kind, const struct enco
         .publisher = e->publisher,
         .epoch = e->epoch,
         .deaf = e->keys.deaf,
+        .dear = e->keys.dear,
     };
     memcpy(h->rid, t->rids[e->index], sizeof(h->rid));
 }

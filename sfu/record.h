@@ -25,6 +25,7 @@ struct record {
     uint64_t publisher;
     uint32_t epoch;
     bool deaf; /* the source ignores key frame requests */
+    bool dear; /* struct keyframes.dear */
     char rid[API_RID_MAX];
 };
 

@@ -279,6 +279,7 @@ static struct encoding *record_encoding(struct router *r, const struct record *r
     }
     memcpy(t->rids[rec->layer], rec->rid, sizeof(rec->rid));
     t->enc[rec->layer].keys.deaf = rec->deaf;
+    t->enc[rec->layer].keys.dear = rec->dear;
     if (is_new) {
         follow_attach(s, 0);
     }

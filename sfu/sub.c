@@ -103,7 +103,9 @@ static uint64_t acceptable_entry(const struct sub *s, const struct encoding *e, 
         return e->hist.arrivals;
     }
     bool overlaps = s->started && slot->arrival_us + OVERLAP_US < s->last_arrival_us;
-    if ((now_us - slot->arrival_us <= REPLAY_US && !overlaps) || e->keys.deaf) {
+    int64_t age_us = now_us - slot->arrival_us;
+    bool stale = !e->keys.deaf && age_us >= KEYFRAME_SLOWEST_US; /* one may be asked for anyway */
+    if ((age_us <= REPLAY_US && !overlaps) || (sub_makes_do(s, e) && !stale)) {
         return entry - 1; /* entry_arrival > this: start there */
     }
     return e->hist.arrivals;
@@ -301,7 +303,8 @@ bool sub_is_catching_up(const struct sub *s)
     if (!s->track || s->ml->kind != MEDIA_VIDEO) {
         return false;
     }
-    return s->live ? s->replaying : s->track->best >= 0 && s->track->enc[s->track->best].keys.deaf;
+    const struct track *t = s->track;
+    return s->live ? s->replaying : t->best >= 0 && sub_makes_do(s, &t->enc[t->best]);
 }
 
 bool sub_owes(const struct sub *s)

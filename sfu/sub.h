@@ -94,7 +94,7 @@ struct sub {
     uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
     uint8_t sid, tid; /* highest layers of the target being sent */
     bool dense_ids;   /* pictures left out leave no gap in picture ids */
-    bool replaying;   /* it gets what is stored of a source without key frames on request */
+    bool replaying;   /* it gets what is stored, in fast motion, until that is the present */
     uint8_t seg_top, seg_count;
     bool mid_done;          /* an RR has covered the SSRC: MID need not be sent any more (RTP-09) */
     bool numbered;          /* packets get transport-wide numbers, */
@@ -181,8 +181,14 @@ static inline bool sub_is_held(const struct sub *s)
 {
     return s->leaving && s->last_was_end;
 }
-/* True while it waits for, or gets, what is stored of a source without key frames on request: that
- * is much, and paced. */
+/* True when it begins with what is stored of e, although that is old: the source gives no key frame
+ * on request, or another one just for joiners would take too much from those who watch. */
+static inline bool sub_makes_do(const struct sub *s, const struct encoding *e)
+{
+    return e->keys.deaf || (e->keys.dear && !s->started);
+}
+/* True while it waits for, or gets, what is stored of a source (sub_makes_do): that is much, and
+ * paced. */
 bool sub_is_catching_up(const struct sub *s);
 
 /* True when packets or resends are owed. */

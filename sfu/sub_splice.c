@@ -9,8 +9,9 @@
 #define SPLICE_MIN_US (10 * US_PER_MS)
 #define SPLICE_MAX_US (5 * US_PER_S)
 /* What is this much older than the present is replayed in fast motion: of a source that gives key
- * frames on request, and of one that does not; until what comes next is hardly older than the
- * present. What would be left to catch up then stays in the receiver's buffer for seconds. */
+ * frames on request, and of one that does not (or not so many); until what comes next is hardly
+ * older than the present. What would be left to catch up then stays in the receiver's buffer for
+ * seconds. */
 #define REPLAY_MIN_US  (500 * US_PER_MS)
 #define REPLAY_DEAF_US (100 * US_PER_MS)
 #define REPLAY_END_US  (50 * US_PER_MS)
@@ -45,7 +46,7 @@ static void splice(struct sub *s, struct encoding *e, const struct hist_slot *sl
     /* The newest packet is in time, and what is older is shown in fast motion up to it, so that the
      * viewer does not stay behind by as much as the source's interval between key frames. */
     const struct hist_slot *newest = history_newest(&e->hist);
-    int64_t least_us = e->keys.deaf ? REPLAY_DEAF_US : REPLAY_MIN_US;
+    int64_t least_us = sub_makes_do(s, e) ? REPLAY_DEAF_US : REPLAY_MIN_US;
     bool replay = newest && newest->arrival_us - slot->arrival_us > least_us;
     const struct hist_slot *anchor = replay ? newest : slot;
     uint32_t old = replay ? sub_replay_age(newest->ts - slot->ts) : 0;

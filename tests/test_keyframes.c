@@ -114,6 +114,7 @@ Test(keyframes, joiners_may_not_cost_more_than_a_tenth)
         int64_t now = US_PER_S;
         key(&k, now);
         feed(&k, &now, 10 * US_PER_S);
+        cr_expect_not(k.dear, "row %u: nobody has asked", i);
         for (int64_t end = now + 60 * US_PER_S; now < end; now += 10 * MS) {
             keyframes_want(&k, rows[i].urgent, now);
             if (keyframes_poll(&k, now, 50 * MS)) {
@@ -124,6 +125,7 @@ Test(keyframes, joiners_may_not_cost_more_than_a_tenth)
                 keyframes_on_packet(&k, (uint32_t)rows[i].frame, false);
             }
         }
+        cr_expect(k.dear, "row %u: joiners have had what there was", i);
         cr_expect_geq(n, rows[i].least, "row %u: %d", i, n);
         cr_expect_leq(n, rows[i].most, "row %u: %d", i, n);
     }
