@@ -3,8 +3,8 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** name: what people read; id: the name in URLs, made of plainId and, where nth others have that, more; settled: it is known to be free; key: of the end-to-end encryption, '': none; rights: the token's claims. */
-export const me = { name: '', id: '', plainId: '', nth: 1, settled: false, room: '', token: '', key: '', rights: {} };
+/** name: what people read; id: the name in URLs, made of plainId and, where nth others have that, more; settled: it is known to be free; watches: may publish nothing; key: of the end-to-end encryption, '': none; rights: the token's claims. */
+export const me = { name: '', id: '', plainId: '', nth: 1, settled: false, watches: false, room: '', token: '', key: '', rights: {} };
 
 /** local, screen: own media (MediaStream); publishing, sharing, playing: sessions; chat: data channel; dominant: who has the word. Each is null while there is none. */
 export const call = { local: null, screen: null, publishing: null, sharing: null, playing: null, chat: null, dominant: null };

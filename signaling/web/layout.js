@@ -3,15 +3,17 @@
 
 const GAP = 10, RATIO = 16 / 9;
 
-/** n equal tiles in width x height: their size. Tiles may be a little narrower than 16:9 where that fills the room better, on a phone that stands upright as narrow as a square. */
+/** Tiles may be a little narrower than 16:9 where that fills the room better, on a phone that stands upright as narrow as a square. */
+const narrowest = (width, height) => (width > height ? 4 / 3 : 1);
+
+/** n equal tiles in width x height: their size. */
 export function grid(n, width, height) {
-  const narrowest = width > height ? 4 / 3 : 1;
   let best = { w: 0, h: 0 };
   for (let columns = 1; columns <= n; columns++) {
     const rows = Math.ceil(n / columns);
     const w = (width - GAP * (columns - 1)) / columns, h = (height - GAP * (rows - 1)) / rows;
     if (w <= 0 || h <= 0) continue;
-    const ratio = Math.max(narrowest, Math.min(RATIO, w / h));
+    const ratio = Math.max(narrowest(width, height), Math.min(RATIO, w / h));
     const size = w / h > ratio ? { w: h * ratio, h } : { w, h: w / ratio };
     if (size.w * size.h > best.w * best.h) best = size;
   }
@@ -24,13 +26,13 @@ function fit(ratio, width, height) {
   return { w: Math.floor(w), h: Math.floor(w / ratio) };
 }
 
-/** One large tile, and as many of the n - 1 others as fit into at most two rows below it. ratio: the large one's shape, where it must not be cut. */
+/** One large tile, and as many of the n - 1 others as fit below it into two rows, or into what it leaves at full width. ratio: the large one's shape, where it must not be cut. */
 export function speaker(n, width, height, ratio) {
   const large = (h) => (ratio ? fit(ratio, width, h) : grid(1, width, h));
   if (n < 2) return { big: large(height), small: { w: 0, h: 0 }, room: 0 };
   const w = Math.floor(Math.min(RATIO * Math.min(140, height * 0.2), (width - 2 * GAP) / 3)), h = Math.floor(w / RATIO);
   const perRow = Math.max(1, Math.floor((width + GAP) / (w + GAP)));
-  const rows = Math.min(2, Math.ceil((n - 1) / perRow));
+  const left = height - width / (ratio || narrowest(width, height)), rows = Math.min(Math.ceil((n - 1) / perRow), Math.max(2, Math.floor(left / (h + GAP))));
   return { big: large(height - rows * (h + GAP)), small: { w, h }, room: rows * perRow };
 }
 

@@ -3,7 +3,8 @@
 
 /** One or two letters for a face, in whatever script. */
 export const initials = (name) => name.split(/[\s._-]+/).filter(Boolean).slice(0, 2).map((w) => [...w][0].toLocaleUpperCase()).join('') || '?';
-export const hue = (name) => [...name].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 360, 7);
+/** The colour of a face; names that hardly differ, as guest1 and guest2, are far from each other. */
+export const hue = (name) => ([...name].reduce((h, c) => (h * 31 + c.codePointAt(0)) % 360, 7) * 137) % 360;
 
 /** A name for URLs, of what people call themselves; '' where nothing of it can stand there. */
 export const slug = (name) => name.normalize('NFKD').replace(/\s+/g, '_').replace(/[^A-Za-z0-9._-]/g, '').replace(/^[._-]+/, '').slice(0, 48);

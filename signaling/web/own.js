@@ -74,6 +74,16 @@ export function takeAlong() {
   if (again) capture();
 }
 
+/** Who may only watch has no keys for what is sent. */
+export function mayOnlyWatch(barred) {
+  for (const id of ['mic', 'cam']) $(id).hidden = barred;
+  $('screen').hidden = barred || !navigator.mediaDevices?.getDisplayMedia; // phones have none
+  if (!barred) return;
+  asked++;
+  dropLocal();
+  minded();
+}
+
 /** The call is over: nobody who has left is filmed. note: what the lobby says. */
 export function putAway(note) {
   for (const { key } of KINDS) press(`lobby-${key}`, isPressed(key));

@@ -6,12 +6,12 @@
 //   stage.js     the pictures (tiles.js, layout.js, wishes.js)
 //   people.js    the list of people
 //   talk.js      chat and hands (chat.js)
-import { $, call, hands, inCall, isPressed, me, people, pins, press, slots, speaking } from './call.js';
+import { $, announce, call, hands, inCall, isPressed, me, people, pins, press, slots, speaking } from './call.js';
 import { forgetChat, markRead } from './chat.js';
 import { base, takeFragment } from './client.js';
 import { canFloat, copyLink, fullScreen, land, stayAwake } from './comfort.js';
 import { claimsOf, clip, slug } from './names.js';
-import { capture, fault, putAway, share, takeAlong, toggle } from './own.js';
+import { capture, fault, mayOnlyWatch, putAway, share, takeAlong, toggle } from './own.js';
 import { forgetComings, moderate } from './people.js';
 import { isKey, makeKey } from './seal.js';
 import { canSeal, canTransform } from './sealing.js';
@@ -44,6 +44,7 @@ function readDoor() {
   const before = tabs.take(me.room, me.name);
   me.id = me.rights.participant || before || me.plainId;
   me.nth = 1;
+  me.watches = false;
   me.settled = Boolean(me.rights.participant || before); // whoever has this name is this person
   if (!$('seal').checked) me.key = '';
   else if (!isKey(me.key)) me.key = makeKey();
@@ -66,9 +67,16 @@ function join() {
   takeAlong();
   const hold = () => tabs.hold(me.room, me.name, me.id);
   hold();
-  enter({ onend: putOut, onname: hold });
+  mayOnlyWatch(false);
+  enter({ onend: putOut, onname: hold, onwatch });
   draw();
   $('mic').focus();
+}
+
+function onwatch() {
+  mayOnlyWatch(true);
+  announce('You can watch and listen: your link, or your token, permits no more.');
+  draw();
 }
 
 /** note: what the lobby says then. */
@@ -177,7 +185,7 @@ function hideWhatCannotBe() {
     $('seal').checked = false;
     me.key = '';
   }
-  $('screen').hidden = !navigator.mediaDevices?.getDisplayMedia; // phones have none
+  mayOnlyWatch(false);
   $('full').hidden = !document.fullscreenEnabled;
   $('float').hidden = !canFloat;
 }

@@ -14,16 +14,23 @@ const CAMERA = [{ rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 }, { r
 const SCREEN = [{ maxBitrate: 2_500_000 }];
 const SILENCE_MS = 1000;
 
-/** onend(error): not let in, or not any longer; onname(): me.id is another one. */
-let on = { onend() {}, onname() {} };
+/** onend(error): not let in, or not any longer; onname(): me.id is another one; onwatch(): the token permits no more than watching. */
+let on = { onend() {}, onname() {}, onwatch() {} };
 
 // ---- under which name ----
 
 /** Comes into the room. The first session finds out whether the name is free; others follow when it is known. */
 export function enter(handlers) {
   on = handlers;
-  showState('publishing', '');
-  showState('playing', '');
+  begin();
+}
+
+function begin() {
+  for (const which of ['publishing', 'playing']) {
+    call[which]?.stop();
+    call[which] = null;
+    showState(which, '');
+  }
   if (call.local) publish();
   else play();
 }
@@ -41,12 +48,15 @@ function rename() {
   me.nth++;
   me.id = `${me.plainId}-${me.nth < 5 ? me.nth : Math.random().toString(36).slice(2, 6)}`;
   on.onname();
-  for (const which of ['publishing', 'playing']) {
-    call[which]?.stop();
-    call[which] = null;
-  }
-  if (call.local) publish();
-  else play();
+  begin();
+}
+
+/** The token does not permit publishing under this name: there is a way in without any. refused: the session that was. */
+function watch(refused) {
+  me.watches = true;
+  on.onwatch();
+  if (refused === 'playing' || !call.playing) begin();
+  else call.publishing = null; // what is seen goes on
 }
 
 const shown = { publishing: '', playing: '' };
@@ -57,8 +67,9 @@ function showState(which, state) {
 }
 
 /** True when it was the end, or a beginning under another name. */
-function isOver(state, error) {
+function isOver(which, state, error) {
   if (error?.status === 412) rename();
+  else if (error?.status === 403 && error.type.endsWith(':forbidden') && !me.watches) watch(which);
   else if (state === 'error') on.onend(error);
   else return false;
   return true;
@@ -106,7 +117,7 @@ function publish() {
 }
 
 function onPublishing(state, error) {
-  if (isOver(state, error)) return;
+  if (isOver('publishing', state, error)) return;
   if (['connecting', 'reconnecting'].includes(state) && !call.local) { // nothing to send any more: see sendTrack
     call.publishing.stop();
     call.publishing = null;
@@ -138,7 +149,7 @@ export function publishScreen(media, onend) {
 
 function play() {
   call.playing = new Session({
-    url: `${base}whep/${me.room}?as=${encodeURIComponent(me.id)}&name=${encodeURIComponent(me.name)}`, token: me.token, config: sealing.config(), headers: asNewcomer, onstate: onPlaying, onanswer, ontrack,
+    url: `${base}whep/${me.room}?name=${encodeURIComponent(me.name)}${me.watches ? '' : `&as=${encodeURIComponent(me.id)}`}`, token: me.token, config: sealing.config(), headers: asNewcomer, onstate: onPlaying, onanswer, ontrack,
     prepare: (pc) => {
       slots.clear();
       sealing.forget();
@@ -169,7 +180,7 @@ function ontrack({ track, transceiver }) {
 }
 
 function onPlaying(state, error) {
-  if (isOver(state, error)) return;
+  if (isOver('playing', state, error)) return;
   if (state === 'reconnecting') {
     slots.forEach((s) => { s.track = s.bars = null; }); // their last pictures went with the connection
     speaking.clear();

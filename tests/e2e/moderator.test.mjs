@@ -63,6 +63,15 @@ test('mute, lock and remove from the list of people', async () => {
   assert.deepEqual([mod, bob, eve, late].flatMap((p) => p.faults), []);
 });
 
+test('who may only watch comes in as a viewer, without keys to show themselves', async () => {
+  const bob = await enter('Bob'), eve = await enter('Eve', { participant: undefined, publish: false });
+  await told(eve, 'You can watch and listen');
+  await eve.waitForFunction(() => document.querySelector('.tile[data-name=Bob] video')?.videoWidth > 0, null, { timeout: WAIT });
+  assert.deepEqual(await eve.$$eval('#mic, #cam, #screen', (keys) => keys.map((k) => k.hidden)), [true, true, true]);
+  assert.equal(await eve.evaluate(() => window.room.local), null, 'and nobody is filmed for nothing');
+  assert.deepEqual([...bob.faults, ...eve.faults], []);
+});
+
 test('a token that expires during the call ends it, and the page says why', async () => {
   const page = await enter('Short', { exp: Math.floor(Date.now() / 1000) + 20 });
   await ended(page, 'expired');
