@@ -10,8 +10,7 @@
 
 void feed_begin(struct router *r, struct encoding *e, int worker)
 {
-    bool scarce = e->keys.deaf || e->keys.dear;
-    uint64_t entry = e->open && scarce ? e->hist.entry_arrival : 0;
+    uint64_t entry = e->open && encoding_is_scarce(e) ? e->hist.entry_arrival : 0;
     const struct hist_slot *slot = entry ? history_arrived(&e->hist, entry - 1) : NULL;
     if (!slot || !history_bytes(&e->hist, slot)) {
         return;

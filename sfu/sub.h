@@ -181,11 +181,10 @@ static inline bool sub_is_held(const struct sub *s)
 {
     return s->leaving && s->last_was_end;
 }
-/* True when it begins with what is stored of e, although that is old: the source gives no key frame
- * on request, or another one just for joiners would take too much from those who watch. */
+/* True when it begins with what is stored of e, although that is old. */
 static inline bool sub_makes_do(const struct sub *s, const struct encoding *e)
 {
-    return e->keys.deaf || (e->keys.dear && !s->started);
+    return encoding_is_scarce(e) && (e->keys.deaf || !s->started);
 }
 /* True while it waits for, or gets, what is stored of a source (sub_makes_do): that is much, and
  * paced. */

@@ -171,5 +171,13 @@ void track_fit(struct track *t, int64_t now_us, int64_t want_us);
 
 /* Publisher's NTP time (64 bit) of a timestamp of e, by its last sender report; 0 without one. */
 uint64_t encoding_ntp(const struct encoding *e, uint32_t ts);
+/* True when joiners begin with what is stored of e, although that is old: its source gives no key
+ * frame on request, or another one just for them would take too much from those who watch. The
+ * latter where there are other encodings only, since then their networks are estimated in any case:
+ * an estimate for the few seconds of fast motion costs feedback for long after. */
+static inline bool encoding_is_scarce(const struct encoding *e)
+{
+    return e->keys.deaf || (e->keys.dear && e->track->n_enc > 1);
+}
 
 #endif
