@@ -11,7 +11,7 @@
 
 #define SIM_WORKERS        2
 #define SIM_VIEWERS_MAX    1024
-#define SIM_PUBLISHERS_MAX 8
+#define SIM_PUBLISHERS_MAX 64
 #define SIM_LAYERS_MAX     3
 
 /* A viewer's checks: what came must be one gapless stream once repairs are in. */
