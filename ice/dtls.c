@@ -48,7 +48,6 @@ struct dtls *dtls_new(const struct dtls_params *p)
     d->deadline_us = INT64_MAX;
     d->peer.no_media = p->no_media;
     d->peer.only_cm = p->only_cm;
-    d->peer.allow_no_ems = p->allow_no_ems;
     d->peer.n_fingerprints = MIN(p->n_fingerprints, DTLS_FINGERPRINTS_MAX);
     if (d->peer.n_fingerprints > 0) {
         memcpy(d->peer.fingerprints, p->fingerprints,

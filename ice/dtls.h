@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dtls.h - DTLS 1.2 (RFC 6347, RFC 5764) for one peer, both roles, through OpenSSL with a datagram
- * BIO of our own. Sans-I/O: datagrams in, datagrams out; the caller owns sockets, time and
- * retransmission deadlines. Role MEDIA. */
+ * BIO of our own. Peers without the extended master secret are refused: no keys may be exported
+ * without it (RFC 7627 5.4). Sans-I/O: datagrams in, datagrams out; the caller owns sockets, time
+ * and retransmission deadlines. Role MEDIA. */
 #ifndef ICE_DTLS_H
 #define ICE_DTLS_H
 
@@ -30,9 +31,8 @@ struct dtls_params {
     /* of the peer, from its SDP; any match suffices (RFC 8122 5); copied */
     const struct fingerprint *fingerprints;
     unsigned n_fingerprints;
-    bool no_media;     /* only application data travels: SRTP is not needed (RFC 8261 3) */
-    bool only_cm;      /* offer and accept AES-CM only (NACK without RTX, architecture §3) */
-    bool allow_no_ems; /* accept peers without the extended master secret of RFC 7627 */
+    bool no_media; /* only application data travels: SRTP is not needed (RFC 8261 3) */
+    bool only_cm;  /* offer and accept AES-CM only (NACK without RTX, architecture §3) */
 };
 
 struct dtls;

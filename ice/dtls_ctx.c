@@ -126,8 +126,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
         peer->fail_reason = "no_srtp_profile";
         return SSL_CLIENT_HELLO_ERROR;
     }
-    if (!peer->allow_no_ems &&
-        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &ext, &len) != 1) {
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &ext, &len) != 1) {
         peer->fail_reason = "no_extended_master_secret";
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -215,7 +214,7 @@ const char *dtls_ctx_check_finished(SSL *ssl, const struct dtls_peer *peer)
     if (!peer->no_media && agreed_profile(ssl) == SRTP_NONE) {
         return "no_srtp_profile";
     }
-    if (!peer->allow_no_ems && SSL_get_extms_support(ssl) != 1) {
+    if (SSL_get_extms_support(ssl) != 1) {
         return "no_extended_master_secret";
     }
     return NULL;

@@ -24,7 +24,6 @@ struct dtls_peer {
     unsigned n_fingerprints;
     bool no_media;
     bool only_cm;
-    bool allow_no_ems;
     struct dtls_proof proof;
     const char *fail_reason; /* why a callback refused; NULL */
 };

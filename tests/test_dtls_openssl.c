@@ -203,7 +203,7 @@ static size_t raw_run(struct raw *r, struct dtls *d)
 
 /* Ours, set up to trust r. */
 static struct dtls *ours_for(const struct raw *r, const struct cert *cert, bool server,
-                             bool allow_no_ems, bool no_media)
+                             bool no_media)
 {
     struct fingerprint fp = {.hash = FP_SHA256, .len = 32};
     if (r->x509) {
@@ -213,8 +213,7 @@ static struct dtls *ours_for(const struct raw *r, const struct cert *cert, bool 
                                        .role = server ? DTLS_SERVER : DTLS_CLIENT,
                                        .fingerprints = &fp,
                                        .n_fingerprints = 1,
-                                       .no_media = no_media,
-                                       .allow_no_ems = allow_no_ems};
+                                       .no_media = no_media};
     struct dtls *d = dtls_new(&params);
     cr_assert(d);
     dtls_start(d, now_us);
@@ -271,7 +270,7 @@ Test(dtls_openssl, works_with_plain_openssl_and_closes_after_shrinking, .timeout
                                           .profiles = rows[row].profiles,
                                           .ciphers = rows[row].cipher,
                                           .key = rows[row].key});
-        struct dtls *d = ours_for(&r, cert, !raw_server, false, false);
+        struct dtls *d = ours_for(&r, cert, !raw_server, false);
         raw_run(&r, d);
         cr_assert_eq(dtls_state(d), DTLS_UP, "case %zu: %s", i,
                      dtls_fail_reason(d) ? dtls_fail_reason(d) : "");
@@ -335,7 +334,7 @@ Test(dtls_openssl, takes_a_client_hello_in_pieces)
                                           .alpn_bytes = rows[i].alpn_bytes,
                                           .mtu = rows[i].mtu});
         r.split = rows[i].split;
-        struct dtls *d = ours_for(&r, cert, true, false, false);
+        struct dtls *d = ours_for(&r, cert, true, false);
         raw_run(&r, d);
         cr_assert_eq(dtls_state(d), DTLS_UP, "row %zu: %s", i,
                      dtls_fail_reason(d) ? dtls_fail_reason(d) : "no reason");
@@ -350,40 +349,31 @@ Test(dtls_openssl, says_why_it_failed)
 {
     static const struct {
         struct raw_params raw;
-        bool allow_no_ems;
         const char *want; /* NULL: comes up */
         bool no_media;
     } rows[] = {
-        {{.profiles = NULL}, false, NULL, true},
-        {{.server = true, .profiles = NULL}, false, NULL, true},
-        {{.profiles = "SRTP_AES128_CM_SHA1_32"}, false, NULL, true},
-        {{.profiles = NULL, .key = "none"}, false, "no_certificate", true},
-        {{.profiles = NULL}, false, "no_srtp_profile"},
-        {{.profiles = "SRTP_AES128_CM_SHA1_32"}, false, "no_srtp_profile"},
-        {{.profiles = ALL_PROFILES}, false, NULL},
-        {{.profiles = ALL_PROFILES, .key = "none"}, false, "no_certificate"},
-        {{.profiles = ALL_PROFILES, .key = "P-521"}, false, "peer_key_type"},
+        {{.profiles = NULL}, NULL, true},
+        {{.server = true, .profiles = NULL}, NULL, true},
+        {{.profiles = "SRTP_AES128_CM_SHA1_32"}, NULL, true},
+        {{.profiles = NULL, .key = "none"}, "no_certificate", true},
+        {{.profiles = NULL}, "no_srtp_profile"},
+        {{.profiles = "SRTP_AES128_CM_SHA1_32"}, "no_srtp_profile"},
+        {{.profiles = ALL_PROFILES}, NULL},
+        {{.profiles = ALL_PROFILES, .key = "none"}, "no_certificate"},
+        {{.profiles = ALL_PROFILES, .key = "P-521"}, "peer_key_type"},
         {{.profiles = ALL_PROFILES, .options = SSL_OP_NO_EXTENDED_MASTER_SECRET},
-         false,
          "no_extended_master_secret"},
-        {{.profiles = ALL_PROFILES, .options = SSL_OP_NO_EXTENDED_MASTER_SECRET}, true, NULL},
-        {{.profiles = ALL_PROFILES, .max_version = DTLS1_VERSION}, false, "version"},
-        {{.profiles = ALL_PROFILES, .ciphers = "ECDHE-ECDSA-AES128-SHA"},
-         false,
-         "no_shared_cipher"},
-        {{.server = true, .profiles = NULL}, false, "no_srtp_profile"},
-        {{.server = true, .profiles = "SRTP_AES128_CM_SHA1_32"}, false, "no_srtp_profile"},
-        {{.server = true, .profiles = ALL_PROFILES}, false, NULL},
+        {{.profiles = ALL_PROFILES, .max_version = DTLS1_VERSION}, "version"},
+        {{.profiles = ALL_PROFILES, .ciphers = "ECDHE-ECDSA-AES128-SHA"}, "no_shared_cipher"},
+        {{.server = true, .profiles = NULL}, "no_srtp_profile"},
+        {{.server = true, .profiles = "SRTP_AES128_CM_SHA1_32"}, "no_srtp_profile"},
+        {{.server = true, .profiles = ALL_PROFILES}, NULL},
         /* HelloVerifyRequest, of servers on mbedTLS (ESP32) */
-        {{.server = true, .profiles = ALL_PROFILES, .options = SSL_OP_COOKIE_EXCHANGE},
-         false,
-         NULL},
-        {{.server = true, .profiles = ALL_PROFILES, .key = "P-521"}, false, "peer_alert"},
+        {{.server = true, .profiles = ALL_PROFILES, .options = SSL_OP_COOKIE_EXCHANGE}, NULL},
+        {{.server = true, .profiles = ALL_PROFILES, .key = "P-521"}, "peer_alert"},
         {{.server = true, .profiles = ALL_PROFILES, .options = SSL_OP_NO_EXTENDED_MASTER_SECRET},
-         false,
          "no_extended_master_secret"},
         {{.server = true, .profiles = ALL_PROFILES, .ciphers = "ECDHE-ECDSA-AES128-SHA"},
-         false,
          "peer_alert"},
     };
     struct cert *cert = cert_new();
@@ -391,8 +381,7 @@ Test(dtls_openssl, says_why_it_failed)
         struct raw r;
         struct srtp_keys k;
         raw_init(&r, &rows[i].raw);
-        struct dtls *d =
-            ours_for(&r, cert, !rows[i].raw.server, rows[i].allow_no_ems, rows[i].no_media);
+        struct dtls *d = ours_for(&r, cert, !rows[i].raw.server, rows[i].no_media);
         raw_run(&r, d);
         const char *why = dtls_fail_reason(d);
         if (rows[i].want) {
@@ -420,7 +409,7 @@ Test(dtls_openssl, data_records_of_one_datagram_come_out_one_by_one)
     size_t len;
     uint8_t big[DTLS_MTU] = {0};
     raw_init(&r, &(struct raw_params){.profiles = ALL_PROFILES});
-    struct dtls *d = ours_for(&r, cert, true, false, false);
+    struct dtls *d = ours_for(&r, cert, true, false);
     raw_run(&r, d);
     for (int drain = 0; drain < 2; drain++) {
         SSL_write(r.ssl, "one", 3);
@@ -475,7 +464,7 @@ Test(dtls_openssl, refuses_renegotiation)
     struct cert *cert = cert_new();
     struct raw r;
     raw_init(&r, &(struct raw_params){.profiles = ALL_PROFILES});
-    struct dtls *d = ours_for(&r, cert, true, false, false);
+    struct dtls *d = ours_for(&r, cert, true, false);
     raw_run(&r, d);
     struct srtp_keys tx[2];
     struct srtp_keys rx[2];
@@ -577,7 +566,7 @@ Test(dtls_openssl, the_private_key_is_in_locked_memory_only, .timeout = 60)
         raw_init(&r, &(struct raw_params){.server = i & 1,
                                           .profiles = ALL_PROFILES,
                                           .key = i & 2 ? "RSA" : "P-256"});
-        struct dtls *d = ours_for(&r, cert, !(i & 1), false, false);
+        struct dtls *d = ours_for(&r, cert, !(i & 1), false);
         raw_run(&r, d);
         cr_assert_eq(dtls_state(d), DTLS_UP);
         dtls_free(d);
@@ -630,7 +619,7 @@ Test(dtls_openssl, certificates_beyond_16_kib_end_the_handshake)
         struct raw r;
         raw_init(&r, &(struct raw_params){.server = server, .profiles = ALL_PROFILES});
         grow_chain(&r, rows[row].n_extra, rows[row].comment_bytes);
-        struct dtls *d = ours_for(&r, cert, !server, false, false);
+        struct dtls *d = ours_for(&r, cert, !server, false);
         raw_run(&r, d);
         cr_expect_eq(dtls_state(d) == DTLS_UP, rows[row].up, "row %zu: %s", i,
                      dtls_fail_reason(d) ? dtls_fail_reason(d) : "");
