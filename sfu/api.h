@@ -59,7 +59,8 @@ struct api_mline {
     uint8_t n_ssrcs;
     uint32_t ssrcs[API_SSRCS_MAX];
     uint32_t rtx_ssrcs[API_SSRCS_MAX]; /* [i] repairs ssrcs[i] */
-    /* publish only: simulcast layers in the order of a=simulcast */
+    /* publish only: simulcast layers in the order of a=simulcast, or of an SSRC group */
+    bool by_ssrc; /* ssrcs[i] is that of layer i; else packets name their layer */
     uint8_t n_rids;
     char rids[API_LAYERS_MAX][API_RID_MAX];
 };

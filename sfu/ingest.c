@@ -74,12 +74,11 @@ static bool add_mline(struct ingest *in, const struct peer *p, const struct api_
             }
         }
     }
-    if (ml->n_rids == 0) {
-        struct source *src = &in->sources[in->n_sources - 1];
-        if (ml->n_ssrcs) {
-            bind_ssrc(in, ml->ssrcs[0], src, false);
-            bind_ssrc(in, ml->rtx_ssrcs[0], src, true);
-        }
+    unsigned n_bound = ml->by_ssrc ? layers : ml->n_rids == 0 ? MIN(ml->n_ssrcs, 1U) : 0;
+    for (unsigned i = 0; i < n_bound; i++) {
+        struct source *src = &in->sources[in->n_sources - layers + i];
+        bind_ssrc(in, ml->ssrcs[i], src, false);
+        bind_ssrc(in, ml->rtx_ssrcs[i], src, true);
     }
     for (unsigned i = 0; i < ml->n_codecs; i++) {
         in->has_twcc |= ml->codecs[i].twcc && ml->ext.id[EXT_TWCC];
@@ -252,11 +251,10 @@ static void rebind(struct ingest *in, struct source *src, int64_t now_us)
     start_over(src);
 }
 
-/* Announced, but not the stream that is served: a legacy SIM group is taken as its first SSRC
- * (SIM-12). */
+/* Announced, but not the stream that is served: without layers that is the first. */
 static bool is_spare(const struct api_mline *ml, uint32_t ssrc)
 {
-    for (unsigned i = 1; i < ml->n_ssrcs; i++) {
+    for (unsigned i = 1; i < ml->n_ssrcs && !ml->by_ssrc; i++) {
         if (ml->ssrcs[i] == ssrc || ml->rtx_ssrcs[i] == ssrc) {
             return true;
         }
@@ -276,7 +274,7 @@ static struct binding *bind_new(struct peer *p, const struct rtp_header *hdr, co
         return NULL;
     }
     struct source *src = layer_of(in, ml, &set);
-    if (role == 2 && (!src || (ml->n_rids && !set.e[EXT_RRID].data))) {
+    if (role == 2 && !ml->by_ssrc && (!src || (ml->n_rids && !set.e[EXT_RRID].data))) {
         src = unrepaired(in, ml);
     }
     if (!src) {

@@ -100,24 +100,6 @@ static int choose_codecs(const struct negotiate_plan *plan, const struct sdp_med
     return line->n_codecs > 0 ? 0 : refuse_codec(plan, m);
 }
 
-/* Layers need the extension that names them (SIM-15); without it they are one stream. Where key
- * frames cannot be told from others nobody could go from one to another. */
-static void keep_layers(const struct sdp_media *m, struct api_mline *line)
-{
-    if (line->opaque && line->ext.id[EXT_DD] == 0) {
-        return;
-    }
-    for (unsigned i = 0; i < m->n_layers && line->ext.id[EXT_RID] != 0; i++) {
-        bool usable = line->n_rids < API_LAYERS_MAX && strlen(m->layers[i]) < API_RID_MAX;
-        for (unsigned k = 0; k < line->n_rids && usable; k++) {
-            usable = strcmp(line->rids[k], m->layers[i]) != 0;
-        }
-        if (usable) {
-            snprintf(line->rids[line->n_rids++], API_RID_MAX, "%s", m->layers[i]);
-        }
-    }
-}
-
 static uint32_t rtx_of(const struct sdp_media *m, uint32_t ssrc)
 {
     for (unsigned i = 0; i < m->n_fids; i++) {
@@ -152,16 +134,91 @@ static void note_ssrc(const struct sdp_media *m, struct api_mline *line, uint32_
     line->rtx_ssrcs[line->n_ssrcs++] = rtx_of(m, ssrc);
 }
 
-/* FFmpeg writes a FID group whose second SSRC has no a=ssrc line: the group alone counts. A legacy
- * SIM group is served as its first stream (SIM-12). */
+/* FFmpeg writes a FID group whose second SSRC has no a=ssrc line: the group alone counts. */
 static void note_ssrcs(const struct sdp_media *m, struct api_mline *line)
 {
-    if (m->sim_first != 0) {
-        note_ssrc(m, line, m->sim_first);
-        return;
-    }
     for (unsigned i = 0; i < m->n_ssrcs; i++) {
         note_ssrc(m, line, m->ssrcs[i]);
+    }
+}
+
+/* ---- layers ---- */
+
+/* Unless there is no room for it, or it is there already. ssrc 0: its packets name it. */
+static void add_layer(const struct sdp_media *m, struct api_mline *line, const char *rid,
+                      uint32_t ssrc)
+{
+    if (line->n_rids == API_LAYERS_MAX || strlen(rid) >= API_RID_MAX) {
+        return;
+    }
+    for (unsigned i = 0; i < line->n_rids; i++) {
+        if (strcmp(line->rids[i], rid) == 0 || (ssrc != 0 && line->ssrcs[i] == ssrc)) {
+            return;
+        }
+    }
+    line->ssrcs[line->n_rids] = ssrc;
+    line->rtx_ssrcs[line->n_rids] = rtx_of(m, ssrc);
+    snprintf(line->rids[line->n_rids++], API_RID_MAX, "%s", rid);
+}
+
+static uint32_t ssrc_of_rid(const struct sdp_media *m, const char *rid)
+{
+    for (unsigned i = 0; i < m->n_rids; i++) {
+        if (strcmp(m->rids[i], rid) == 0) {
+            return m->rid_ssrcs[i];
+        }
+    }
+    return 0;
+}
+
+static bool is_announced(const struct sdp_media *m, uint32_t ssrc)
+{
+    for (unsigned i = 0; i < m->n_ssrcs; i++) {
+        if (m->ssrcs[i] == ssrc) {
+            return !is_rtx(m, ssrc);
+        }
+    }
+    return false;
+}
+
+/* Layers of a=simulcast need the extension that names them (SIM-15), or an SSRC each. */
+static void add_named_layers(const struct sdp_media *m, struct api_mline *line)
+{
+    bool ssrcs = m->n_layers > 0;
+    for (unsigned i = 0; i < m->n_layers; i++) {
+        ssrcs = ssrcs && ssrc_of_rid(m, m->layers[i]) != 0;
+    }
+    for (unsigned i = 0; i < m->n_layers && (ssrcs || line->ext.id[EXT_RID] != 0); i++) {
+        add_layer(m, line, m->layers[i], ssrcs ? ssrc_of_rid(m, m->layers[i]) : 0);
+    }
+    line->by_ssrc = ssrcs;
+}
+
+/* A legacy ssrc-group:SIM (RFC 5576, Chromium's sender munged): the streams that are announced, by
+ * names of ours. */
+static void add_group_layers(const struct sdp_media *m, struct api_mline *line)
+{
+    for (unsigned i = 0; i < m->n_sims; i++) {
+        char rid[API_RID_MAX];
+        snprintf(rid, sizeof(rid), "s%u", line->n_rids);
+        if (is_announced(m, m->sims[i])) {
+            add_layer(m, line, rid, m->sims[i]);
+        }
+    }
+    line->by_ssrc = line->n_rids > 1;
+    line->n_rids = line->by_ssrc ? line->n_rids : 0;
+}
+
+/* Where there are none the section is one stream; and where key frames cannot be told from others,
+ * since nobody could go from one layer to another. */
+static void find_layers(const struct sdp_media *m, struct api_mline *line)
+{
+    if (m->kind != SDP_VIDEO || (line->opaque && line->ext.id[EXT_DD] == 0)) {
+        return;
+    }
+    add_named_layers(m, line);
+    if (line->n_rids == 0) {
+        add_group_layers(m, line);
     }
 }
 
@@ -175,10 +232,12 @@ static int fill_lines(const struct negotiate_plan *plan)
         if (err) {
             return err;
         }
-        if (m->kind == SDP_VIDEO) {
-            keep_layers(m, line);
+        find_layers(m, line);
+        if (line->by_ssrc) {
+            line->n_ssrcs = line->n_rids;
+        } else {
+            note_ssrcs(m, line);
         }
-        note_ssrcs(m, line);
         unsigned n_layers = MAX(line->n_rids, 1);
         s->link.max_ssrcs += MAX(2 * n_layers + 2, SSRCS_PER_LINE_MIN);
     }

@@ -298,6 +298,16 @@ static bool is_rid(const char *s)
     return n >= 1 && n <= 255 && s[n] == '\0';
 }
 
+/* The SSRC among a rid's restrictions: not in RFC 8851, but SDKs write it who make rids of their
+ * own for streams that carry none. */
+static uint32_t rid_ssrc(const char *restrictions)
+{
+    size_t len;
+    uint64_t ssrc;
+    const char *at = sdp_fmtp_param(restrictions, "ssrc", &len);
+    return at && sdp_uint(&at, UINT32_MAX, &ssrc) ? (uint32_t)ssrc : 0;
+}
+
 /* "hi send", "hi send pt=96;max-width=1280": restrictions are the sender's own business. */
 static int read_rid(struct sdp_attr *r, char *value)
 {
@@ -321,6 +331,7 @@ static int read_rid(struct sdp_attr *r, char *value)
     if (m->n_rids == SDP_RIDS_MAX) {
         return -E2BIG;
     }
+    m->rid_ssrcs[m->n_rids] = rid_ssrc(value);
     m->rids[m->n_rids++] = id;
     return 0;
 }
@@ -358,22 +369,39 @@ static int read_ssrc(struct sdp_attr *r, char *value)
     return 0;
 }
 
+/* The SSRCs of a group, each once; those that are none are left out. Returns their number. */
+static unsigned read_group_ssrcs(char *list, uint32_t ssrcs[SDP_SIMS_MAX])
+{
+    unsigned n = 0;
+    for (const char *word = sdp_word(&list); word && n < SDP_SIMS_MAX; word = sdp_word(&list)) {
+        uint64_t ssrc;
+        bool usable = sdp_uint(&word, UINT32_MAX, &ssrc) && !*word && ssrc != 0;
+        for (unsigned i = 0; i < n && usable; i++) {
+            usable = ssrcs[i] != ssrc;
+        }
+        if (usable) {
+            ssrcs[n++] = (uint32_t)ssrc;
+        }
+    }
+    return n;
+}
+
 static int read_ssrc_group(struct sdp_attr *r, char *value)
 {
     struct sdp_media *m = r->m;
     const char *semantics = sdp_word(&value);
-    const char *a = sdp_word(&value);
-    const char *b = sdp_word(&value);
-    uint64_t first, second;
-    if (!b || !sdp_uint(&a, UINT32_MAX, &first) || *a || !sdp_uint(&b, UINT32_MAX, &second) || *b) {
+    uint32_t ssrcs[SDP_SIMS_MAX];
+    unsigned n = semantics ? read_group_ssrcs(value, ssrcs) : 0;
+    if (n < 2) {
         return 0;
     }
-    if (strcmp(semantics, "SIM") == 0 && m->sim_first == 0) {
-        m->sim_first = (uint32_t)first;
+    if (strcmp(semantics, "SIM") == 0 && m->n_sims == 0) {
+        memcpy(m->sims, ssrcs, n * sizeof(*ssrcs));
+        m->n_sims = n;
     }
-    if (strcmp(semantics, "FID") == 0 && m->n_fids < SDP_PAIRS_MAX && first && second) {
-        m->fids[m->n_fids].primary = (uint32_t)first;
-        m->fids[m->n_fids++].rtx = (uint32_t)second;
+    if (strcmp(semantics, "FID") == 0 && m->n_fids < SDP_PAIRS_MAX) {
+        m->fids[m->n_fids].primary = ssrcs[0];
+        m->fids[m->n_fids++].rtx = ssrcs[1];
     }
     return 0;
 }

@@ -22,6 +22,7 @@
 #define SDP_RIDS_MAX       16  /* of one section; more than API_LAYERS_MAX are parsed, not served */
 #define SDP_MID_MAX        31  /* characters */
 #define SDP_PAIRS_MAX      64  /* FID groups of one section; later ones are not looked at */
+#define SDP_SIMS_MAX       16  /* SSRCs of a SIM group; later ones are not looked at */
 
 enum sdp_kind {
     SDP_AUDIO,
@@ -97,11 +98,12 @@ struct sdp_media {
     uint16_t sctp_port; /* a=sctp-port (RFC 8841 5); 0: none */
     /* a=max-message-size (RFC 8841 6); 0: no limit, 65536 if not said */
     uint32_t max_message_bytes;
-    const char *msid_stream;        /* first MediaStream id; NULL: none, or "-" */
-    struct sdp_ext ext[EXT_COUNT];  /* by enum ext_kind */
-    unsigned n_rids;                /* a=rid lines with direction send */
-    const char *rids[SDP_RIDS_MAX]; /* 1..255 characters each */
-    unsigned n_layers;              /* a=simulcast send: first existing alternative of each layer */
+    const char *msid_stream;          /* first MediaStream id; NULL: none, or "-" */
+    struct sdp_ext ext[EXT_COUNT];    /* by enum ext_kind */
+    unsigned n_rids;                  /* a=rid lines with direction send */
+    const char *rids[SDP_RIDS_MAX];   /* 1..255 characters each */
+    uint32_t rid_ssrcs[SDP_RIDS_MAX]; /* "ssrc=" of its line, of SDKs that munge; 0: not said */
+    unsigned n_layers; /* a=simulcast send: first existing alternative of each layer */
     const char *layers[SDP_RIDS_MAX];
     unsigned n_ssrcs; /* a=ssrc, in order, neighbours differ, none is 0 */
     uint32_t ssrcs[SDP_SSRC_LINES_MAX];
@@ -109,7 +111,8 @@ struct sdp_media {
     struct {
         uint32_t primary, rtx;
     } fids[SDP_PAIRS_MAX];
-    uint32_t sim_first;                   /* first SSRC of a legacy ssrc-group:SIM; 0: none */
+    unsigned n_sims; /* SSRCs of the first legacy ssrc-group:SIM, each once, none is 0 */
+    uint32_t sims[SDP_SIMS_MAX];
     uint8_t index_of_pt[SDP_FORMATS_MAX]; /* into formats; SDP_NO_FORMAT: not in this section */
     unsigned n_formats;                   /* audio and video only */
     struct sdp_format formats[];

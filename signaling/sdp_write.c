@@ -164,16 +164,25 @@ static void write_codec(struct sdp_write *w, const struct sdp_media *m, const st
     }
 }
 
-/* SIM-05: one line, and OBS counts its semicolons. */
-static void write_simulcast(struct sdp_write *w, const struct api_mline *line)
+/* SIM-05: one line, and OBS counts its semicolons. Layers of an SSRC group have names of ours,
+ * which the offerer does not know. */
+static void write_simulcast(struct sdp_write *w, const struct sdp_media *m,
+                            const struct api_mline *line)
 {
+    bool offered = false;
+    for (unsigned i = 0; i < m->n_layers && line->n_rids > 0; i++) {
+        offered = offered || strcmp(m->layers[i], line->rids[0]) == 0;
+    }
+    if (!offered) {
+        return;
+    }
     for (unsigned i = 0; i < line->n_rids; i++) {
         sdp_write_fmt(w, "a=rid:%s recv\r\n", line->rids[i]);
     }
     for (unsigned i = 0; i < line->n_rids; i++) {
         sdp_write_fmt(w, "%s%s", i == 0 ? "a=simulcast:recv " : ";", line->rids[i]);
     }
-    sdp_write_fmt(w, "%s", line->n_rids ? "\r\n" : "");
+    sdp_write_fmt(w, "\r\n");
 }
 
 /* SDP-37: FID only with a line for each of both, else Chromium refuses the answer. */
@@ -234,7 +243,7 @@ static void write_accepted(struct sdp_write *w, const struct sdp *offer,
         write_codec(w, m, &line->codecs[i], start_bitrate(p, s, &line->codecs[i]));
     }
     if (s->role == API_PUBLISH) {
-        write_simulcast(w, line);
+        write_simulcast(w, m, line);
     } else {
         write_ssrcs(w, s, line);
     }

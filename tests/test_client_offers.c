@@ -32,6 +32,11 @@ static const struct {
     {"pub-freeswitch", PLAIN, 0, "m=audio 9 RTP/SAVPF 0\r\n", "group:BUNDLE"},
     {"pub-millicast-ssrcs", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n", "simulcast"},
     {"pub-medooze-ssrcs", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n", "ssrc="},
+    {"pub-kurento-sim", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "simulcast"},
+    {"pub-livekit", PLAIN, 0, "a=simulcast:recv q;h;f\r\n", "AV1"},
+    {"pub-safari18", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n", "H265"},
+    {"pub-gst-fec", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 96 100\r\n", "fec"},
+    {"pub-wowza", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 97\r\n", "framerate"},
     {"pub-h265", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 49 50\r\n", "VP8"},
     {"pub-opus-no-channels", PLAIN, 0, "a=rtpmap:111 OPUS/48000\r\n", "PCM"},
     {"pub-blanks", ODD, 0, "a=mid:0\r\n", "a=mid: "},
@@ -42,6 +47,8 @@ static const struct {
     {"pub-sdes", PLAIN, 400, "a=fingerprint", NULL},
     {"play-sipsorcery", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVP 96\r\n", NULL},
     {"play-chromium-no-high", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 102 106 96 ", NULL},
+    {"play-mediamtx-reader", PLAIN, 0, "m=audio 9 UDP/TLS/RTP/SAVPF 111 ", "L16"},
+    {"play-go2rtc", PLAIN, 0, "m=video 9 UDP/TLS/RTP/SAVPF 97 98 96\r\n", "nack\r\na=rtcp-fb:101"},
     {"play-vp8-only", PLAIN, 422, "H264", NULL},
 };
 

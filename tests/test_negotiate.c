@@ -504,7 +504,7 @@ Test(negotiate, publish_session_says_what_the_plane_needs)
     done(&r);
 }
 
-/* FID without a=ssrc for the RTX (FFmpeg), several streams, legacy SIM groups (SIM-12). */
+/* FID without a=ssrc for the RTX (FFmpeg), several streams. */
 Test(negotiate, publisher_ssrcs_come_with_their_rtx)
 {
     static const struct {
@@ -519,11 +519,6 @@ Test(negotiate, publisher_ssrcs_come_with_their_rtx)
          2,
          {1, 3},
          {2, 4}},
-        {"a=ssrc-group:SIM 5 6 7\r\na=ssrc-group:FID 5 8\r\na=ssrc:5 a\r\na=ssrc:6 a\r\n"
-         "a=ssrc:7 a\r\na=ssrc:8 a\r\n",
-         1,
-         {5},
-         {8}},
         {"a=ssrc:0 a\r\n", 0, {0}, {0}},
         {"", 0, {0}, {0}},
     };
@@ -541,6 +536,74 @@ Test(negotiate, publisher_ssrcs_come_with_their_rtx)
             cr_expect_eq(v->ssrcs[k], groups[i].ssrcs[k], "row %zu", i);
             cr_expect_eq(v->rtx_ssrcs[k], groups[i].rtx[k], "row %zu", i);
         }
+        done(&r);
+        free(text);
+    }
+}
+
+#define SSRC(n)         "a=ssrc:" #n " a\r\n"
+#define SSRCS_5_7       SSRC(5) SSRC(6) SSRC(7)
+#define RID(name, ssrc) "a=rid:" name " send ssrc=" #ssrc "\r\n"
+
+/* SIM-12: layers that only SSRCs tell apart: of a legacy SIM group, by names of ours that no answer
+ * has, or by an "ssrc=" that SDKs write into their rids. rids "" is one stream. */
+Test(negotiate, layers_by_ssrc)
+{
+    static const struct {
+        const char *lines, *rids;
+        uint32_t ssrcs[API_LAYERS_MAX], rtx[API_LAYERS_MAX];
+        bool by_name; /* not by_ssrc */
+    } by_ssrc[] = {
+        {"a=ssrc-group:SIM 5 6 7\r\na=ssrc-group:FID 5 8\r\na=ssrc-group:FID 7 9\r\n" SSRCS_5_7
+             SSRC(8) SSRC(9),
+         "s0 s1 s2",
+         {5, 6, 7},
+         {8, 0, 9}},
+        {"a=ssrc-group:SIM 5 6 7\r\n" SSRC(5) SSRC(7), "s0 s1", {5, 7}},
+        {"a=ssrc-group:SIM 5 6 7\r\n" SSRC(6), "", {6}},
+        {"a=ssrc-group:SIM 5 6 7\r\n", ""},
+        {"a=ssrc-group:SIM 5 5 0 x 99999999999 6\r\n" SSRCS_5_7, "s0 s1", {5, 6}},
+        {"a=ssrc-group:SIM 5 5\r\n" SSRCS_5_7, "", {5}},
+        {"a=ssrc-group:SIM 5\r\na=ssrc-group:SIM\r\na=ssrc-group:SIM 6 7\r\na=ssrc-group:SIM 5 "
+         "6\r\n" SSRCS_5_7,
+         "s0 s1",
+         {6, 7}},
+        {"a=ssrc-group:SIM 1 2 3 4 5 6 7\r\n" SSRC(1) SSRC(2) SSRC(3) SSRC(4) SSRCS_5_7,
+         "s0 s1 s2 s3",
+         {1, 2, 3, 4}},
+        {"a=ssrc-group:SIM 5 6 8\r\na=ssrc-group:FID 5 8\r\n" SSRCS_5_7 SSRC(8),
+         "s0 s1",
+         {5, 6},
+         {8, 0}},
+        {"a=ssrc-group:SIM 5 6 7\r\n" SSRCS_5_7 RID("a", 7) RID("b", 6) "a=simulcast:send b;a\r\n",
+         "b a",
+         {6, 7}},
+        {"a=ssrc-group:SIM 5 6\r\n" SSRCS_5_7 RID("a",
+                                                  7) "a=rid:b send\r\na=simulcast:send a;b\r\n",
+         "a b", .by_name = true},
+        {SSRCS_5_7 RID("a", 7) RID("b", 7) "a=simulcast:send a;b\r\n", "a", {7}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(by_ssrc); i++) {
+        struct negotiate_params p = params();
+        struct negotiate_result r = {0};
+        struct negotiate_refusal why;
+        char rids[API_LAYERS_MAX * API_RID_MAX] = "";
+        char *text =
+            check_edit(pub, "a=ssrc-group:FID 21 22\r\na=ssrc:21 cname:x\r\na=ssrc:22 cname:x\r\n",
+                       by_ssrc[i].lines, false);
+        cr_assert_eq(answer(text, true, &p, NULL, &r, &why), 0, "%s", why.detail);
+        const struct api_mline *v = &r.session->mlines[1];
+        for (unsigned k = 0; k < v->n_rids; k++) {
+            sprintf(rids + strlen(rids), "%s%s", k ? " " : "", v->rids[k]);
+        }
+        cr_expect_str_eq(rids, by_ssrc[i].rids, "row %zu: %s", i, rids);
+        cr_expect_eq(v->by_ssrc, rids[0] && !by_ssrc[i].by_name, "row %zu", i);
+        for (unsigned k = 0; k < API_LAYERS_MAX && by_ssrc[i].ssrcs[k]; k++) {
+            cr_expect_eq(v->ssrcs[k], by_ssrc[i].ssrcs[k], "row %zu", i);
+            cr_expect_eq(v->rtx_ssrcs[k], by_ssrc[i].rtx[k], "row %zu", i);
+        }
+        cr_expect_eq(strstr(r.answer, "simulcast:recv") != NULL, rids[0] && rids[0] != 's',
+                     "row %zu: names of ours are not told", i);
         done(&r);
         free(text);
     }

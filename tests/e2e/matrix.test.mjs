@@ -5,7 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { assertSeen, client, makeFolder, openStage, python, runClient, seenFrames, sleep } from './lib.mjs';
 
-const { server, ns, test, publish, watch, outside } = await openStage({ outside: true });
+const { server, ns, test, longTest, publish, watch, outside } = await openStage({ outside: true });
 
 const seenBy = (page, after_ = 0) => page.evaluate((a) => window.watchedSoFar(a), after_);
 const session = async (stream, role) => (await server.sessions()).find((s) => s.role === role && s.stream.startsWith(`${stream}/`));
@@ -205,6 +205,29 @@ test('simulcast: the top layer is paused and comes back, the picture goes on', a
     assertSeen(t, seen, { frames: 30, delay: 600, hz: 1000, first: Infinity });
     assert.ok(seen.longestGap < 1500, `a gap of ${seen.longestGap} ms`);
   }
+});
+
+/** As pages did it before there were rids: two more streams beside the one that the browser offers, each with its RTX, in a group. */
+const grouped = [() => window.rewriteOffers((sdp) => {
+  const [, first, rtx] = sdp.match(/a=ssrc-group:FID (\d+) (\d+)/).map(Number), [, cname] = sdp.match(/a=ssrc:\d+ cname:(\S+)/), [, msid] = sdp.match(/m=video[^]*?a=msid:(.*)\r\n/);
+  const lines = (ssrc) => `a=ssrc:${ssrc} cname:${cname}\r\na=ssrc:${ssrc} msid:${msid}\r\n`;
+  const more = [1, 2].map((i) => `a=ssrc-group:FID ${first + i} ${rtx + i}\r\n${lines(first + i)}${lines(rtx + i)}`).join('');
+  return `${sdp}${more}a=ssrc-group:SIM ${first} ${first + 1} ${first + 2}\r\n`;
+})];
+
+longTest('simulcast by SSRC group, as munged offers have it: three layers, and a viewer chooses', async (t) => {
+  await publish({ stream: 'group', codec: 'VP8', size: [960, 540] }, grouped);
+  const viewer = await watch({ stream: 'group' });
+  await viewer.waitForFunction(() => window.watched.seen.at(-1)?.w === 960, null, { timeout: 20000 });
+  const layers = (await session('group', 'publish')).tracks.filter((x) => x.kind === 'video').map((x) => x.rid);
+  assert.deepEqual(layers, ['s0', 's1', 's2']);
+  const at = await viewer.evaluate(() => window.watched.since());
+  await viewer.evaluate(async () => {
+    const { session } = window.watched, mid = session.pc.getTransceivers().find((x) => x.receiver.track.kind === 'video').mid;
+    await fetch(`${session.resource}/layer`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ mediaId: mid, rid: 's1' }) });
+  });
+  await viewer.waitForFunction(() => window.watched.seen.at(-1).w === 480, null, { timeout: 15000 });
+  assertSeen(t, await seenFrames(viewer, 60, at), { frames: 45, delay: 600, hz: 1000, first: Infinity });
 });
 
 const munge = (more) => [(words) => window.rewriteOffers((sdp) => sdp.replace(/useinbandfec=1/g, `useinbandfec=1;${words}`)), more];

@@ -139,7 +139,7 @@ static void init_identity(struct peer *p)
     p->ssrc = random_ssrc();
     p->audio_ssrc = random_ssrc();
     for (unsigned i = 0; i < PEER_LAYERS_MAX; i++) {
-        p->video_ssrc[i] = random_ssrc();
+        p->video_ssrc[i] = p->params.video_ssrcs[i] ? p->params.video_ssrcs[i] : random_ssrc();
         p->rtx_ssrc[i] = random_ssrc();
     }
     (void)RAND_bytes((uint8_t *)&p->tie_breaker, sizeof(p->tie_breaker));
@@ -218,6 +218,7 @@ void peer_local_sdp(struct peer *p, struct peer_sdp_local *ret)
         .ssrc_lines = !(q & PEER_QUIRK_NO_SSRC_LINES),
         .cname = p->cname,
         .n_layers = m->n_layers,
+        .sim_group = q & PEER_QUIRK_SIM_GROUP,
         .audio_ssrc = p->audio_ssrc,
         .session_id = p->tie_breaker,
         .data = m->data,

@@ -54,6 +54,7 @@ enum peer_quirk {
     PEER_QUIRK_ACCEPT_FAULTS = 1 << 8,   /* goes on with an answer that peer_sdp_fault refuses */
     PEER_QUIRK_NO_MID = 1 << 9,          /* MID negotiated but not sent on audio, as OBS */
     PEER_QUIRK_IDS_AT_FIRST = 1 << 10,   /* MID and RID on a stream's first packets only */
+    PEER_QUIRK_SIM_GROUP = 1 << 11,      /* layers by ssrc-group:SIM, without rids, as munged */
 };
 
 /* What is wrong with received media; each occurrence is counted. */
@@ -119,10 +120,11 @@ struct peer_params {
     const char *agent; /* User-Agent of the POST; NULL = "peer/1"; not copied */
     unsigned n_audio;  /* m-lines; more than one only for playing slots */
     unsigned n_video;
-    unsigned codecs;                   /* bits 1 << enum peer_codec; video codecs offered */
-    unsigned n_layers;                 /* simulcast encodings when publishing; 1 = plain */
-    const char *rids[PEER_LAYERS_MAX]; /* not copied; default "q", "h", "f", "e" */
-    unsigned temporal_layers;          /* 1..3 */
+    unsigned codecs;                       /* bits 1 << enum peer_codec; video codecs offered */
+    unsigned n_layers;                     /* simulcast encodings when publishing; 1 = plain */
+    const char *rids[PEER_LAYERS_MAX];     /* not copied; default "q", "h", "f", "e" */
+    uint32_t video_ssrcs[PEER_LAYERS_MAX]; /* 0 = random */
+    unsigned temporal_layers;              /* 1..3 */
     bool rtx, nack, twcc;
     bool trickle; /* candidate by PATCH after the answer */
     bool ipv6;

@@ -96,8 +96,9 @@ static int add_senders(struct peer *p, const struct peer_sdp *answer)
             continue;
         }
         have[video] = true;
+        bool group = video && p->params.quirks & PEER_QUIRK_SIM_GROUP;
         bool simulcast = video && !p->params.lite && m->n_simulcast_lines;
-        unsigned n = simulcast ? p->params.n_layers : 1;
+        unsigned n = simulcast || group ? p->params.n_layers : 1;
         for (unsigned k = 0; k < n; k++) {
             int r = add_tx(p, i, m, k, n, simulcast ? p->params.rids[k] : NULL);
             if (r < 0) {

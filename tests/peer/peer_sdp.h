@@ -93,6 +93,7 @@ struct peer_sdp_local {
     bool ssrc_lines;
     const char *cname;
     unsigned n_layers; /* > 1: simulcast */
+    bool sim_group;    /* of SSRCs, instead of rids */
     const char *rids[PEER_LAYERS_MAX];
     uint32_t audio_ssrc;
     uint32_t video_ssrc[PEER_LAYERS_MAX];

@@ -64,16 +64,34 @@ static void put_codec(struct peer_text *t, const struct peer_sdp_local *l, enum 
     }
 }
 
+static void put_ssrc(struct peer_text *t, const char *cname, uint32_t ssrc, uint32_t rtx)
+{
+    if (rtx) {
+        peer_text_add(t, "a=ssrc-group:FID %u %u\r\n", ssrc, rtx);
+    }
+    peer_text_add(t, "a=ssrc:%u cname:%s\r\n", ssrc, cname);
+    if (rtx) {
+        peer_text_add(t, "a=ssrc:%u cname:%s\r\n", rtx, cname);
+    }
+}
+
 static void put_ssrcs(struct peer_text *t, const struct peer_sdp_local *l, bool video)
 {
-    uint32_t ssrc = video ? l->video_ssrc[0] : l->audio_ssrc;
+    unsigned n = l->sim_group ? l->n_layers : 1;
 
-    if (video && l->rtx) {
-        peer_text_add(t, "a=ssrc-group:FID %u %u\r\n", ssrc, l->rtx_ssrc[0]);
+    if (!video) {
+        put_ssrc(t, l->cname, l->audio_ssrc, 0);
+        return;
     }
-    peer_text_add(t, "a=ssrc:%u cname:%s\r\n", ssrc, l->cname);
-    if (video && l->rtx) {
-        peer_text_add(t, "a=ssrc:%u cname:%s\r\n", l->rtx_ssrc[0], l->cname);
+    if (n > 1) {
+        peer_text_add(t, "a=ssrc-group:SIM");
+        for (unsigned i = 0; i < n; i++) {
+            peer_text_add(t, " %u", l->video_ssrc[i]);
+        }
+        peer_text_add(t, "\r\n");
+    }
+    for (unsigned i = 0; i < n; i++) {
+        put_ssrc(t, l->cname, l->video_ssrc[i], l->rtx ? l->rtx_ssrc[i] : 0);
     }
 }
 
@@ -130,7 +148,7 @@ static void put_section(struct peer_text *t, const struct peer_sdp_local *l, uns
             put_codec(t, l, c);
         }
     }
-    if (l->publish && video && l->n_layers > 1) {
+    if (l->publish && video && l->n_layers > 1 && !l->sim_group) {
         put_simulcast(t, "send", l->n_layers, l->rids);
     } else if (l->publish && l->ssrc_lines) {
         put_ssrcs(t, l, video);

@@ -47,6 +47,11 @@ static const struct row rows[] = {
     {.name = "vp9-temporal", .codec = PEER_VP9, .temporal = 3},
     {.name = "vp8-simulcast", .codec = PEER_VP8, .layers = 3},
     {.name = "h264-simulcast", .codec = PEER_H264, .layers = 3},
+    {.name = "ssrc-group", .codec = PEER_VP8, .layers = 3, .pub = {.quirks = PEER_QUIRK_SIM_GROUP}},
+    {.name = "ssrc-group-loss",
+     .codec = PEER_VP8,
+     .layers = 3,
+     .pub = {.quirks = PEER_QUIRK_SIM_GROUP, .loss = LOSS}},
     {.name = "audio-only", .codec = PEER_VP8, .audio_only = true},
     {.name = "video-only", .codec = PEER_VP8, .video_only = true},
     {.name = "ipv6", .codec = PEER_VP8, .pub = {.ipv6 = true}, .viewer = {.ipv6 = true}},
@@ -200,6 +205,67 @@ static void test_rows(void)
     server_free_peers(&server, pubs, N_ROWS);
 }
 
+/* ---- layers of an SSRC group ---- */
+
+struct group_viewer {
+    int layer, want;
+};
+
+static void note_layer(void *ctx, struct peer *p, const struct peer_packet *pkt)
+{
+    struct group_viewer *g = ctx;
+
+    (void)p;
+    if (pkt->video && pkt->embed) {
+        g->layer = pkt->embed->layer;
+    }
+}
+
+static bool has_layer(void *ctx)
+{
+    const struct group_viewer *g = ctx;
+
+    return g->layer == g->want;
+}
+
+/* The names that a listing has for them are what a viewer wishes by. */
+static void test_group(void)
+{
+    static const struct {
+        const char *wish;
+        int want;
+    } steps[] = {{"", 2}, {",\"rid\":\"s0\"", 0}, {",\"rid\":\"s1\"", 1}, {"", 2}};
+    struct group_viewer g = {.layer = -1};
+    struct peer_params m;
+
+    server_params(PEER_PUBLISH, &m);
+    m.n_layers = 3;
+    m.video_kbps = SERVER_SCALED(900, 300);
+    m.quirks = PEER_QUIRK_SIM_GROUP;
+    struct peer *pub = server_peer(&server, "group", &m);
+    check(server_wait_playing(&server, &pub, 1) == 0, "group: the publisher is up");
+    server_params(PEER_PLAY, &m);
+    m.events = (struct peer_events){.on_packet = note_layer, .ctx = &g};
+    struct peer *viewer = server_peer(&server, "group", &m);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct server_reply r;
+        char path[600], body[80];
+        g.want = steps[i].want;
+        if (i > 0) {
+            snprintf(path, sizeof(path), "%s/layer", strstr(peer_location(viewer), "/session/"));
+            snprintf(body, sizeof(body), "{\"mediaId\":\"1\"%s}", steps[i].wish);
+            int status = server_http(&server, false, "POST", path, "application/json", body, &r);
+            check(status == 200, "group: %s is taken (%d)", body, status);
+            free(r.body);
+        }
+        check(server_until(&server, SERVER_PATIENCE_MS, has_layer, &g), "group: layer %d (%d)",
+              g.want, g.layer);
+    }
+    check(server_flawless(viewer, "group"), "group: each switch on a key frame");
+    server_free_peers(&server, &viewer, 1);
+    server_free_peers(&server, &pub, 1);
+}
+
 /* ---- repetitions, byte for byte ---- */
 
 #define WIRE_MAX 65536
@@ -346,6 +412,7 @@ int main(int argc, char **argv)
     server_init(&server, argc, argv);
     server_start(&server, sets);
     test_rows();
+    test_group();
     test_identical();
     test_refusals();
     server_fini(&server);
