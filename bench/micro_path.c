@@ -2,7 +2,7 @@
 /* micro_path.c - what forwarding costs outside the kernel: CPU time a packet of router_fill with
  * the real sealing, on the simulator of tests/sim. Before each frame a buffer larger than the
  * second level of the cache is walked over, as the kernel's own work does between two frames.
- * usage: micro-path [viewers [packets a frame]] */
+ * usage: micro-path [viewers [packets a frame [openssl|ipsec-mb|libsrtp2]]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +67,12 @@ int main(int argc, char **argv)
     int viewers = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 400;
     int packets = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2;
     static double ns[FRAMES];
+    enum seal_backend backend = SEAL_AUTO;
     uint8_t *evict = malloc(EVICT_BYTES);
     struct sim *s = sim_new(1, US_PER_S);
+    if (argc > 3 && (seal_backend_parse(argv[3], &backend) || seal_backend_select(backend))) {
+        return 1;
+    }
     if (!evict || viewers < 1 || viewers > SIM_VIEWERS_MAX || packets < 1) {
         return 1;
     }

@@ -319,6 +319,39 @@ Test(seal, what_was_sealed_for_later_is_the_same_after_the_flush)
     }
 }
 
+/* What a session seals is the same alone, and between others of its thread that come and go. */
+Test(seal, sessions_leave_each_other_alone)
+{
+    enum { PACKETS = 8 };
+    static uint8_t want[PACKETS][BUF_MAX], got[BUF_MAX], other[BUF_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(profiles) * ARRAY_LEN(backends); i++) {
+        cr_assert_eq(seal_backend_select(backends[i / ARRAY_LEN(profiles)]), 0);
+        struct srtp_keys k = make_keys(profiles[i % ARRAY_LEN(profiles)]), others = k;
+        struct seal *s = seal_new(&k);
+        for (unsigned n = 0; n < PACKETS; n++) {
+            cr_assert_gt(seal_nth(s, n, false, want[n]), 0);
+        }
+        seal_free(s);
+        s = seal_new(&k);
+        for (unsigned n = 0; n < PACKETS; n++) {
+            others.key[0]++;
+            struct seal *passing = seal_new(&others);
+            int len = seal_nth(passing, n, false, other);
+            if (n % 2) {
+                seal_free(passing);
+            }
+            cr_assert_eq(seal_nth(s, n, false, got), len);
+            cr_assert(memcmp(got, want[n], (size_t)len) == 0, "%s, %s, packet %u",
+                      seal_backend_name(), srtp_profile_name(k.profile), n);
+            cr_assert(memcmp(got, other, (size_t)len) != 0);
+            if (n % 2 == 0) {
+                seal_free(passing);
+            }
+        }
+        seal_free(s);
+    }
+}
+
 /* ---- tampering ---- */
 
 static void flip_and_cut(struct open *o, const uint8_t *sealed, size_t len,
