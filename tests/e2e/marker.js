@@ -104,22 +104,24 @@
   };
 
   /** A picture with the counter, and a tone: what a camera and a microphone give. base: the first frame's number. */
-  window.markedMedia = async ({ size = [640, 360], frequencies = [1000], fps = 30, base = 0, microphone, busy } = {}) => {
+  window.markedMedia = async ({ size = [640, 360], frequencies = [1000], fps = 30, base = 0, microphone, busy, hint } = {}) => {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = size;
     const g = canvas.getContext('2d');
     let n = base;
     setInterval(() => paint(g, ++n, busy), 1000 / fps);
-    const video = canvas.captureStream(fps).getVideoTracks()[0], audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequencies);
+    const video = canvas.captureStream(fps).getVideoTracks()[0];
+    if (hint) video.contentHint = hint;
+    const audio = microphone ? (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0] : await tone(frequencies);
     return { video, audio, media: new MediaStream([audio, video]), frame: () => n };
   };
 
   /** kinds: 'av', 'a' or 'v'. rates: of the simulcast layers, lowest first. busy: how much noise covers the picture, 0 to 1, so that it costs an encoder what it may; of much more than 0.1 SVC encoders make smaller pictures. base: the first frame's number. audioCodec: 'red' puts RED first. microphone: instead of tones of our own. */
-  window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies, fps, kinds = 'av', base, audioCodec, microphone, token, rates = [], busy,
+  window.publishMarked = async ({ stream, codec, simulcast, svc, frequencies, fps, kinds = 'av', base, audioCodec, microphone, token, rates = [], busy, hint,
     // libwebrtc makes only two layers of 640x360, and its AV1 smears small cells
     size = simulcast || svc || codec === 'AV1' ? [960, 540] : [640, 360] }) => {
     const { Session } = await import('/client.js');
-    const { video, audio, media, frame } = await window.markedMedia({ size, frequencies, fps, base, microphone, busy });
+    const { video, audio, media, frame } = await window.markedMedia({ size, frequencies, fps, base, microphone, busy, hint });
     const states = [];
     const session = new Session({
       url: new URL(`/whip/${stream}`, location.href).href, token,

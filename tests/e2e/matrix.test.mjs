@@ -189,16 +189,19 @@ test('RED audio, and unwrapped for who has none', async (t) => {
   assert.ok(sizes[0] > 1.6 * sizes[1]);
 });
 
+/** Lets a publisher send one of its simulcast layers, or not. */
+const activate = (publisher, layer, active) => publisher.evaluate(async ([i, on]) => {
+  const sender = window.published.session.pc.getSenders().find((s) => s.track?.kind === 'video'), parameters = sender.getParameters();
+  parameters.encodings[i].active = on;
+  await sender.setParameters(parameters);
+}, [layer, active]);
+
 test('simulcast: the top layer is paused and comes back, the picture goes on', async (t) => {
   const publisher = await publish({ stream: 'pause', codec: 'VP8', simulcast: true });
   const viewer = await watch({ stream: 'pause' });
   await viewer.waitForFunction(() => window.watched.seen.at(-1)?.w === 960, null, { timeout: 20000 });
   for (const [active, width] of [[false, 480], [true, 960]]) {
-    await publisher.evaluate(async (on) => {
-      const sender = window.published.session.pc.getSenders().find((s) => s.track?.kind === 'video'), parameters = sender.getParameters();
-      parameters.encodings[2].active = on;
-      await sender.setParameters(parameters);
-    }, active);
+    await activate(publisher, 2, active);
     const at = await viewer.evaluate(() => window.watched.since());
     await viewer.waitForFunction((w) => window.watched.seen.at(-1).w === w, width, { timeout: 15000 });
     const seen = await seenFrames(viewer, 60, at);
@@ -228,6 +231,19 @@ longTest('simulcast by SSRC group, as munged offers have it: three layers, and a
   });
   await viewer.waitForFunction(() => window.watched.seen.at(-1).w === 480, null, { timeout: 15000 });
   assertSeen(t, await seenFrames(viewer, 60, at), { frames: 45, delay: 600, hz: 1000, first: Infinity });
+});
+
+// Of a screen 4 s of silence are normal, so that only the publisher's word tells that its top layer has ended.
+test('simulcast: viewers leave a layer of a screen at the word that it has ended', async (t) => {
+  const publisher = await publish({ stream: 'word', codec: 'VP8', simulcast: true, hint: 'detail' });
+  const viewer = await watch({ stream: 'word' });
+  await viewer.waitForFunction(() => window.watched.seen.at(-1)?.w === 960, null, { timeout: 20000 });
+  const at = await viewer.evaluate(() => window.watched.since());
+  await activate(publisher, 2, false);
+  await viewer.waitForFunction(() => window.watched.seen.at(-1).w === 480 && window.watched.seen.at(-1).good, null, { timeout: 15000 });
+  const { longestGap } = await viewer.evaluate((from) => window.watchedSoFar(from), at);
+  t.diagnostic(`longest gap ${longestGap} ms`);
+  assert.ok(longestGap < 3000, `a gap of ${longestGap} ms`);
 });
 
 const munge = (more) => [(words) => window.rewriteOffers((sdp) => sdp.replace(/useinbandfec=1/g, `useinbandfec=1;${words}`)), more];

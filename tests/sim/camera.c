@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rtp/bytes.h"
+#include "tests/vla_write.h"
 
 #define CLOCK_HZ   90000
 #define PACE       2.5 /* times the media rate, as libwebrtc's pacer */
@@ -158,7 +159,9 @@ static void encode(struct camera *c, int layer, int64_t capture_us, bool slide)
         l->last_key_us = capture_us;
         l->keys++;
         l->started = true;
+        l->news = true;
     }
+    l->says = c->p.vla && l->news;
     int tid = tid_at(c, l->phase);
     l->pid = (l->pid + 1) & 0x7fff;
     l->tl0 = (uint8_t)(l->tl0 + (tid == 0));
@@ -186,6 +189,7 @@ static void encode(struct camera *c, int layer, int64_t capture_us, bool slide)
             l->last_t1[sid] = f.frame;
         }
     }
+    l->news &= tid > 0;
     l->tu++;
     l->phase = c->p.n_temporal == 1 ? 0 : (l->phase + 1) % 4;
 }
@@ -197,6 +201,18 @@ static void drift(struct camera *c, int64_t now_us)
         c->drift += (1 - c->drift) * 0.3 + gauss(c) * c->p.noise * 0.7;
         c->drift = MIN(MAX(c->drift, 1 - 2 * c->p.noise), 1 + 2 * c->p.noise);
     }
+}
+
+static void note_sent(struct camera *c)
+{
+    unsigned sent = 0;
+    for (int i = 0; i < c->p.n_layers; i++) {
+        sent |= c->layer[i].paused ? 0 : 1U << i;
+    }
+    for (int i = 0; i < c->p.n_layers && sent != c->sent; i++) {
+        c->layer[i].news = true;
+    }
+    c->sent = sent;
 }
 
 void camera_step(struct camera *c, int64_t now_us)
@@ -216,6 +232,7 @@ void camera_step(struct camera *c, int64_t now_us)
                 l->key_wanted = true;
             }
         }
+        note_sent(c);
         /* libvpx codes key frames of all simulcast layers together. */
         bool key = false;
         for (int i = 0; i < c->p.n_layers; i++) {
@@ -246,14 +263,47 @@ static size_t put_ext(uint8_t *out, uint8_t id, const void *data, size_t len, bo
     return n + len;
 }
 
+/* What is sent at present, and how large it is, as said in a packet of this layer. */
+static size_t word_of(const struct camera *c, int layer, uint8_t out[VLA_WRITE_MAX])
+{
+    struct vla v = {.stream = (uint8_t)layer};
+    for (int i = 0; i < c->p.n_layers; i++) {
+        bool sent = c->sent >> i & 1;
+        v.n_streams = sent ? (uint8_t)(i + 1) : v.n_streams;
+        for (int sid = 0; sid < c->p.n_spatial && sent; sid++) {
+            bool svc = c->p.n_spatial > 1;
+            struct vla_layer *l = &v.layer[i][sid];
+            *l = (struct vla_layer){
+                .n_tid = (uint8_t)c->p.n_temporal,
+                .fps = (uint8_t)c->p.fps,
+                .width = (uint16_t)(svc ? 1280 >> (c->p.n_spatial - 1 - sid) : 320 << i),
+                .height = (uint16_t)(svc ? 720 >> (c->p.n_spatial - 1 - sid) : 180 << i)};
+            for (int tid = 0; tid < c->p.n_temporal; tid++) {
+                uint32_t kbps = c->p.kbps[svc ? sid : i];
+                l->kbps[tid] = (uint16_t)(kbps * (uint32_t)share(c->p.n_temporal, tid) / 100);
+            }
+        }
+    }
+    return vla_write(&v, out);
+}
+
+/* Header extensions that not every packet has. */
+struct extras {
+    const uint8_t *dd;
+    size_t dd_len;
+    bool word;
+};
+
 /* The packet with extensions between its header (12 bytes at head) and its payload. */
 static struct camera_packet *assemble(const struct camera *c, int layer, bool rtx,
                                       const uint8_t *head, const uint8_t *payload, size_t len,
-                                      const uint8_t *dd, size_t dd_len)
+                                      struct extras x)
 {
     struct camera_packet *p = calloc(1, sizeof(*p));
     assert(p);
-    bool wide = dd_len > 16;
+    uint8_t word[VLA_WRITE_MAX];
+    size_t word_len = x.word ? word_of(c, layer, word) : 0;
+    bool wide = x.dd_len > 16 || word_len > 16;
     memcpy(p->buf, head, 12);
     p->buf[0] |= 0x10;
     uint8_t *e = p->buf + 16;
@@ -262,8 +312,11 @@ static struct camera_packet *assemble(const struct camera *c, int layer, bool rt
         char rid = (char)('a' + layer);
         n += put_ext(e + n, rtx ? CAMERA_RRID_ID : CAMERA_RID_ID, &rid, 1, wide);
     }
-    if (dd_len) {
-        n += put_ext(e + n, CAMERA_DD_ID, dd, dd_len, wide);
+    if (x.dd_len) {
+        n += put_ext(e + n, CAMERA_DD_ID, x.dd, x.dd_len, wide);
+    }
+    if (word_len) {
+        n += put_ext(e + n, CAMERA_VLA_ID, word, word_len, wide);
     }
     if (c->p.screen) {
         n += put_ext(e + n, CAMERA_TYPE_ID, "\x01", 1, wide);
@@ -313,7 +366,9 @@ void camera_queue(struct camera *c, int layer, const uint8_t *payload, size_t le
     l->sent[at].dd_len = (uint16_t)dd_len;
     l->packets++;
     l->octets += len;
-    append(c, assemble(c, layer, false, head, l->sent[at].buf + 12, len, dd, dd_len), f->ready_us);
+    struct extras x = {.dd = dd, .dd_len = dd_len, .word = l->says};
+    l->says = false;
+    append(c, assemble(c, layer, false, head, l->sent[at].buf + 12, len, x), f->ready_us);
 }
 
 struct camera_packet *camera_poll(struct camera *c, int64_t now_us)
@@ -362,8 +417,8 @@ void camera_on_nack(struct camera *c, uint32_t ssrc, uint16_t seq16, int64_t now
         bytes_store32(head + 8, l->rtx_ssrc);
         bytes_store16(body, seq16);
         memcpy(body + 2, l->sent[at].buf + 12, len);
-        struct camera_packet *p =
-            assemble(c, i, true, head, body, len + 2, l->sent[at].dd, l->sent[at].dd_len);
+        struct extras x = {.dd = l->sent[at].dd, .dd_len = l->sent[at].dd_len};
+        struct camera_packet *p = assemble(c, i, true, head, body, len + 2, x);
         /* Before the media, as libwebrtc's pacer orders them. */
         p->ready_us = now_us;
         p->next = c->queue;

@@ -22,6 +22,7 @@
 #define CAMERA_RRID_ID 11
 #define CAMERA_DD_ID   12
 #define CAMERA_TYPE_ID 13 /* content type: written by screens */
+#define CAMERA_VLA_ID  14
 
 struct camera_params {
     enum codec_id codec;
@@ -30,6 +31,8 @@ struct camera_params {
     bool k_svc;     /* spatial layers build on each other in key frames only */
     int n_temporal; /* 1 or 3 */
     bool dd;        /* writes the Dependency Descriptor */
+    bool vla; /* says which layers it sends, as Chromium does: in the first packet of each frame
+                 until one of tid 0 has said it, when that changes and with key frames */
     bool encrypted; /* payloads are no such thing to who has not the key */
     int fps;
     uint32_t kbps[CAMERA_LAYERS]; /* of each SSRC, or of each spatial layer alone */
@@ -60,6 +63,8 @@ struct camera_layer {
     uint8_t tl0;
     bool key_wanted, paused;
     bool started; /* a key frame has come */
+    bool news;    /* of what is sent: not said yet */
+    bool says;    /* the next packet says it */
     double debt_bits[CAMERA_SPATIAL];
     uint64_t packets, octets;
     uint32_t last_ts;
@@ -78,6 +83,7 @@ struct camera {
     uint32_t source;
     uint64_t random;
     struct camera_layer layer[CAMERA_LAYERS];
+    unsigned sent; /* those that are not paused, by bits */
     int64_t next_frame_us, next_slide_us;
     int64_t drift_us; /* the rate drifts at this pace */
     double drift;

@@ -99,38 +99,19 @@ void quality_drop(struct quality_run *q)
     drop(q, scene_camera());
 }
 
-/* One SSRC with three spatial layers, each building on the one below: 150, 500 and 1,500 kbps in
- * all. */
-static struct camera_params svc(enum codec_id codec)
-{
-    struct camera_params cam = scene_camera();
-    cam.codec = codec;
-    cam.n_layers = 1;
-    cam.n_spatial = 3;
-    cam.dd = true;
-    cam.kbps[1] = 350;
-    cam.kbps[2] = 1000;
-    return cam;
-}
-
 void quality_drop_vp9(struct quality_run *q)
 {
-    drop(q, svc(CODEC_VP9));
+    drop(q, scene_svc_camera(CODEC_VP9));
 }
 
 void quality_drop_av1(struct quality_run *q)
 {
-    drop(q, svc(CODEC_AV1));
+    drop(q, scene_svc_camera(CODEC_AV1));
 }
 
-/* Spatial layers that build on each other in key frames only, each with its whole rate. */
 void quality_drop_ksvc(struct quality_run *q)
 {
-    struct camera_params cam = svc(CODEC_VP9);
-    cam.k_svc = true;
-    cam.kbps[1] = 500;
-    cam.kbps[2] = 1500;
-    drop(q, cam);
+    drop(q, scene_ksvc_camera());
 }
 
 /* RFC 8867 5.8 */

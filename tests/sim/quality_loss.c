@@ -14,30 +14,35 @@ static double settle(struct scene *s, struct wire *w, const struct video_rx *x)
     return (double)(x->lost - x->late);
 }
 
-static void random_loss(struct quality_run *q, double loss, double least_use, double least_repair,
-                        double freezes_per_min)
+struct loss_case {
+    struct camera_params cam;
+    double loss, least_use, least_repair, freezes_per_min;
+};
+
+static void random_loss(struct quality_run *q, struct loss_case c)
 {
     static const struct wire_step trace[] = {{0, 2000000}};
     struct scene *s = scene_new(q->seed);
-    struct camera_params cam = scene_camera();
     struct wire *w = scene_wire(
         s,
         &(struct wire_params){
-            .trace = trace, .n_steps = 1, .delay_us = MS(25), .queue_us = MS(300), .loss = loss});
-    scene_publish(s, 7, &cam, 1, NULL, NULL);
+            .trace = trace, .n_steps = 1, .delay_us = MS(25), .queue_us = MS(300), .loss = c.loss});
+    scene_publish(s, 7, &c.cam, 1, NULL, NULL);
     scene_run(s, MS(500));
-    struct scene_viewer *v = scene_view(s, &(struct scene_view_params){.stream = 7, .down = w});
+    struct scene_viewer *v =
+        scene_view(s, &(struct scene_view_params){.stream = 7, .codec = c.cam.codec, .down = w});
     scene_run(s, S(65));
     /* The best point that fits is the whole top layer: use is the share of it that was shown. */
-    double best = camera_cost_bps(s->publishers[0]->camera[0], 2, 0, 2);
+    double best =
+        camera_cost_bps(s->publishers[0]->camera[0], c.cam.n_layers - 1, c.cam.n_spatial - 1, 2);
     const struct video_rx *x = v->player->video[0];
     double lost = settle(s, w, x);
     struct scene_freezes f = scene_freezes(v, 0, S(5), S(65));
     quality_add(q, "use of the best point", "%", 100 * scene_shown_bps(v, 0, S(5), S(65)) / best,
-                QUALITY_MEDIAN_MIN, least_use);
+                QUALITY_MEDIAN_MIN, c.least_use);
     quality_add(q, "repaired in time", "%", lost > 0 ? 100 * (double)x->recovered / lost : 100,
-                QUALITY_MEDIAN_MIN, least_repair);
-    quality_add(q, "freezes per minute", "", f.count, QUALITY_MEDIAN_MAX, freezes_per_min);
+                QUALITY_MEDIAN_MIN, c.least_repair);
+    quality_add(q, "freezes per minute", "", f.count, QUALITY_MEDIAN_MAX, c.freezes_per_min);
     quality_add(q, "stalls over 500 ms", "", f.stalls, QUALITY_REPORT, 0);
     quality_add(q, "pictures per second", "", scene_fps(v, 0, 0, S(5), S(65)), QUALITY_REPORT, 0);
     quality_add(q, "top layer", "%", 100 * scene_share(v, 0, 2, S(5), S(65)), QUALITY_REPORT, 0);
@@ -49,17 +54,22 @@ static void random_loss(struct quality_run *q, double loss, double least_use, do
 
 void quality_loss_1(struct quality_run *q)
 {
-    random_loss(q, 0.01, 95, 99.9, 0);
+    random_loss(q, (struct loss_case){scene_camera(), 0.01, 95, 99.9, 0});
 }
 
 void quality_loss_5(struct quality_run *q)
 {
-    random_loss(q, 0.05, 85, 99.5, 0);
+    random_loss(q, (struct loss_case){scene_camera(), 0.05, 85, 99.5, 0});
+}
+
+void quality_loss_5_ksvc(struct quality_run *q)
+{
+    random_loss(q, (struct loss_case){scene_ksvc_camera(), 0.05, 85, 99.5, 0});
 }
 
 void quality_loss_10(struct quality_run *q)
 {
-    random_loss(q, 0.10, 70, 98, 2);
+    random_loss(q, (struct loss_case){scene_camera(), 0.10, 70, 98, 2});
 }
 
 /* Audio alone of so many lost, for a viewer that reads RED and for one that does not: no number of

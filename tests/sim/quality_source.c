@@ -74,11 +74,42 @@ void quality_join_deaf(struct quality_run *q)
     quality_end(q, s);
 }
 
-void quality_layer_death(struct quality_run *q)
+/* A still screen: its top layer ends when a slide comes. How long it takes until that slide is
+ * shown, by another layer. */
+static double screen_death(struct quality_run *q, bool vla)
 {
     static const struct wire_step trace[] = {{0, 5000000}};
     struct scene *s = scene_new(q->seed);
     struct camera_params cam = scene_camera();
+    cam.screen = true;
+    cam.slide_us = S(12);
+    cam.fps = 5;
+    cam.n_temporal = 1;
+    cam.vla = vla;
+    struct scene_publisher *p = scene_publish(s, 7, &cam, 1, NULL, NULL);
+    scene_run(s, S(1));
+    struct scene_viewer *v = scene_view(
+        s,
+        &(struct scene_view_params){.stream = 7, .down = scene_link(s, trace, 1, MS(50), MS(300))});
+    scene_run(s, S(10));
+    p->camera[0]->layer[2].paused = true;
+    scene_run(s, S(10));
+    int64_t slide_us = p->camera[0]->slide_capture_us;
+    const struct video_rx *x = v->player->video[0];
+    double took = QUALITY_NEVER;
+    for (int i = x->n_shown - 1; i >= 0 && x->shown[i].capture_us >= slide_us; i--) {
+        took = (double)(x->shown[i].at_us - slide_us) / 1e6;
+    }
+    scene_free(s);
+    return took;
+}
+
+static void layer_death(struct quality_run *q, bool vla)
+{
+    static const struct wire_step trace[] = {{0, 5000000}};
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    cam.vla = vla;
     struct scene_publisher *p = scene_publish(s, 7, &cam, 1, NULL, NULL);
     scene_run(s, S(1));
     struct wire *w = scene_link(s, trace, 1, MS(50), MS(300));
@@ -101,7 +132,66 @@ void quality_layer_death(struct quality_run *q)
     scene_run(s, S(10));
     quality_add(q, "top layer after it is back", "ms",
                 ms_since(s, scene_settled(v, 0, 2, back, S(99)), back), QUALITY_REPORT, 0);
+    quality_add(q, "a screen's next slide after its top layer stops", "s", screen_death(q, vla),
+                QUALITY_REPORT, 0);
     quality_end(q, s);
+}
+
+void quality_layer_death(struct quality_run *q)
+{
+    layer_death(q, false);
+}
+
+void quality_layer_death_said(struct quality_run *q)
+{
+    layer_death(q, true);
+}
+
+/* Publishers begin with their lowest layer, and add the others as they learn what their own network
+ * carries: how long viewers take to follow, on a link that carries a good deal more than the best.
+ */
+static void fresh(struct quality_run *q, bool vla)
+{
+    static const struct wire_step trace[] = {{0, 3000000}};
+    struct scene *s = scene_new(q->seed);
+    struct camera_params cam = scene_camera();
+    cam.vla = vla;
+    struct scene_publisher *p = scene_publish(s, 7, &cam, 1, NULL, NULL);
+    struct camera *c = p->camera[0];
+    c->layer[1].paused = c->layer[2].paused = true;
+    scene_run(s, MS(500));
+    struct scene_viewer *v = scene_view(
+        s,
+        &(struct scene_view_params){.stream = 7, .down = scene_link(s, trace, 1, MS(50), MS(300))});
+    static const char *const names[] = {NULL, "to the middle layer once it is sent",
+                                        "to the top layer once it is sent"};
+    int64_t from = scene_now(s);
+    for (int i = 1; i < 3; i++) {
+        scene_run(s, S(3) + (int64_t)(sim_random(s->sim) * S(1)));
+        int64_t begins = scene_now(s);
+        c->layer[i].paused = false;
+        c->layer[i].key_wanted = true;
+        scene_run(s, S(6));
+        quality_add(q, names[i], "ms", ms_since(s, scene_settled(v, 0, i, begins, S(99)), begins),
+                    QUALITY_REPORT, 0);
+    }
+    struct scene_freezes f = scene_freezes(v, 0, from + S(2), scene_now(s));
+    quality_add(q, "freezes", "", f.count, QUALITY_REPORT, 0);
+    quality_add(q, "layer switches", "", scene_switches(v, 0, from, scene_now(s)), QUALITY_REPORT,
+                0);
+    quality_add(q, "queue p95", "ms", (double)scene_queue_us(v, from, S(99), 0.95) / 1e3,
+                QUALITY_REPORT, 0);
+    quality_end(q, s);
+}
+
+void quality_fresh(struct quality_run *q)
+{
+    fresh(q, false);
+}
+
+void quality_fresh_said(struct quality_run *q)
+{
+    fresh(q, true);
 }
 
 /* A crowd comes within 5 s, twenty of it with 5 % loss: a thousand in the long run, a quarter of it

@@ -37,6 +37,27 @@ struct camera_params scene_camera(void)
                                   .encode_us = 10 * US_PER_MS};
 }
 
+struct camera_params scene_svc_camera(enum codec_id codec)
+{
+    struct camera_params cam = scene_camera();
+    cam.codec = codec;
+    cam.n_layers = 1;
+    cam.n_spatial = 3;
+    cam.dd = true;
+    cam.kbps[1] = 350;
+    cam.kbps[2] = 1000;
+    return cam;
+}
+
+struct camera_params scene_ksvc_camera(void)
+{
+    struct camera_params cam = scene_svc_camera(CODEC_VP9);
+    cam.k_svc = true;
+    cam.kbps[1] = 500;
+    cam.kbps[2] = 1500;
+    return cam;
+}
+
 int64_t scene_now(const struct scene *s)
 {
     return s->sim->now_us - s->start_us;
@@ -519,6 +540,7 @@ struct scene_publisher *scene_publish(struct scene *s, uint64_t stream,
                                            .twcc = true};
         ml->ext.allow_mixed = true;
         ml->ext.id[EXT_DD] = cp.dd ? CAMERA_DD_ID : 0;
+        ml->ext.id[EXT_VLA] = cp.vla ? CAMERA_VLA_ID : 0;
         ml->opaque = cp.encrypted;
         ml->ext.id[EXT_CONTENT_TYPE] = CAMERA_TYPE_ID;
         ml->n_rids = (uint8_t)(cp.n_layers > 1 ? cp.n_layers : 0);

@@ -142,6 +142,11 @@ int64_t scene_now(const struct scene *s);
 
 /* The usual camera: VP8, 150, 500 and 1,500 kbps, three temporal layers, 30 fps. */
 struct camera_params scene_camera(void);
+/* One SSRC with three spatial layers, each building on the one below: 150, 500 and 1,500 kbps in
+ * all. */
+struct camera_params scene_svc_camera(enum codec_id codec);
+/* VP9 whose spatial layers build on each other in key frames only, each with its whole rate. */
+struct camera_params scene_ksvc_camera(void);
 
 /* ---- what can be measured; times are since the scene began, [from, to) ---- */
 

@@ -164,7 +164,7 @@ Test(quality, joining, .timeout = 600)
 
 Test(quality, layers_that_stop, .timeout = 600)
 {
-    EXPECT_ALL("17");
+    EXPECT_ALL("17", "17 said", "fresh", "fresh said");
 }
 
 Test(quality, a_crowd, .timeout = 900)
