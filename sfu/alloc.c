@@ -37,7 +37,11 @@
 /* A picture that covers this share of the area it is shown in is as good as a larger one. */
 #define COVERS(pixels) ((pixels)*0.8)
 #define WORTH_BASE     (160.0 * 90 * 4) /* pixels a second that are worth nothing */
-#define SWAP_ROUNDS    4
+/* A camera's picture that moves so slowly is worth a little less than a smaller one that moves four
+ * times as fast: by more than measured rates waver, so that the choice between them is none. */
+#define SLOW_FPS    10
+#define SLOW_LESS   0.3
+#define SWAP_ROUNDS 4
 
 const char *alloc_reason_name(enum alloc_reason r)
 {
@@ -83,7 +87,8 @@ static float worth_of(const struct alloc_stream *s, const struct alloc_point *p,
     if (s->screen || by_rate) {
         fps = 30 * pow(fps / 30, 0.1); /* with by_rate the frames have been paid for already */
     }
-    double worth = log2(MAX(pixels * fps, 1) / WORTH_BASE);
+    bool slow = fps < SLOW_FPS && !s->screen && !by_rate;
+    double worth = log2(MAX(pixels * fps, 1) / WORTH_BASE) - (slow ? SLOW_LESS : 0);
     return (float)(MAX(worth, 0.1)) * s->weight;
 }
 
@@ -437,6 +442,26 @@ static void go_down(struct alloc_stream *s, unsigned n, uint32_t bps, const int8
     }
 }
 
+/* Under a long queue only what comes through it soon is of use: key frames are as large as the
+ * whole encoding makes them, whatever the target. Leaves the points of encodings out that all of
+ * bps would be too little for, but for the present one (point was) and the smallest. */
+static void leave_out_slow(struct alloc_stream *s, int was, uint32_t bps)
+{
+    uint64_t slow = 0; /* encodings */
+    for (unsigned i = 0; i < s->n; i++) {
+        slow |= s->points[i].bps > bps ? 1ULL << (s->points[i].enc & 63) : 0;
+    }
+    unsigned kept = 0;
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct alloc_point p = s->points[i];
+        bool stays = was >= 0 && p.enc == s->points[was].enc;
+        if (i == 0 || stays || !(slow >> (p.enc & 63) & 1)) {
+            s->points[kept++] = p;
+        }
+    }
+    s->n = (uint8_t)kept;
+}
+
 /* The best point of the same encoding and size as point i. */
 static int8_t same_size(const struct alloc_stream *s, int i)
 {
@@ -554,6 +579,10 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
     if (budget->unlimited) {
         (void)alloc_share(s, n, UINT32_MAX, NULL);
     } else if (must) {
+        for (unsigned i = 0; i < n && budget->urgent; i++) {
+            leave_out_slow(&s[i], was[i], URGENT_BPS(budget->bps));
+            was[i] = (int8_t)present(&s[i]);
+        }
         go_down(s, n, budget->urgent ? URGENT_BPS(budget->bps) : budget->bps, was);
     } else if ((over || budget->overuse) && !begins) {
         for (unsigned i = 0; i < n; i++) {

@@ -42,7 +42,9 @@ static void add_points(struct alloc_stream *a, const struct sub *s, const struct
 {
     const struct layer_map *m = &e->map;
     for (unsigned d = 0; d < m->n_dt && a->n < ALLOC_POINTS; d++) {
-        uint32_t bps = encoding_cost_bps(e, d), told = told_pixels(e, d);
+        bool present = s->memory.has && s->memory.enc == e->index && s->memory.dt == d;
+        uint32_t bps = present ? encoding_cost_bps(e, d) : encoding_entry_bps(e, d);
+        uint32_t told = told_pixels(e, d);
         if (!(m->active >> d & 1) || !bps || is_too_much(s, e, d)) {
             continue; /* the publisher does not send it at present, or this viewer must not have it
                        */

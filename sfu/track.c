@@ -27,6 +27,8 @@
 #define DEAD_PICTURES  4
 #define DEAD_SCREEN_US (4 * US_PER_S)
 #define TICKS_PER_S    10
+#define SHORT_TICKS    7
+#define LONG_TICKS     30
 /* Nothing at all comes any more. */
 #define GONE_US US_PER_S
 
@@ -234,10 +236,10 @@ void encoding_count(struct encoding *e, const struct hist_in *in)
     }
 }
 
-/* Smoothed over a second; a plain mean of what there is in the first one. */
-static uint32_t smooth(uint32_t was, uint64_t is, unsigned ticks)
+/* A mean over the last most + 1 ticks, about; a plain one of what there is before that. */
+static uint32_t smooth(uint32_t was, uint64_t is, unsigned ticks, unsigned most)
 {
-    unsigned weight = MIN(ticks, 7U);
+    unsigned weight = MIN(ticks, most);
     return (uint32_t)MIN((was * (uint64_t)weight + is) / (weight + 1), (uint64_t)UINT32_MAX);
 }
 
@@ -246,18 +248,22 @@ static void encoding_tick(struct encoding *e)
     struct target_meter *m = &e->meter;
     uint64_t bps = e->window_bytes * 8 * TICKS_PER_S;
     e->window_bytes = 0;
-    e->bitrate_bps = smooth(e->bitrate_bps, bps, 7);
+    e->bitrate_bps = smooth(e->bitrate_bps, bps, SHORT_TICKS, SHORT_TICKS);
     for (unsigned d = 0; d < e->map.n_dt; d++) {
         uint64_t is = m->bytes[d] * 8ULL * TICKS_PER_S;
         /* One key frame must not make a layer look too large for those who have it. */
         is = m->key && m->ticks ? MIN(is, 2ULL * m->bps[d]) : is;
-        m->bps[d] = smooth(m->bps[d], is, m->ticks);
-        m->fps_q4[d] = (uint16_t)smooth(m->fps_q4[d], m->pics[d] * 16ULL * TICKS_PER_S, m->ticks);
+        m->bps[d] = smooth(m->bps[d], is, m->ticks, SHORT_TICKS);
+        if (m->ticks >= TICKS_PER_S) { /* before that is the first key frame */
+            m->long_bps[d] = smooth(m->long_bps[d], is, m->ticks - TICKS_PER_S, LONG_TICKS);
+        }
+        uint64_t fps_q4 = m->pics[d] * 16ULL * TICKS_PER_S;
+        m->fps_q4[d] = (uint16_t)smooth(m->fps_q4[d], fps_q4, m->ticks, SHORT_TICKS);
         m->bytes[d] = 0;
         m->pics[d] = 0;
     }
     m->key = false;
-    m->ticks = (uint8_t)MIN(m->ticks + 1, TICKS_PER_S);
+    m->ticks = (uint8_t)MIN(m->ticks + 1, TICKS_PER_S + LONG_TICKS);
 }
 
 static bool is_young(const struct encoding *e)
@@ -269,6 +275,12 @@ uint32_t encoding_cost_bps(const struct encoding *e, unsigned d)
 {
     uint32_t told = is_young(e) ? told_bps(e, d) : 0, is = e->meter.bps[d];
     return told && (!is || told < is) ? told : is;
+}
+
+uint32_t encoding_entry_bps(const struct encoding *e, unsigned d)
+{
+    uint32_t bps = encoding_cost_bps(e, d);
+    return e->meter.ticks < 2 * TICKS_PER_S ? bps : MAX(bps, e->meter.long_bps[d]);
 }
 
 uint16_t encoding_fps_q4(const struct encoding *e, unsigned d)

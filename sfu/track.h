@@ -49,11 +49,12 @@ struct target_meter {
     uint32_t bytes[DT_MAX]; /* since the last tick, WIRE_OVERHEAD included */
     uint16_t pics[DT_MAX];
     uint32_t bps[DT_MAX]; /* smoothed over a second; key frames count as twice the rest at most */
-    uint16_t fps_q4[DT_MAX]; /* pictures a second */
-    uint8_t ticks;           /* since the beginning, up to a second's worth */
-    bool key;                /* a key frame since the last tick */
-    int64_t picture_us;      /* when the picture in progress began */
-    int64_t gap_us;          /* between pictures, smoothed */
+    uint32_t long_bps[DT_MAX]; /* the same over three seconds, the first one left out */
+    uint16_t fps_q4[DT_MAX];   /* pictures a second */
+    uint8_t ticks;             /* since the beginning, up to four seconds' worth */
+    bool key;                  /* a key frame since the last tick */
+    int64_t picture_us;        /* when the picture in progress began */
+    int64_t gap_us;            /* between pictures, smoothed */
 };
 
 /* One layer of a track: one SSRC of the publisher. */
@@ -154,6 +155,9 @@ void encoding_count(struct encoding *e, const struct hist_in *in);
  * a mean of less holds a key frame. What it aims at is no measure by itself: Chromium's may be ten
  * times what its encoder needs. 0: not known. */
 uint32_t encoding_cost_bps(const struct encoding *e, unsigned d);
+/* What target d will cost who goes over to it: no less than over some seconds, since a rate that
+ * has just fallen rises again. */
+uint32_t encoding_entry_bps(const struct encoding *e, unsigned d);
 /* Pictures a second of it, in sixteenths; in its first second as the publisher has told. */
 uint16_t encoding_fps_q4(const struct encoding *e, unsigned d);
 /* Highest target of layer map m that holds (sid, tid) and no more than needed; 0 if only everything

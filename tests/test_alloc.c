@@ -382,6 +382,25 @@ Test(alloc, what_fell_back_is_tried_at_once_when_there_is_much_more)
     }
 }
 
+/* A large picture that moves slowly is nothing to prefer to a smaller one that moves fast, whatever
+ * the measured rates say at the moment. */
+Test(alloc, slow_pictures_are_not_sought)
+{
+    for (int noise = -8; noise <= 8; noise += 2) {
+        struct alloc_memory m = {0};
+        struct alloc_stream s = {.weight = 1, .memory = &m, .n = 2};
+        s.points[0] = (struct alloc_point){
+            .bps = 550 * KBPS, .pixels = 640 * 360, .fps_q4 = 30 * 16, .enc = 1};
+        s.points[1] = (struct alloc_point){.bps = (uint32_t)((600 + 10 * noise) * KBPS),
+                                           .pixels = 1280 * 720,
+                                           .fps_q4 = (uint16_t)(120 + noise),
+                                           .enc = 2};
+        alloc_prune(&s);
+        (void)alloc_share(&s, 1, 700 * KBPS, NULL);
+        cr_expect_eq(s.points[s.choice].enc, 1, "noise %d", noise);
+    }
+}
+
 Test(alloc, says_why)
 {
     static const struct {
@@ -442,5 +461,33 @@ Test(alloc, a_cut_without_a_queue_is_borne_for_a_while)
         }
         cr_expect(ms >= rows[i].least_ms && ms <= rows[i].most_ms, "row %u: down after %d ms", i,
                   ms);
+    }
+}
+
+/* The first step down from the top when so much is left. */
+Test(alloc, a_long_queue_is_fled_from_to_what_has_a_small_key_frame)
+{
+    static const struct {
+        bool urgent;
+        uint32_t kbps;
+        uint8_t enc;
+    } rows[] = {
+        {false, 700, 1}, /* whatever fits */
+        {true, 1400, 1},
+        {true, 700, 0},
+        {true, 200, 0}, /* the smallest is always there */
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct run u;
+        u = (struct run){.n = 1, .now_us = US_PER_S};
+        for (int t = 0; t < 30; t++) {
+            step(&u, 1800 * KBPS, 1800 * KBPS, 1);
+        }
+        ladder(&u.s[0], &u.m[0], 1);
+        struct alloc_budget b = {
+            .bps = rows[i].kbps * KBPS, .overuse = true, .urgent = rows[i].urgent};
+        alloc_decide(&u.a, u.s, 1, &b, u.now_us, &u.needs);
+        uint8_t enc = u.s[0].points[u.s[0].choice].enc;
+        cr_expect_eq(enc, rows[i].enc, "row %u: encoding %u", i, enc);
     }
 }

@@ -111,6 +111,24 @@ Test(told, a_layers_first_second_costs_no_more_than_it_aims_at)
     track_drop(t);
 }
 
+/* Who goes over to a layer that costs less at this moment must bear what it costs at others. */
+Test(told, a_rate_that_has_just_fallen_is_not_what_a_layer_costs_to_enter)
+{
+    struct track *t = track_of(&three);
+    struct encoding *e = &t->enc[2];
+    int64_t now = 0;
+    for (int tick = 0; tick < 80; tick++) {
+        e->meter.bytes[0] = tick == 0 ? 90000 : tick < 70 ? 18750 : 15000; /* 1.5, then 1.2 Mbps */
+        (void)track_tick(t, now += MS(100));
+        uint32_t cost = encoding_cost_bps(e, 0), entry = encoding_entry_bps(e, 0);
+        cr_expect_geq(entry, cost, "tick %d", tick);
+        cr_expect(tick < 30 || entry < 1560000, "tick %d: %u, the first key frame", tick, entry);
+        cr_expect(tick < 30 || entry > 1400000, "tick %d: %u", tick, entry);
+    }
+    cr_expect_lt(encoding_cost_bps(e, 0), 1320000);
+    track_drop(t);
+}
+
 Test(told, a_layer_is_off_until_packets_belie_it)
 {
     struct track *t = track_of(&three);
