@@ -8,6 +8,9 @@
 
 #define FDS_RESERVED 64 /* at the end of the table; of a small one, a quarter */
 
+/* Opens /dev/null for whatever is closed of standard input, output and error: what is opened later
+ * would get its number, and log lines with it. Before anything else is opened. */
+void fds_fill_standard(void);
 /* Takes all descriptors that the hard limit allows. */
 void fds_raise(void);
 /* True, and logged, if fd lies in the reserve: the table is nearly full, since the kernel gives the

@@ -83,7 +83,7 @@ static void drop(struct params *p, unsigned i)
 static bool keep_nal(struct params *p, const struct form *f, const uint8_t *nal, size_t len)
 {
     unsigned type = len > f->head_len ? type_of(f, nal) : 0;
-    if (type < f->first || type > f->last || len > sizeof(p->bytes)) {
+    if (type < f->first || type > f->last) {
         return false;
     }
     uint8_t id = id_of(f, nal, len);
@@ -96,6 +96,9 @@ static bool keep_nal(struct params *p, const struct form *f, const uint8_t *nal,
         }
         drop(p, i);
         break;
+    }
+    if (len > sizeof(p->bytes)) {
+        return true; /* there it is, but not to be kept; nor is what it replaces */
     }
     if (p->n == PARAMS_SETS_MAX || len > sizeof(p->bytes) - p->used) {
         p->n = 0;

@@ -6,8 +6,10 @@
 
 #include "rtp/codec.h"
 
-#define PARAMS_SETS_MAX  8   /* sets of other types or ids than these start anew */
-#define PARAMS_BYTES_MAX 600 /* of all sets; longer ones are not kept */
+#define PARAMS_SETS_MAX 8 /* sets of other types or ids than these start anew */
+#define PARAMS_BYTES_MAX                                                                           \
+    600 /* of all sets; a longer one ends what it replaces, and is not kept                        \
+         */
 
 struct params {
     uint8_t n;

@@ -313,6 +313,7 @@ int main(int argc, char **argv)
     struct conf_error err = {0};
     const char *what = "";
     int code = EXIT_FAILURE;
+    fds_fill_standard();
     if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
         return doctor_main(argc, argv, environ);
     }

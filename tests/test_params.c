@@ -141,6 +141,13 @@ Test(params, junk)
         cr_assert_eq(used, p.used);
         cr_assert_leq(p.n, PARAMS_SETS_MAX);
     }
+    static uint8_t large[PARAMS_BYTES_MAX + 1] = SPS_NEW;
+    uint8_t out[200];
+    p = (struct params){0};
+    params_keep_fmtp(&p, CODEC_H264, "sprop-parameter-sets=Z0LAH9oB,aM48gA==");
+    cr_expect_gt(params_write(&p, CODEC_H264, out, sizeof(out)), 0);
+    cr_expect(params_keep(&p, CODEC_H264, large, sizeof(large)), "it is there");
+    cr_expect_eq(params_write(&p, CODEC_H264, out, sizeof(out)), 0, "the old one is not it");
     char fmtp[2000];
     memset(fmtp, 'A', sizeof(fmtp));
     memcpy(fmtp, "sprop-parameter-sets=Z", 22);
