@@ -7,9 +7,8 @@
 #include "rtp/codec.h"
 
 #define PARAMS_SETS_MAX 8 /* sets of other types or ids than these start anew */
-#define PARAMS_BYTES_MAX                                                                           \
-    600 /* of all sets; a longer one ends what it replaces, and is not kept                        \
-         */
+/* Bytes of all sets together. A longer one ends what it replaces, and is not kept. */
+#define PARAMS_BYTES_MAX 600
 
 struct params {
     uint8_t n;
