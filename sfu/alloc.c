@@ -442,26 +442,6 @@ static void go_down(struct alloc_stream *s, unsigned n, uint32_t bps, const int8
     }
 }
 
-/* Under a long queue only what comes through it soon is of use: key frames are as large as the
- * whole encoding makes them, whatever the target. Leaves the points of encodings out that all of
- * bps would be too little for, but for the present one (point was) and the smallest. */
-static void leave_out_slow(struct alloc_stream *s, int was, uint32_t bps)
-{
-    uint64_t slow = 0; /* encodings */
-    for (unsigned i = 0; i < s->n; i++) {
-        slow |= s->points[i].bps > bps ? 1ULL << (s->points[i].enc & 63) : 0;
-    }
-    unsigned kept = 0;
-    for (unsigned i = 0; i < s->n; i++) {
-        const struct alloc_point p = s->points[i];
-        bool stays = was >= 0 && p.enc == s->points[was].enc;
-        if (i == 0 || stays || !(slow >> (p.enc & 63) & 1)) {
-            s->points[kept++] = p;
-        }
-    }
-    s->n = (uint8_t)kept;
-}
-
 /* The best point of the same encoding and size as point i. */
 static int8_t same_size(const struct alloc_stream *s, int i)
 {
@@ -579,10 +559,6 @@ void alloc_decide(struct alloc *a, struct alloc_stream *s, unsigned n,
     if (budget->unlimited) {
         (void)alloc_share(s, n, UINT32_MAX, NULL);
     } else if (must) {
-        for (unsigned i = 0; i < n && budget->urgent; i++) {
-            leave_out_slow(&s[i], was[i], URGENT_BPS(budget->bps));
-            was[i] = (int8_t)present(&s[i]);
-        }
         go_down(s, n, budget->urgent ? URGENT_BPS(budget->bps) : budget->bps, was);
     } else if ((over || budget->overuse) && !begins) {
         for (unsigned i = 0; i < n; i++) {

@@ -10,6 +10,9 @@
 
 /* A source that has only begun has no rate yet. */
 #define REPLAY_BPS_MIN 500000
+/* So long a viewer who has come may go up to a layer by what it costs at this moment: the estimate
+ * is still on its way up, and whom a layer overloads will be careful later. */
+#define BEGINNING_US (3 * US_PER_S)
 
 /* ---- what there is to choose from ---- */
 
@@ -38,12 +41,13 @@ static bool is_too_much(const struct sub *s, const struct encoding *e, unsigned 
 }
 
 static void add_points(struct alloc_stream *a, const struct sub *s, const struct encoding *e,
-                       bool wished_only)
+                       bool wished_only, int64_t now_us)
 {
     const struct layer_map *m = &e->map;
+    bool begins = now_us - s->peer->up_us < BEGINNING_US;
     for (unsigned d = 0; d < m->n_dt && a->n < ALLOC_POINTS; d++) {
         bool present = s->memory.has && s->memory.enc == e->index && s->memory.dt == d;
-        uint32_t bps = present ? encoding_cost_bps(e, d) : encoding_entry_bps(e, d);
+        uint32_t bps = present || begins ? encoding_cost_bps(e, d) : encoding_entry_bps(e, d);
         uint32_t told = told_pixels(e, d);
         if (!(m->active >> d & 1) || !bps || is_too_much(s, e, d)) {
             continue; /* the publisher does not send it at present, or this viewer must not have it
@@ -89,7 +93,7 @@ static unsigned left_out(const struct sub *s)
 }
 
 /* The points of one section, pruned. */
-static void gather(struct alloc_stream *a, struct sub *s)
+static void gather(struct alloc_stream *a, struct sub *s, int64_t now_us)
 {
     const struct track *t = s->track;
     a->n = 0;
@@ -107,7 +111,7 @@ static void gather(struct alloc_stream *a, struct sub *s)
             }
             a->screen |= e->map.screen;
             if (!(out >> i & 1)) {
-                add_points(a, s, e, wished_only);
+                add_points(a, s, e, wished_only, now_us);
             }
         }
     }
@@ -197,7 +201,7 @@ void brain_look(struct peer *p, int64_t now_us)
     }
     for (unsigned i = 0; i < p->n_subs && n < ALLOC_STREAMS; i++) {
         if (p->subs[i].track && p->subs[i].ml->kind == MEDIA_VIDEO) {
-            gather(&streams[n], &p->subs[i]);
+            gather(&streams[n], &p->subs[i], now_us);
             dependent |= streams[n].n > 1;
             n++;
         }

@@ -463,31 +463,3 @@ Test(alloc, a_cut_without_a_queue_is_borne_for_a_while)
                   ms);
     }
 }
-
-/* The first step down from the top when so much is left. */
-Test(alloc, a_long_queue_is_fled_from_to_what_has_a_small_key_frame)
-{
-    static const struct {
-        bool urgent;
-        uint32_t kbps;
-        uint8_t enc;
-    } rows[] = {
-        {false, 700, 1}, /* whatever fits */
-        {true, 1400, 1},
-        {true, 700, 0},
-        {true, 200, 0}, /* the smallest is always there */
-    };
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        static struct run u;
-        u = (struct run){.n = 1, .now_us = US_PER_S};
-        for (int t = 0; t < 30; t++) {
-            step(&u, 1800 * KBPS, 1800 * KBPS, 1);
-        }
-        ladder(&u.s[0], &u.m[0], 1);
-        struct alloc_budget b = {
-            .bps = rows[i].kbps * KBPS, .overuse = true, .urgent = rows[i].urgent};
-        alloc_decide(&u.a, u.s, 1, &b, u.now_us, &u.needs);
-        uint8_t enc = u.s[0].points[u.s[0].choice].enc;
-        cr_expect_eq(enc, rows[i].enc, "row %u: encoding %u", i, enc);
-    }
-}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh BUILD_FOLDER [SEEDS] - the table of picture quality (20 seeds if not said: about ten minutes, in virtual time) into README.md, and curves of one run of some scenarios into
+# run.sh BUILD_FOLDER [SEEDS] - the table of picture quality (20 seeds if not said: some two minutes, in virtual time) into README.md, and curves of one run of some scenarios into
 # bench/charts. The build folder is one with tests. QUALITY_TABLE=FILE takes a table that quality has printed before.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
