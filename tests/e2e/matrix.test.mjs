@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { assertSeen, client, makeFolder, openStage, python, runClient, seenFrames, sleep } from './lib.mjs';
+import { assertSeen, client, makeFolder, openStage, python, runClient, seenFrames, sleep, until } from './lib.mjs';
 
 const { server, ns, test, longTest, publish, watch, outside } = await openStage({ outside: true });
 
@@ -218,18 +218,21 @@ const grouped = [() => window.rewriteOffers((sdp) => {
   return `${sdp}${more}a=ssrc-group:SIM ${first} ${first + 1} ${first + 2}\r\n`;
 })];
 
-longTest('simulcast by SSRC group, as munged offers have it: three layers, and a viewer chooses', async (t) => {
+longTest('simulcast by SSRC group, as munged offers have it: its layers are listed, and a viewer chooses', async (t) => {
   await publish({ stream: 'group', codec: 'VP8', size: [960, 540] }, grouped);
   const viewer = await watch({ stream: 'group' });
   await viewer.waitForFunction(() => window.watched.seen.at(-1)?.w === 960, null, { timeout: 20000 });
   const layers = (await session('group', 'publish')).tracks.filter((x) => x.kind === 'video').map((x) => x.rid);
   assert.deepEqual(layers, ['s0', 's1', 's2']);
   const at = await viewer.evaluate(() => window.watched.since());
-  await viewer.evaluate(async () => {
+  const answer = await viewer.evaluate(async () => {
     const { session } = window.watched, mid = session.pc.getTransceivers().find((x) => x.receiver.track.kind === 'video').mid;
-    await fetch(`${session.resource}/layer`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ mediaId: mid, rid: 's1' }) });
+    return fetch(`${session.resource}/layer`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ mediaId: mid, rid: 's1' }) }).then(async (r) => `${r.status} ${await r.text()}`);
   });
-  await viewer.waitForFunction(() => window.watched.seen.at(-1).w === 480, null, { timeout: 15000 });
+  assert.match(answer, /^200/);
+  // Of what size Chromium makes which of them is its own business, and not always three: tests/server/test_clients.c goes from one to another.
+  const chosen = async () => (await session('group', 'play')).tracks.find((x) => x.kind === 'video');
+  await until(async () => (await chosen()).rid === 's1' && (await chosen()).aim.why === 'wish', 15000, 'it is sent what it chose');
   assertSeen(t, await seenFrames(viewer, 60, at), { frames: 45, delay: 600, hz: 1000, first: Infinity });
 });
 
