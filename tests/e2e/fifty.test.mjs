@@ -43,14 +43,7 @@ async function encodeClips([count, fps]) {
     });
     encoder.configure({ codec: 'vp8', width: 320, height: 180, bitrate: 100_000, framerate: fps, latencyMode: 'realtime' });
     for (let n = 0; n < fps; n++) {
-      g.fillStyle = '#444';
-      g.fillRect(0, 0, 320, 180);
-      for (let i = 0; i < 8; i++) {
-        g.fillStyle = (id >> i) & 1 ? '#fff' : '#000';
-        g.fillRect(i * 40, 0, 40, 120);
-      }
-      g.fillStyle = '#f80';
-      g.fillRect((n * 20) % 300, 130, 20, 40);
+      window.paintNumber(g, id, 20 * n);
       const frame = new VideoFrame(canvas, { timestamp: n * 1e6 / fps });
       encoder.encode(frame, { keyFrame: n === 0 });
       frame.close();
@@ -71,11 +64,11 @@ const tiles = (page) => page.evaluate(() => {
 test('forty-nine native participants and a Chromium: every tile shows the right one, and no decoder stumbles', async (t) => {
   assert.ok(existsSync(load), `the load generator is not beside the server: ${load}`);
   const page = await browser.page(server.origin);
+  await page.evaluate(participant);
   (await page.evaluate(encodeClips, [NATIVE, FPS])).forEach((clip, i) => writeFileSync(join(folder.path, `${i}.ivf`), Buffer.from(clip, 'base64')));
   const others = spawn(load, ['--whip', `${server.origin}/whip/fifty/p{i}`, '--publishers', String(NATIVE), '--viewers', '0', '--clip', join(folder.path, '{i}.ivf'), '--fps', String(FPS),
     '--speak-ms', String(SPEAK_MS), '--duration', String(SECONDS + 90), '--fast'], { stdio: 'ignore' });
   try {
-    await page.evaluate(participant);
     await page.evaluate(async ([base, id, count]) => {
       await window.speak(`${base}/whip/fifty/p${id}`, id, { fps: 8 });
       await window.attend(`${base}/whep/fifty?as=p${id}`, 3, count);

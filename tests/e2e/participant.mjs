@@ -31,20 +31,23 @@ export function participant() {
     return out.stream;
   }
 
+  /** Eight squares that are the bits of n, and something that moves: of 320 x 180. */
+  window.paintNumber = (g, n, at) => {
+    g.fillStyle = '#444';
+    g.fillRect(0, 0, 320, 180);
+    for (let i = 0; i < 8; i++) {
+      g.fillStyle = (n >> i) & 1 ? '#fff' : '#000';
+      g.fillRect(i * 40, 0, 40, 120);
+    }
+    g.fillStyle = '#f80';
+    g.fillRect(at % 300, 130, 20, 40);
+  };
+
   /** Publishes a picture of eight squares that are the bits of n, and a tone that can be silenced; microphone: its sound instead. */
   window.speak = async (url, n, { fps = 15, microphone } = {}) => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 }), g = canvas.getContext('2d');
     let tick = 0;
-    setInterval(() => {
-      g.fillStyle = '#444';
-      g.fillRect(0, 0, 320, 180);
-      for (let i = 0; i < 8; i++) {
-        g.fillStyle = (n >> i) & 1 ? '#fff' : '#000';
-        g.fillRect(i * 40, 0, 40, 120);
-      }
-      g.fillStyle = '#f80';
-      g.fillRect((tick++ * 4) % 300, 130, 20, 40);
-    }, 1000 / fps);
+    setInterval(() => window.paintNumber(g, n, 4 * tick++), 1000 / fps);
     const sound = microphone ? await navigator.mediaDevices.getUserMedia({ audio: true }) : await tone(300 + 100 * n);
     const pc = window.publishing = new RTCPeerConnection(), stream = new MediaStream([...canvas.captureStream(fps).getTracks(), ...sound.getAudioTracks()]);
     for (const track of stream.getTracks()) pc.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
