@@ -68,7 +68,8 @@ static int grow_bytes(struct history *h)
             memcpy(bytes + (s->pos & (n_bytes - 1)), from, (size_t)s->ext_len + s->payload_len);
         }
     }
-    h->valid_from = h->write_pos - (h->n_bytes - HISTORY_PACKET_MAX);
+    uint64_t kept = MIN(h->write_pos, (uint64_t)h->n_bytes - HISTORY_PACKET_MAX);
+    h->valid_from = MAX(h->valid_from, h->write_pos - kept);
     free(h->bytes); /* lint: allow BANNED the old ring */
     h->bytes = bytes;
     h->n_bytes = n_bytes;
@@ -106,16 +107,35 @@ static int grow_slots(struct history *h)
     return 0;
 }
 
+/* True when so much room will not do for want_us, of which `used` (ever) reaches back reach_us. It
+ * is told before the room is full: the oldest may be the one key frame there is. */
+static bool is_short(uint64_t used, uint32_t room, int64_t reach_us, int64_t want_us)
+{
+    return used >= room / 2 && reach_us * room / (int64_t)MIN(used, (uint64_t)room) < want_us;
+}
+
 int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max_bytes,
                 uint32_t max_slots)
 {
     int err = 0;
-    if (h->write_pos >= h->n_bytes && h->n_bytes < max_bytes &&
-        reach_us(h, now_us, true) < want_us) {
+    if (h->n_bytes < max_bytes &&
+        is_short(h->write_pos, h->n_bytes, reach_us(h, now_us, true), want_us)) {
         err = grow_bytes(h);
     }
-    if (!err && h->arrivals >= h->n_slots && h->n_slots < max_slots &&
-        reach_us(h, now_us, false) < want_us) {
+    if (!err && h->n_slots < max_slots &&
+        is_short(h->arrivals, h->n_slots, reach_us(h, now_us, false), want_us)) {
+        err = grow_slots(h);
+    }
+    return err;
+}
+
+int history_match(struct history *h, uint32_t n_slots, uint32_t n_bytes)
+{
+    int err = 0;
+    while (!err && h->n_bytes < n_bytes) {
+        err = grow_bytes(h);
+    }
+    while (!err && h->n_slots < n_slots) {
         err = grow_slots(h);
     }
     return err;

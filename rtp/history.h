@@ -69,11 +69,14 @@ struct history {
 int history_init(struct history *h, uint32_t n_slots, uint32_t n_bytes) MUST_CHECK;
 void history_fini(struct history *h); /* harmless on a zeroed h */
 
-/* Grows what is too small to hold want_us of the last packets: the byte ring up to max_bytes, the
- * slots up to max_slots, each to twice its size at a time. Contents are kept. Not for the packet
- * path: allocates. Returns 0 or -ENOMEM (what there is stays). */
+/* Grows what is too small to hold want_us of the last packets, or will be when it is full: the byte
+ * ring up to max_bytes, the slots up to max_slots, each to twice its size at a time. Contents are
+ * kept. Not for the packet path: allocates. Returns 0 or -ENOMEM (what there is stays). */
 int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max_bytes,
                 uint32_t max_slots);
+
+/* Grows h to the size of another: so many slots and bytes at least. As history_fit. */
+int history_match(struct history *h, uint32_t n_slots, uint32_t n_bytes);
 
 /* One packet to store. */
 struct hist_in {

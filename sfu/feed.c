@@ -10,7 +10,8 @@
 
 void feed_begin(struct router *r, struct encoding *e, int worker)
 {
-    uint64_t entry = e->open && encoding_is_scarce(e) ? e->hist.entry_arrival : 0;
+    bool needed = e->open && (encoding_is_scarce(e) || keyframes_untested(&e->keys));
+    uint64_t entry = needed ? e->hist.entry_arrival : 0;
     const struct hist_slot *slot = entry ? history_arrived(&e->hist, entry - 1) : NULL;
     if (!slot || !history_bytes(&e->hist, slot)) {
         return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed.h - what a worker that has just asked for a stream is sent of what is stored already. Only
- * of a source that gives no key frame on request: its viewers there would see nothing until its
- * next one. All else begins with the key frame that is asked for. Role MEDIA, publisher's worker.
- */
+ * of a source that gives no key frame on request, or has not shown yet that it does: its viewers
+ * there would see nothing until its next one. All else begins with the key frame that is asked for.
+ * Role MEDIA, publisher's worker. */
 #ifndef SFU_FEED_H
 #define SFU_FEED_H
 

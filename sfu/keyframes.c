@@ -40,12 +40,14 @@ void keyframes_on_key(struct keyframes *k, int64_t now_us)
      * although it was asked is. */
     int64_t gap_us = now_us - k->last_key_us;
     bool own = k->own_us && gap_us > k->own_us - k->own_us / 16 && gap_us < k->own_us / 16 * 17;
+    bool answer = k->tries > 0 && k->fresh && now_us - k->last_ask_us < US_PER_S;
     if (own && k->tries >= KEYFRAME_TRIES_LEAST) {
         k->deaf = true;
-    } else if (!own && !k->never && k->tries > 0 && now_us - k->last_ask_us < US_PER_S) {
+    } else if (!own && !k->never && answer) {
+        k->answers = k->deaf ? 1 : MIN(k->answers + 1, KEYFRAME_ANSWERS);
         k->deaf = false;
     }
-    k->own_us = k->seen && k->tries == 0 ? gap_us : k->own_us;
+    k->own_us = k->seen && !answer ? gap_us : k->own_us;
     k->wanted = false;
     k->urgent = false;
     k->charged = false;
@@ -60,6 +62,7 @@ void keyframes_on_key(struct keyframes *k, int64_t now_us)
 
 void keyframes_on_packet(struct keyframes *k, uint32_t len, bool key)
 {
+    k->went_on |= !key;
     k->credit += len * KEYFRAME_PERCENT / 100;
     if (key) {
         k->part += len;
@@ -97,8 +100,19 @@ static bool pay(struct keyframes *k, int64_t now_us)
     return true;
 }
 
+static bool test_is_due(const struct keyframes *k, int64_t now_us)
+{
+    int64_t after_us = k->answers ? KEYFRAME_TEST_AGAIN_US : KEYFRAME_TEST_US;
+    return keyframes_untested(k) && k->asked < KEYFRAME_TEST_ASKS &&
+           now_us - k->last_key_us >= after_us;
+}
+
 bool keyframes_poll(struct keyframes *k, int64_t now_us, int64_t rtt_us)
 {
+    if (!k->wanted && test_is_due(k, now_us)) {
+        keyframes_want(k, false, now_us);
+        k->charged = true; /* joiners do not pay for this one */
+    }
     if (!k->wanted || k->never || now_us < k->next_ask_us) {
         return false;
     }
@@ -106,6 +120,7 @@ bool keyframes_poll(struct keyframes *k, int64_t now_us, int64_t rtt_us)
         k->next_ask_us = now_us + KEYFRAME_BIN_US / 2;
         return false;
     }
+    k->fresh = k->deaf || k->tries < KEYFRAME_TRIES_LEAST - 1;
     k->tries++;
     k->asked++;
     k->last_ask_us = now_us;
@@ -117,10 +132,13 @@ bool keyframes_poll(struct keyframes *k, int64_t now_us, int64_t rtt_us)
         k->urgent = false;
         k->tries = 0;
     }
-    if (k->deaf || k->tries >= KEYFRAME_TRIES) {
-        k->deaf = true;
+    if (k->tries >= KEYFRAME_TRIES) {
+        k->deaf |= k->went_on; /* else it has nothing to send: a layer that has ended, say */
         k->tries = KEYFRAME_TRIES - 1;
+    }
+    if (k->deaf) {
         k->next_ask_us = now_us + KEYFRAME_DEAF_US;
     }
+    k->went_on = false;
     return true;
 }

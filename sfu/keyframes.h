@@ -2,8 +2,10 @@
 /* keyframes.h - when to ask the source of one encoding for a key frame. All wishes of all viewers
  * meet here and are coalesced: one request outstanding, never two within KEYFRAME_FLOOR_US,
  * repeated with doubling patience because a request or its key frame may be lost on a static
- * screen, and given up after KEYFRAME_TRIES: then the source ignores PLI (OBS, FFmpeg) and its own
- * interval is awaited. Pure; one per encoding on the publisher's worker. */
+ * screen, and given up after KEYFRAME_TRIES: then the source ignores PLI (OBS, FFmpeg, aiortc's
+ * H.264) and its own interval is awaited. A source that nobody asks is asked all the same, so that
+ * whether it listens is known before somebody joins. Pure; one per encoding on the publisher's
+ * worker. */
 #ifndef SFU_KEYFRAMES_H
 #define SFU_KEYFRAMES_H
 
@@ -11,8 +13,15 @@
 
 #define KEYFRAME_FLOOR_US (300 * US_PER_MS)
 #define KEYFRAME_TRIES    5
-/* After so many already if its own interval went on meanwhile. */
+/* After so many already if its own interval went on meanwhile; and joiners of a source that has
+ * never answered make do with what is stored. */
 #define KEYFRAME_TRIES_LEAST 3
+/* A source listens when it has given so many answers: one may be chance. Unless joiners ask, it is
+ * asked so long after its first key frame, and so long after its first answer; so often at most. */
+#define KEYFRAME_ANSWERS       2
+#define KEYFRAME_TEST_US       US_PER_S
+#define KEYFRAME_TEST_AGAIN_US (5 * US_PER_S)
+#define KEYFRAME_TEST_ASKS     (3 * KEYFRAME_TRIES)
 /* A source that ignored KEYFRAME_TRIES requests is asked again after this long. */
 #define KEYFRAME_DEAF_US (10 * US_PER_S)
 /* Key frames may cost this share of what the source sends, in the long run: a storm of joiners must
@@ -28,13 +37,16 @@
 #define KEYFRAME_SIBLING_US (300 * US_PER_MS)
 
 struct keyframes {
-    bool wanted;   /* somebody waits */
-    uint8_t tries; /* requests sent since the last key frame */
-    bool blind;    /* an answer cannot be recognised: every wish is passed on once */
-    bool deaf;     /* the source ignores requests */
-    bool never;    /* known not to answer any: none is sent */
-    bool dear;     /* what is there does not pay for another request: joiners make do with what is
-                      stored. Of a replica: as the publisher's worker says */
+    bool wanted;     /* somebody waits */
+    uint8_t tries;   /* requests sent since the last key frame */
+    bool blind;      /* an answer cannot be recognised: every wish is passed on once */
+    bool deaf;       /* the source ignores requests */
+    uint8_t answers; /* that it has given, up to KEYFRAME_ANSWERS: then it listens */
+    bool went_on;    /* it has sent other packets since the last request */
+    bool fresh;      /* a key frame now would be an answer to the last request, not chance */
+    bool never;      /* known not to answer any: none is sent */
+    bool dear;       /* what is there does not pay for another request: joiners make do with what is
+                        stored. Of a replica: as the publisher's worker says */
     int64_t last_ask_us;
     int64_t next_ask_us; /* not before; meaningful while wanted */
     int64_t last_key_us;
@@ -54,6 +66,17 @@ void keyframes_init(struct keyframes *k);
 /* The source is known to answer no request: its client is one of those (OBS, FFmpeg), or neither
  * PLI nor FIR was negotiated. */
 void keyframes_give_up(struct keyframes *k);
+/* True while it looks as if requests were in vain: the source is known to be deaf, or has never
+ * answered and leaves several unanswered now. */
+static inline bool keyframes_in_vain(const struct keyframes *k)
+{
+    return k->deaf || (k->answers < KEYFRAME_ANSWERS && k->tries >= KEYFRAME_TRIES_LEAST);
+}
+/* True while it is not known whether requests are of use: its last key frame must be kept. */
+static inline bool keyframes_untested(const struct keyframes *k)
+{
+    return k->seen && !k->deaf && k->answers < KEYFRAME_ANSWERS;
+}
 /* Somebody needs a key frame. urgent: a viewer has no picture until it comes. */
 void keyframes_want(struct keyframes *k, bool urgent, int64_t now_us);
 /* A packet of the source has come: len bytes, of a key frame or not. On the packet path. */

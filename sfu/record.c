@@ -17,7 +17,7 @@ static void fill_head(struct record *h, enum record_kind kind, const struct enco
         .stream = t->stream->id,
         .publisher = e->publisher,
         .epoch = e->epoch,
-        .deaf = e->keys.deaf,
+        .deaf = keyframes_in_vain(&e->keys),
         .dear = e->keys.dear,
     };
     memcpy(h->rid, t->rids[e->index], sizeof(h->rid));
@@ -38,6 +38,8 @@ bool record_put_packet(struct ring *ring, const struct encoding *e, const struct
     rec->marker = in->marker;
     rec->ext_len = in->ext_len;
     rec->payload_len = (uint16_t)in->payload_len;
+    rec->n_slots = e->hist.n_slots;
+    rec->n_bytes = e->hist.n_bytes;
     rec->desc = *in->desc;
     rec->map = e->map;
     if (in->ext_len) {

@@ -38,6 +38,7 @@ struct record_packet {
     bool marker;
     uint8_t ext_len;
     uint16_t payload_len;
+    uint32_t n_slots, n_bytes; /* of the history that it comes from */
     struct pkt_desc desc;
     struct layer_map map;
     uint8_t bytes[]; /* extensions, payload */

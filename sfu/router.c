@@ -303,6 +303,8 @@ static void on_packet_record(struct router *r, const struct record_packet *rec)
     if (!e || encoding_open(e, rec->codec == CODEC_RED ? CODEC_OPUS : rec->codec)) {
         return;
     }
+    /* All that is stored there may come at once. Without memory it keeps less. */
+    (void)history_match(&e->hist, rec->n_slots, rec->n_bytes);
     told_follow(e, &rec->map, rec->arrival_us);
     const struct hist_in in = {
         .seq = rec->seq,

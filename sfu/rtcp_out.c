@@ -77,6 +77,9 @@ static bool send_nacks(struct peer *p, struct tx_batch *b, int64_t now_us)
 
 static bool send_plis(struct peer *p, struct tx_batch *b, int64_t now_us)
 {
+    if (p->ingest->muted[MEDIA_VIDEO]) {
+        return true; /* an answer would be dropped with the rest, and it be taken for deaf */
+    }
     for (unsigned i = 0; i < p->ingest->n_sources; i++) {
         struct source *src = &p->ingest->sources[i];
         if (!src->ssrc || src->enc->track->kind != MEDIA_VIDEO) {

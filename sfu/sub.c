@@ -104,7 +104,8 @@ static uint64_t acceptable_entry(const struct sub *s, const struct encoding *e, 
     }
     bool overlaps = s->started && slot->arrival_us + OVERLAP_US < s->last_arrival_us;
     int64_t age_us = now_us - slot->arrival_us;
-    bool stale = !e->keys.deaf && age_us >= KEYFRAME_SLOWEST_US; /* one may be asked for anyway */
+    bool stale = !keyframes_in_vain(&e->keys) &&
+                 age_us >= KEYFRAME_SLOWEST_US; /* one may be asked for anyway */
     if ((age_us <= REPLAY_US && !overlaps) || (sub_makes_do(s, e) && !stale)) {
         return entry - 1; /* entry_arrival > this: start there */
     }
@@ -207,7 +208,10 @@ static void wait_for(struct sub *s, struct encoding *e, bool anew, int64_t now_u
             s->want_after = e->hist.arrivals - fresh;
             return;
         }
-        s->want_after = s->live ? e->hist.arrivals : acceptable_entry(s, e, now_us);
+        s->want_after = e->hist.arrivals;
+    }
+    if (!s->live && e->track->kind == MEDIA_VIDEO) { /* what will do changes while it waits */
+        s->want_after = MIN(s->want_after, acceptable_entry(s, e, now_us));
     }
     bool waits = e->hist.entry_arrival <= s->want_after || e->map.blind;
     if (waits && e->track->kind == MEDIA_VIDEO) {

@@ -184,7 +184,7 @@ static inline bool sub_is_held(const struct sub *s)
 /* True when it begins with what is stored of e, although that is old. */
 static inline bool sub_makes_do(const struct sub *s, const struct encoding *e)
 {
-    return encoding_is_scarce(e) && (e->keys.deaf || !s->started);
+    return encoding_is_scarce(e) && (keyframes_in_vain(&e->keys) || !s->started);
 }
 /* True while it waits for, or gets, what is stored of a source (sub_makes_do): that is much, and
  * paced. */

@@ -17,7 +17,7 @@
 #define AUDIO_BYTES_MAX (512u << 10)
 /* What is kept of a source that ignores key frame requests: its longest interval, within reason
  * (architecture §9). */
-#define GOP_US        (12 * US_PER_S)
+#define GOP_US        (30 * US_PER_S)
 #define GOP_SLOTS_MAX 8192u
 /* A camera layer is dead when it has been silent for so long, or for so many of its pictures, while
  * a sibling flowed. Key frames of that sibling are asked for and viewers go over when one comes, so
@@ -356,8 +356,9 @@ void track_fit(struct track *t, int64_t now_us, int64_t want_us)
     bool video = t->kind == MEDIA_VIDEO;
     for (uint8_t i = 0; i < t->n_enc; i++) {
         struct encoding *e = &t->enc[i];
-        /* Joiners of a source that gives no key frame on request start at its last one. */
-        bool gop = video && e->keys.deaf;
+        /* Joiners of a source that gives no key frame on request start at its last one; and
+         * whether it does must be found out first. */
+        bool gop = video && (e->keys.deaf || keyframes_untested(&e->keys));
         if (e->open) {
             /* Without memory the history stays shorter. */
             (void)history_fit(&e->hist, now_us, gop ? MAX(want_us, GOP_US) : want_us,

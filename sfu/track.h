@@ -181,7 +181,7 @@ uint64_t encoding_ntp(const struct encoding *e, uint32_t ts);
  * an estimate for the few seconds of fast motion costs feedback for long after. */
 static inline bool encoding_is_scarce(const struct encoding *e)
 {
-    return e->keys.deaf || (e->keys.dear && e->track->n_enc > 1);
+    return keyframes_in_vain(&e->keys) || (e->keys.dear && e->track->n_enc > 1);
 }
 
 #endif

@@ -111,6 +111,30 @@ Test(history, bytes_are_whole_or_gone)
     history_fini(&h);
 }
 
+/* The oldest packet may be the one key frame there is: room is made before it is overwritten. */
+Test(history, room_is_made_in_time)
+{
+    struct history h = make(1 << 14), other = make(1 << 14);
+    uint64_t seq = 1;
+    for (int64_t now = 0; now < 30 * US_PER_S; now += US_PER_S) {
+        for (int i = 0; i < 10; i++, seq++) {
+            cr_assert_eq(put(&h, seq, 1, 0, 100, now), 0);
+        }
+        cr_assert_eq(history_fit(&h, now + US_PER_S, 60 * US_PER_S, 1 << 20, 8192), 0);
+        const struct hist_slot *first = history_arrived(&h, 0);
+        cr_assert(first && history_bytes(&h, first), "after %d s", (int)(now / US_PER_S));
+    }
+    cr_expect_eq(h.n_bytes, 1 << 16, "no more than is called for");
+    cr_expect_eq(h.n_slots, 1024);
+    cr_assert_eq(history_match(&other, 2048, h.n_bytes), 0);
+    cr_expect_eq(other.n_slots, 2048);
+    cr_expect_eq(other.n_bytes, h.n_bytes);
+    cr_assert_eq(history_match(&other, 1024, 1 << 14), 0);
+    cr_expect_eq(other.n_bytes, h.n_bytes, "never smaller");
+    history_fini(&h);
+    history_fini(&other);
+}
+
 Test(history, a_jump_starts_anew_and_viewers_can_tell)
 {
     struct history h = make(1 << 16);

@@ -55,6 +55,20 @@ for (const codec of ['VP8', 'VP9', 'AV1']) {
   });
 }
 
+for (const codec of DECODERS.aiortc) {
+  test(`aiortc ${codec} to Chromium`, async (t) => {
+    const published = runClient([python, client('aiortc_publish.py'), `${server.origin}/whip/aiortc-${codec}`, codec, '12']);
+    published.catch(() => {}); // told below
+    const viewer = await watch({ stream: `aiortc-${codec}` });
+    await viewer.waitForFunction(() => window.watched.seen.length > 0, null, { timeout: 40000 });
+    const seen = await seenFrames(viewer, 75);
+    assertSeen(t, seen, { frames: 75, delay: 800, hz: 1000, first: Infinity });
+    assert.equal(seen.codec, `video/${codec}`);
+    const { states, deleted } = await published;
+    assert.deepEqual([...states, deleted], ['connecting', 'connected', 'closed', 200]);
+  });
+}
+
 // High is what encoders make unless told otherwise, and what Chromium decodes but does not name.
 for (const [profile, name] of [['baseline', '42c01e'], ['high', '64001e']]) test(`a file of H264 ${profile} by GStreamer to Chromium, not encoded again`, async (t) => {
   if (!ns) return t.skip('no namespaces here');
