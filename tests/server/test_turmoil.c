@@ -122,10 +122,11 @@ static void prepare(void)
     calm_before = peer_stats(calm_pub)->sent_packets - peer_stats(calm_viewer)->packets;
     cJSON *l = server_sessions(&turmoil.server);
     for (unsigned i = 0; i < server_sessions_count(l); i++) {
-        uint64_t id = (uint64_t)server_session_number(l, i, "id");
+        uint64_t id = strtoull(server_session_text(l, i, "id"), NULL, 10);
         turmoil.spared = id > turmoil.spared ? id : turmoil.spared;
     }
     cJSON_Delete(l);
+    check(turmoil.spared > 0, "their sessions are known");
     server_settle(&turmoil.server);
 }
 
@@ -163,6 +164,7 @@ static void check_calm(void)
     peer_set_paused(calm_pub, true);
     server_drain(&turmoil.server, calm_pub, &calm_viewer, 1);
     uint64_t sent = peer_stats(calm_pub)->sent_packets;
+    check(peer_state(calm_viewer) == PEER_UP, "the viewer is still there");
     check(server_flawless(calm_viewer, "viewer"), "who takes no part has lost nothing");
     check(peer_stats(calm_viewer)->frames_skipped == 0, "and missed no frame");
     uint64_t got = peer_stats(calm_viewer)->packets + calm_before;
