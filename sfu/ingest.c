@@ -47,6 +47,8 @@ static void start_over(struct source *src)
     }
     if (src->no_keys) {
         keyframes_give_up(&src->enc->keys);
+    } else if (src->adapts) {
+        keyframes_trust(&src->enc->keys);
     }
 }
 
@@ -67,6 +69,7 @@ static bool add_mline(struct ingest *in, const struct peer *p, const struct api_
         t->enc[i].publisher = p->id;
         struct source *src = add_source(in, &t->enc[i], ml);
         src->no_keys = p->session->quirks & API_QUIRK_NO_PLI || (!codec->pli && !codec->fir);
+        src->adapts = codec->twcc && ml->ext.id[EXT_TWCC];
         start_over(src);
         for (unsigned k = 0; k < ml->n_codecs && !src->preface; k++) {
             if (params_has(ml->codecs[k].id)) {

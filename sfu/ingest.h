@@ -28,6 +28,7 @@ struct source {
     const struct api_mline *ml;
     uint32_t ssrc; /* 0: not seen yet */
     bool no_keys;  /* key frames cannot be asked for */
+    bool adapts;   /* feedback for send-side estimation was negotiated */
     struct recv_stats stats;
     struct nack nack;
     uint64_t packets, bytes, rtx_packets, nacks_sent, plis_sent;

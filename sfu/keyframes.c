@@ -16,6 +16,11 @@ void keyframes_give_up(struct keyframes *k)
     k->never = true;
 }
 
+void keyframes_trust(struct keyframes *k)
+{
+    k->trusted = true;
+}
+
 void keyframes_want(struct keyframes *k, bool urgent, int64_t now_us)
 {
     k->urgent |= urgent;
@@ -44,7 +49,8 @@ void keyframes_on_key(struct keyframes *k, int64_t now_us)
     if (own && k->tries >= KEYFRAME_TRIES_LEAST) {
         k->deaf = true;
     } else if (!own && !k->never && answer) {
-        k->answers = k->deaf ? 1 : MIN(k->answers + 1, KEYFRAME_ANSWERS);
+        int least = k->trusted ? KEYFRAME_ANSWERS : 1;
+        k->answers = (uint8_t)MAX(k->deaf ? 1 : MIN(k->answers + 1, KEYFRAME_ANSWERS), least);
         k->deaf = false;
     }
     k->own_us = k->seen && !answer ? gap_us : k->own_us;
