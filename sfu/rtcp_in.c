@@ -149,7 +149,7 @@ static void wish_key(struct in *in, uint32_t ssrc, bool fir)
         s->wishes = 0;
     }
     if (s->wishes++ < KEY_WISHES_MAX) {
-        router_want_key(in->r, s->want ? s->want : s->enc, true, in->now_us);
+        sub_on_key_wish(s, in->now_us);
     }
 }
 

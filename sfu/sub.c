@@ -12,6 +12,9 @@
 /* A viewer that joins is given the last key frame at once when it is at most this old; everything
  * since then follows in one burst. */
 #define REPLAY_US (400 * US_PER_MS)
+/* Who has got what is stored gets it again after this long at the earliest, since it is much; and
+ * receivers ask for a key frame while the first one is still on its way. */
+#define AGAIN_US (3 * US_PER_S)
 /* How much earlier than the last packet sent the first of another stream may have come. */
 #define OVERLAP_US (50 * US_PER_MS)
 /* How old the first audio packet sent may be: Opus with DTX sends one in 400 ms. */
@@ -201,6 +204,7 @@ static void wait_for(struct sub *s, struct encoding *e, bool anew, int64_t now_u
     }
     if (anew) {
         s->want = e;
+        s->sought_us = now_us;
         if (e->track->kind == MEDIA_AUDIO) {
             /* Any packet will do: the newest if it is not a leftover (a replica that was given up
              * for a while), else the next one. */
@@ -235,6 +239,18 @@ void sub_choose(struct sub *s, int64_t now_us)
         choose_target(s, e, (int8_t)e->index == s->aim.enc, now_us);
     } else {
         wait_for(s, e, e != s->want || restarted, now_us);
+    }
+}
+
+void sub_on_key_wish(struct sub *s, int64_t now_us)
+{
+    struct encoding *e = s->want ? s->want : s->enc;
+    router_want_key(s->peer->router, e, true, now_us);
+    bool helpless = s->live && !s->want && !s->replaying && keyframes_in_vain(&e->keys);
+    if (helpless && now_us - s->sought_us > AGAIN_US &&
+        e->hist.entry_arrival > acceptable_entry(s, e, now_us)) {
+        s->live = false;
+        brain_look(s->peer, now_us); /* and a pace for it */
     }
 }
 

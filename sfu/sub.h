@@ -148,6 +148,7 @@ struct sub {
     int64_t wishes_since_us; /* key frame wishes are counted from here */
     int64_t refused_us;      /* how long the share of repair would take for what a turn refused */
     int64_t gave_up_us;      /* when repair last gave way to a key frame */
+    int64_t sought_us;       /* when an entry point was last looked for */
     uint32_t wishes;
     int64_t last_sr_us;
     uint32_t sr_lsr;                     /* middle bits of the NTP time of the last SR sent */
@@ -171,6 +172,9 @@ void sub_attach(struct sub *s, struct track *t, int64_t now_us);
 /* Goes for what it should get: s->aim, or what is nearest while that is not there. Layers came or
  * went, brain.c decided anew, or a turn found the stream broken. */
 void sub_choose(struct sub *s, int64_t now_us);
+/* The viewer cannot decode what it gets: it asks for a key frame. Where the source gives none, it
+ * begins again with the last one and what has come since, in fast motion. */
+void sub_on_key_wish(struct sub *s, int64_t now_us);
 /* The viewer's wish, by rid or index; replaces the one before. */
 void sub_wish(struct sub *s, const struct api_wish *wish, int64_t now_us);
 /* Target dt of the encoding being sent is what the newest segment carries: what follows from it. */

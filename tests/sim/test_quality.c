@@ -186,3 +186,41 @@ Test(quality, random_schedules_leave_every_stream_sound, .timeout = 600)
 {
     EXPECT_ALL("22");
 }
+
+/* A viewer whose link was gone for a second, of a source with a key frame every 20 s and none on
+ * request. What it missed is too much to be sent again, and its receiver asks for a key frame after
+ * three seconds: it begins again with the stored one, in fast motion, and is in the present long
+ * before the next. */
+Test(quality, a_broken_picture_of_a_deaf_source_is_mended, .timeout = 60)
+{
+    static const struct wire_step trace[] = {{0, 8000000}};
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct scene *s = scene_new(seed);
+        struct camera_params cam = scene_camera();
+        cam.n_layers = cam.n_temporal = 1;
+        cam.kbps[0] = 1500;
+        cam.ignores_pli = true;
+        cam.gop_us = 20 * US_PER_S;
+        scene_publish(s, 7, &cam, 1, NULL, NULL);
+        struct wire *w = scene_link(s, trace, 1, 20 * US_PER_MS, 300 * US_PER_MS);
+        struct scene_viewer *v = scene_view(
+            s, &(struct scene_view_params){.stream = 7, .down = w, .worker = (int)(seed & 1)});
+        scene_run(s, 26 * US_PER_S);
+        w->p.loss = 1;
+        scene_run(s, US_PER_S);
+        w->p.loss = 0;
+        int64_t back_us = s->start_us + scene_now(s), live_us = INT64_MAX;
+        scene_run(s, 11 * US_PER_S);
+        const struct video_rx *x = v->player->video[0];
+        for (int i = 0; i < x->n_shown && live_us == INT64_MAX; i++) {
+            const struct video_shown *f = &x->shown[i];
+            bool is_live = f->at_us - f->capture_us < 400 * US_PER_MS;
+            live_us = f->at_us > back_us && is_live ? f->at_us - back_us : INT64_MAX;
+        }
+        cr_expect_leq(live_us, 8 * US_PER_S, "seed %d: in the present after %ld ms", (int)seed,
+                      (long)(live_us / US_PER_MS));
+        cr_expect_leq(x->plis, 2, "seed %d: %lu requests", (int)seed, x->plis);
+        cr_expect_leq(w->dropped_queue, 300, "seed %d: of 2,000 in one burst 1,900", (int)seed);
+        scene_free(s);
+    }
+}
