@@ -155,8 +155,8 @@ static bool judge_head(struct http_request *rq, const struct http_head *head)
         /* The end of such a request is a matter of opinion; nothing after it may be believed. */
         rq->closing = true;
         refuse(rq, 400, "bad-request",
-               "Content-Length and Transfer-Encoding must be single, well-formed and not both "
-               "there; header fields may hold no control characters.");
+               "Host, Content-Length and Transfer-Encoding must be single and well-formed, not the "
+               "last two both there; header fields may hold no control characters.");
     } else if (head->fields > HTTP_HEADERS_MAX ||
                (info != NULL && info->header_size > HTTP_HEADER_BYTES_MAX)) {
         rq->closing = true;

@@ -50,6 +50,8 @@ void http_head_field(struct http_head *h, const char *name, size_t name_len, con
     h->fields++;
     if (!is_token(name, name_len) || !http_head_is_value(value, value_len)) {
         h->bad = true;
+    } else if (is(name, name_len, "Host")) {
+        h->hosts++;
     } else if (is(name, name_len, "Content-Length")) {
         h->lengths++;
         h->bad |= !read_length(value, value_len, &h->length);
@@ -61,5 +63,6 @@ void http_head_field(struct http_head *h, const char *name, size_t name_len, con
 
 bool http_head_is_bad(const struct http_head *h)
 {
-    return h->bad || h->lengths > 1 || h->encodings > 1 || (h->lengths > 0 && h->encodings > 0);
+    return h->bad || h->hosts > 1 || h->lengths > 1 || h->encodings > 1 ||
+           (h->lengths > 0 && h->encodings > 0);
 }

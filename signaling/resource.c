@@ -190,7 +190,8 @@ void resource_sweep(struct resource_table *t, int64_t now_us)
     LIST_EACH(it, &t->tombs)
     {
         struct resource *r = container_of(it, struct resource, by_age);
-        if (now_us - r->ended_us < RESOURCE_TOMBSTONE_US) {
+        unsigned tombs = t->n[API_PUBLISH][RESOURCE_GONE] + t->n[API_PLAY][RESOURCE_GONE];
+        if (now_us - r->ended_us < RESOURCE_TOMBSTONE_US && tombs <= RESOURCE_TOMBS_MAX) {
             return;
         }
         t->n[r->role][RESOURCE_GONE]--;

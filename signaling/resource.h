@@ -23,6 +23,7 @@
 #define RESOURCE_TOKEN_LEN    32 /* characters of six random bits: 192 bits (SEC-20) */
 #define RESOURCE_ETAG_LEN     16
 #define RESOURCE_TOMBSTONE_US (30 * (int64_t)US_PER_S) /* DELETE is 200 that long (WHIP-28) */
+#define RESOURCE_TOMBS_MAX    16384 /* beyond it the oldest go before their time; 1.6 kB each */
 #define RESOURCE_OLD_UFRAGS   8
 
 enum resource_state {
@@ -116,7 +117,7 @@ void resource_set_ending(struct resource_table *t, struct resource *r, enum api_
 void resource_set_gone(struct resource_table *t, struct resource *r, int64_t now_us);
 /* Frees a session that was never told to anybody. */
 void resource_drop(struct resource_table *t, struct resource *r);
-/* Frees tombs that are older than RESOURCE_TOMBSTONE_US. */
+/* Frees tombs that are older than RESOURCE_TOMBSTONE_US, and the oldest of too many. */
 void resource_sweep(struct resource_table *t, int64_t now_us);
 
 /* Reads the mids of all media sections from an answer. Returns 0 or -ENOMEM. */

@@ -17,6 +17,8 @@ Test(http_head, wants_the_messages_end_said_once_and_well)
         uint64_t length;
     } rows[] = {
         {{{"Host", "x"}}, false, 0},
+        {{{"Host", "x"}, {"host", "x"}}, true, 0},
+        {{{"Host", "x"}, {"X-Forwarded-Host", "y"}}, false, 0},
         {{{"Content-Length", "12"}}, false, 12},
         {{{"content-length", "0"}}, false, 0},
         {{{"Content-Length", "12"}, {"Content-Length", "12"}}, true, 12},

@@ -75,6 +75,18 @@ Test(resource, every_way_out_gives_the_quota_back_once)
     cr_expect(list_empty(&t.tombs));
 }
 
+Test(resource, tombstones_are_bounded)
+{
+    for (int i = 0; i < RESOURCE_TOMBS_MAX + 100; i++) {
+        resource_set_gone(&t, resource_add(&t, i & 1 ? API_PLAY : API_PUBLISH, 0), i);
+    }
+    resource_sweep(&t, RESOURCE_TOMBS_MAX + 100);
+    unsigned n = t.n[API_PUBLISH][RESOURCE_GONE] + t.n[API_PLAY][RESOURCE_GONE];
+    cr_expect_eq(n, RESOURCE_TOMBS_MAX, "%u", n);
+    cr_expect_null(resource_find_id(&t, 100), "the oldest go");
+    cr_expect_not_null(resource_find_id(&t, 101));
+}
+
 Test(resource, urls_and_tags_are_long_random_and_all_different)
 {
     enum { N = 3000 };
