@@ -7,7 +7,9 @@
  * the least that a mapping takes: smaller blocks are better off in the heap. */
 #define OWN_MAPPING_BYTES (12 << 10)
 #define ENDED_MIN         64 /* sessions */
+#define ENDED_QUIET_MIN   8  /* the same when all is quiet */
 #define ADDED_MAX         4  /* since the last look */
+#define LOOKS_MAX         12 /* without calm */
 
 void heap_init(void)
 {
@@ -18,11 +20,16 @@ void heap_init(void)
 bool heap_is_due(struct heap *h, uint64_t added, uint64_t ended)
 {
     bool calm = added - h->added <= ADDED_MAX;
+    bool quiet = added == h->added && ended == h->gone;
     h->added = added;
-    if (!calm || ended - h->ended < ENDED_MIN) {
+    h->gone = ended;
+    h->looks++;
+    if (ended - h->ended < (quiet ? ENDED_QUIET_MIN : ENDED_MIN) ||
+        (!calm && h->looks < LOOKS_MAX)) {
         return false;
     }
     h->ended = ended;
+    h->looks = 0;
     return true;
 }
 

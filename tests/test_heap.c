@@ -35,10 +35,23 @@ Test(heap, is_trimmed_after_many_have_gone_and_when_it_is_calm)
         {1503, 1503, true},                                        /* the rest */
         {9000, 1503, false},                                       /* a storm */
         {18000, 9000, false},                                      /* goes on */
+        {18001, 9000, true},                                       /* and is over */
+        {18001, 9020, false},                                      /* a few more */
+        {18001, 9020, true},                                       /* nobody comes or goes */
+        {18001, 9027, false},                                      /* hardly anybody */
+        {18001, 9027, false},                                      /* not worth it */
     };
     struct heap h = {0};
     for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
         cr_expect_eq(heap_is_due(&h, looks[i].added, looks[i].ended), looks[i].due, "look %zu", i);
+    }
+}
+
+Test(heap, is_trimmed_once_a_minute_where_it_is_never_calm)
+{
+    struct heap h = {0};
+    for (uint64_t look = 1; look <= 36; look++) {
+        cr_expect_eq(heap_is_due(&h, 50 * look, 40 * look), look % 12 == 0, "look %lu", look);
     }
 }
 
