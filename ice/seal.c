@@ -3,6 +3,7 @@
  * lies behind seal_backend.h. */
 #include "ice/seal.h"
 #include "ice/seal_backend.h"
+#include "rtp/line.h"
 #include "rtp/prefetch.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ static void *table_add(struct ssrc_table *t, uint32_t ssrc, size_t size)
     if (table_full(t) || (2 * (t->n + 1) > t->n_slots && table_grow(t) != 0)) {
         return NULL;
     }
-    void *entry = calloc(1, size);
+    void *entry = line_calloc(1, size);
     if (entry) {
         *table_slot(t, ssrc) = (struct ssrc_slot){.ssrc = ssrc, .entry = entry};
         t->n++;
@@ -158,7 +159,7 @@ static void *backend_keys(const struct seal_ops *ops, const struct srtp_keys *ke
 
 struct seal *seal_new(const struct srtp_keys *keys)
 {
-    struct seal *s = calloc(1, sizeof(*s));
+    struct seal *s = line_calloc(1, sizeof(*s));
     if (!s) {
         return NULL;
     }

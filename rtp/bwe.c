@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rtp/bwe.h"
 #include "rtp/bwe_state.h"
+#include "rtp/line.h"
 #include "rtp/prefetch.h"
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,7 @@
 
 struct bwe *bwe_new(const struct bwe_params *p, uint16_t seq0, int64_t now_us)
 {
-    struct bwe *b = calloc(1, sizeof(*b));
+    struct bwe *b = line_calloc(1, sizeof(*b));
     if (!b || bwe_sent_init(&b->sent, seq0) < 0) {
         free(b);
         return NULL;

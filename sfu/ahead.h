@@ -30,7 +30,7 @@ static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
 {
     size_t largest = 0;
     if (step == 0) {
-        prefetch_bytes(p, offsetof(struct peer, data_stats));
+        prefetch_bytes(p, offsetof(struct peer, link));
         return;
     }
     if (step == 3) {
@@ -52,7 +52,7 @@ static inline void ahead_fetch_peer(const struct peer *p, unsigned step)
     }
     if (step == 1) {
         prefetch_bytes(p->seal, PREFETCH_LINE);
-        prefetch_bytes(p->brain, offsetof(struct brain, needed_us));
+        prefetch_bytes(p->brain, PREFETCH_LINE);
     } else {
         seal_prefetch(p->seal, largest);
         if (p->brain) {

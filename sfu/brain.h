@@ -10,6 +10,7 @@
 #define SFU_BRAIN_H
 
 #include "rtp/bwe.h"
+#include "rtp/prefetch.h"
 #include "sfu/alloc.h"
 
 struct addr;
@@ -45,26 +46,26 @@ struct brain_probe {
 
 /* Of one viewer; owned by its peer. */
 struct brain {
-    /* packet path */
+    /* packet path: one line of the cache, unless a probe is under way */
     int64_t tokens;      /* bytes that may be sent now; negative: wait */
     int64_t credit;      /* the same over a longer time, by the rate that the link is known for */
     int64_t refilled_us; /* when both were last added to */
+    struct bwe *bwe;     /* NULL: nothing has depended on an estimate yet, or nothing tells one */
     uint32_t pace_Bps;   /* bytes a second that are added to tokens, */
     uint32_t credit_Bps; /* to credit; 0: it does not count */
     uint32_t burst;      /* the most that can be saved up of tokens, */
     uint32_t most;       /* of credit */
     uint16_t overhead;   /* bytes of UDP and IP in front of a packet */
-    uint32_t replay_bps; /* of what is being replayed (sub_is_catching_up); 0: nothing is */
-    bool numbered;       /* transport-wide numbers are written, and noted here */
-    uint8_t twice;       /* repair is sent in two copies for so many temporal layers */
     uint16_t
-        playout_cs;  /* packets ask the receiver to show pictures so late at least, so that repair
-                        comes in time, in 10 ms; PLAYOUT_UNSAID: they say nothing of it */
-    bool full;       /* the link's queue is long: nothing that will be given up goes into it */
-    bool active;     /* something depends on bwe, or did lately */
-    struct bwe *bwe; /* NULL: nothing has depended on an estimate yet, or nothing tells one */
+        playout_cs; /* packets ask the receiver to show pictures so late at least, so that repair
+                       comes in time, in 10 ms; PLAYOUT_UNSAID: they say nothing of it */
+    bool numbered;  /* transport-wide numbers are written, and noted here */
+    uint8_t twice;  /* repair is sent in two copies for so many temporal layers */
+    bool full;      /* the link's queue is long: nothing that will be given up goes into it */
+    bool active;    /* something depends on bwe, or did lately */
     struct brain_probe probe;
     /* the rest */
+    uint32_t replay_bps;    /* of what is being replayed (sub_is_catching_up); 0: nothing is */
     bool twcc, remb;        /* negotiated, and of use */
     int64_t needed_us;      /* when an estimate was last needed */
     int64_t born_us;        /* of bwe */
@@ -73,6 +74,7 @@ struct brain {
     struct alloc alloc;
     struct alloc_needs needs; /* at the last decision */
 };
+static_assert(offsetof(struct brain, probe.rate_bps) < PREFETCH_LINE, "without a probe, one line");
 
 /* ---- brain.c ---- */
 
@@ -118,8 +120,10 @@ static inline void brain_on_sent(struct brain *b, uint32_t len, bool numbered, i
     if (!b->active) {
         return;
     }
-    b->probe.sent_bytes += len + b->overhead;
-    b->probe.sent_packets++;
+    if (b->probe.cluster) {
+        b->probe.sent_bytes += len + b->overhead;
+        b->probe.sent_packets++;
+    }
     if (numbered) {
         bwe_on_sent(b->bwe, len + b->overhead, b->probe.cluster, now_us);
     }

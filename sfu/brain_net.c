@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rtp/line.h"
 #include "rtp/rtcp_twcc.h"
 #include "sfu/brain.h"
 #include "sfu/peer.h"
@@ -117,7 +118,7 @@ static void remember(const struct peer *p, const struct brain *b, int64_t now_us
 
 struct brain *brain_new(const struct peer *p)
 {
-    struct brain *b = calloc(1, sizeof(*b));
+    struct brain *b = line_calloc(1, sizeof(*b));
     if (b) {
         b->playout_cs = PLAYOUT_UNSAID;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "rtp/line.h"
 #include "sfu/brain.h"
 #include "sfu/ingest.h"
 #include "sfu/router.h"
@@ -76,7 +77,7 @@ static void add_addr(struct peer *p, const struct addr *a)
 static bool add_subs(struct peer *p, int64_t now_us)
 {
     const struct api_session *s = p->session;
-    p->subs = calloc(s->n_mlines ? s->n_mlines : 1, sizeof(*p->subs));
+    p->subs = line_calloc(s->n_mlines ? s->n_mlines : 1, sizeof(*p->subs));
     if (!p->subs) {
         return false;
     }
@@ -121,7 +122,7 @@ static bool start(struct peer *p, int64_t now_us)
 
 struct peer *peer_new(struct router *r, struct api_session *session, int64_t now_us)
 {
-    struct peer *p = calloc(1, sizeof(*p));
+    struct peer *p = line_calloc(1, sizeof(*p));
     if (!p) {
         free(session);
         return NULL;

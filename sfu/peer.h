@@ -6,6 +6,7 @@
 
 #include "ice/link.h"
 #include "rtp/list.h"
+#include "rtp/prefetch.h"
 #include "sfu/api.h"
 
 struct brain;
@@ -16,39 +17,43 @@ struct stream;
 struct tx_batch;
 
 struct peer {
+    /* What every packet to it touches: two lines of the cache. */
+    _Alignas(PREFETCH_LINE) struct list pending; /* router->pending */
     struct router *router;
     uint64_t id;
-    struct api_session *session; /* owned */
-    struct link *link;           /* owned; NULL in the simulator */
-    struct seal *seal;           /* the link's; NULL before DTLS is up */
-    struct path path;            /* where packets go; meaningful with has_path */
-    bool has_path;
-    bool gso_off;          /* the kernel refused a segmented run to this peer */
-    struct stream *stream; /* publisher: published into */
-    struct ingest *ingest; /* publisher: owned */
-    unsigned n_subs;
+    struct seal *seal;   /* the link's; NULL before DTLS is up */
     struct sub *subs;    /* viewer: owned, one per media section */
     struct brain *brain; /* viewer: owned */
-    struct list pending; /* router->pending */
-    struct list paced;   /* router->paced */
-    struct list wheel;   /* router->wheel[slice] */
-    struct list watched; /* router->watched[slice % ROUTER_LOOKS] */
-    struct list kin;     /* router->publishers or ->connecting */
-    unsigned slice;
+    uint8_t n_subs;
+    bool has_path;
+    bool gso_off;     /* the kernel refused a segmented run to this peer */
     bool owes_report; /* viewer: SR and SDES; publisher: feedback */
     bool owes_link;   /* STUN answers, DTLS flights */
+    bool silent;
+    bool ending;
     bool up;
-    bool live;                 /* publisher: media has come */
+    _Alignas(PREFETCH_LINE) struct path path; /* where packets go; meaningful with has_path */
+    /* Reports and looks touch the third. */
+    _Alignas(PREFETCH_LINE) struct link *link; /* owned; NULL in the simulator */
+    struct api_session *session;               /* owned */
+    struct list watched;                       /* router->watched[slice % ROUTER_LOOKS] */
+    struct list paced;                         /* router->paced */
+    int64_t heard_us;
+    uint32_t estimate_bps; /* viewer: by brain.h; 0 = there is none */
+    unsigned slice;
+    /* The rest. */
+    _Alignas(PREFETCH_LINE) struct list wheel; /* router->wheel[slice] */
+    struct list kin;                           /* router->publishers or ->connecting */
+    struct stream *stream;                     /* publisher: published into */
+    struct ingest *ingest;                     /* publisher: owned */
+    bool live;                                 /* publisher: media has come */
     unsigned flows;            /* publisher: bit k: media of kind k flows, as MAIN was told */
     unsigned faults;           /* publisher: bit f: MAIN was told of enum api_fault f */
     enum codec_id video_codec; /* publisher with several: as MAIN was told */
-    bool silent;
-    bool ending;
-    bool timed_out;                   /* ending for want of media */
-    bool data_open;                   /* the DATA thread knows the session */
+    bool timed_out;            /* ending for want of media */
+    bool data_open;            /* the DATA thread knows the session */
     struct api_data_stats data_stats; /* as the DATA thread told last */
-    int64_t created_us, up_us, heard_us;
-    uint32_t estimate_bps;  /* viewer: by brain.h; 0 = there is none */
+    int64_t created_us, up_us;
     uint32_t remb_bps;      /* viewer's own; 0 = none */
     uint64_t addr_keys[8];  /* keys in router->addrs, to take out at the end */
     struct addr addrs[8];   /* the addresses themselves */

@@ -463,8 +463,8 @@ static void tick_viewer(struct router *r, struct peer *p, int64_t now_us)
     }
     for (unsigned i = 0; i < p->n_subs; i++) {
         struct sub *s = &p->subs[i];
-        s->bitrate_bps = (uint32_t)MIN(s->window_bytes * 8, (uint64_t)UINT32_MAX);
-        s->window_bytes = 0;
+        s->bitrate_bps = (uint32_t)MIN((s->bytes - s->window_from) * 8, (uint64_t)UINT32_MAX);
+        s->window_from = s->bytes;
     }
     if (p->up) {
         p->owes_report = true;

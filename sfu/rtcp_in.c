@@ -212,12 +212,12 @@ static void prefetch_reporter(const struct peer *p, unsigned step)
 {
     const struct brain *b = p->brain;
     if (step == 0) {
-        prefetch_bytes(p, offsetof(struct peer, addr_keys));
+        prefetch_bytes(p, offsetof(struct peer, wheel));
         return;
     }
     link_prefetch(p->link, step - 1);
     if (b && step == 1) {
-        prefetch_bytes(b, offsetof(struct brain, needed_us));
+        prefetch_bytes(b, PREFETCH_LINE);
     } else if (b) {
         bwe_prefetch(b->bwe, step - 2);
     }

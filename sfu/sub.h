@@ -7,6 +7,7 @@
 
 #include "ice/seal.h"
 #include "rtp/list.h"
+#include "rtp/prefetch.h"
 #include "rtp/rtcp_sr.h"
 #include "sfu/alloc.h"
 #include "sfu/api.h"
@@ -69,8 +70,8 @@ struct sub_aim {
 
 struct sub {
     /* What every packet touches stands together at the beginning: with hundreds of viewers each
-     * line of the cache is a miss. */
-    struct list node; /* in track->subs */
+     * line of the cache is a miss. The first line says whether anything is owed. */
+    _Alignas(PREFETCH_LINE) struct list node; /* in track->subs */
     struct peer *peer;
     struct encoding *enc;  /* being sent; NULL before the first */
     struct encoding *want; /* to switch to at its next entry point, or NULL */
@@ -80,51 +81,55 @@ struct sub {
     bool live;         /* packets flow; false: waiting for an entry point */
     bool started;      /* something has been sent, ever */
     bool leaving;      /* follow.leaving is in its list */
+    bool lagging;      /* behind: the viewer's share of the moment does not suffice */
     uint8_t nack_n;    /* waiting in nack_queue */
     /* targets of enc: packets of another begin where the stream allows it */
     uint8_t dt_goal; /* wanted now */
     uint8_t dt_hold; /* until that can be had: DT_NONE, or a smaller one that can be had sooner */
     uint8_t
-        dt_base;  /* the base layer of the spatial layer being sent: all that is left when behind */
-    bool fleeing; /* another encoding is waited for, since the network does not carry this one */
-    bool narrowed;    /* the receiver has been told that not all decode targets are sent */
-    bool lagging;     /* behind: the viewer's share of the moment does not suffice */
-    uint8_t copies;   /* Opus: frames before that go along with each, since packets are lost; bit n:
-                         the one n + 1 before */
-    uint8_t map_gen;  /* numbering of targets that dt_goal and the newest segment follow */
+        dt_base; /* the base layer of the spatial layer being sent: all that is left when behind */
+    /* The second line. */
+    _Alignas(PREFETCH_LINE) struct track *track; /* NULL while the stream has no such track */
+    const void *peer_ahead; /* what is touched of that sub's peer; the same rule */
+    const struct api_mline *ml;
+    struct seal_stream *ss;
+    uint64_t last_out; /* highest extended sequence number sent */
+    bool fleeing;    /* another encoding is waited for, since the network does not carry this one */
+    uint8_t copies;  /* Opus: frames before that go along with each, since packets are lost; bit n:
+                        the one n + 1 before */
+    uint8_t map_gen; /* numbering of targets that dt_goal and the newest segment follow */
     uint8_t sid, tid; /* highest layers of the target being sent */
     bool dense_ids;   /* pictures left out leave no gap in picture ids */
     bool replaying;   /* it gets what is stored, in fast motion, until that is the present */
-    uint8_t seg_top, seg_count;
-    bool mid_done;          /* an RR has covered the SSRC: MID need not be sent any more (RTP-09) */
-    bool numbered;          /* packets get transport-wide numbers, */
-    bool stamped;           /* and the time of sending, */
-    bool paced;             /* and leave no faster than brain.h lets them */
-    const void *peer_ahead; /* what is touched of that sub's peer; the same rule */
-    struct track *track;    /* NULL while the stream has no such track */
-    const struct api_mline *ml;
-    struct seal_stream *ss;
-    uint64_t packets, bytes; /* media sent, headers included */
-    uint64_t octets;         /* payload only, for SR */
-    uint64_t window_bytes;
-    uint64_t want_after; /* accept entry points with a larger arrival number */
+    uint8_t seg_top;
+    bool mid_done; /* an RR has covered the SSRC: MID need not be sent any more (RTP-09) */
+    bool numbered; /* packets get transport-wide numbers, */
+    bool stamped;  /* and the time of sending, */
+    bool paced;    /* and leave no faster than brain.h lets them */
+    bool last_was_end;
+    uint8_t pt[CODEC_COUNT]; /* by codec; 0 = the viewer lacks it */
+    /* The third line. */
+    _Alignas(PREFETCH_LINE) uint64_t packets; /* media sent, */
+    uint64_t bytes;                           /* headers included */
+    uint64_t octets;                          /* payload only, for SR */
     uint64_t
         caught_up; /* arrivals when the present segment began: a replay up to here may be old */
-    /* numbers */
-    uint64_t last_out;  /* highest extended sequence number sent */
-    uint16_t last_rank; /* its rank */
-    uint32_t last_ts_out;
-    uint32_t last_src_ts;
     int64_t last_arrival_us;
     int64_t last_sent_us;
+    uint32_t last_ts_out;
+    uint32_t last_src_ts;
+    uint16_t last_rank; /* of last_out */
     uint16_t last_pid_out;
     uint16_t last_frame_out; /* frame number in the dependency descriptor */
     uint8_t last_tl0_out;
     uint8_t last_key_out;
-    bool last_was_end;
-    uint8_t pt[CODEC_COUNT];              /* by codec; 0 = the viewer lacks it */
-    struct sub_segment seg[SUB_SEGMENTS]; /* ring; the newest is seg[seg_top] */
+    /* And a line for each of these: a ring, the newest is seg[seg_top]. */
+    _Alignas(PREFETCH_LINE) struct sub_segment seg[SUB_SEGMENTS];
     /* From here on what few packets touch. */
+    uint64_t want_after;  /* accept entry points with a larger arrival number */
+    uint64_t window_from; /* bytes when bitrate_bps was last measured */
+    uint8_t seg_count;
+    bool narrowed;        /* the receiver has been told that not all decode targets are sent */
     int64_t ahead_us;     /* how far timestamps run ahead of the clock: what splices had to add */
     uint64_t publisher;   /* whose packets were last sent */
     struct follow follow; /* which stream it plays */

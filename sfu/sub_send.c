@@ -209,7 +209,6 @@ static void note_sent(struct sub *s, const struct out_packet *o, int64_t now_us)
     s->packets++;
     s->octets += o->head_len + o->body_len;
     s->bytes += o->hdr_len + o->head_len + o->body_len;
-    s->window_bytes += o->hdr_len + o->head_len + o->body_len;
 }
 
 /* Seals one stored packet for this viewer. Returns false when b is full. */
