@@ -213,6 +213,21 @@ bool turmoil_open_channel(void)
                           turmoil_maybe(3) ? "p" : "", type, turmoil_any(5)) >= 0;
 }
 
+/* The stream of an open channel; now and then any, or when none is open. */
+static uint16_t any_channel(const struct peer_data *d)
+{
+    uint16_t sid = (uint16_t)turmoil_any(turmoil_maybe(8) ? 300 : 12);
+
+    for (unsigned n = 0; n < 30 && !turmoil_maybe(40); n++) {
+        uint16_t at = (uint16_t)((sid + n) % 30);
+        const struct peer_channel *c = peer_data_channel(d, at);
+        if (c && c->state == PEER_CHANNEL_OPEN) {
+            return at;
+        }
+    }
+    return sid;
+}
+
 bool turmoil_say(void)
 {
     static const uint32_t ppids[] = {PEER_PPID_DCEP,
@@ -228,7 +243,7 @@ bool turmoil_say(void)
     if (!g) {
         return false;
     }
-    struct peer_message m = {.sid = (uint16_t)turmoil_any(turmoil_maybe(8) ? 300 : 12),
+    struct peer_message m = {.sid = any_channel(peer_data(g->p)),
                              .ppid = ppids[turmoil_any(PEER_LEN(ppids))],
                              .data = buf,
                              .len = 1 + turmoil_any(turmoil_maybe(8) ? sizeof(buf) - 1 : 60)};
