@@ -391,6 +391,9 @@ static void judge_probe(struct bwe *b, int64_t now_us)
     prove(b, bps, now_us);
     if (bps > b->aimd.bps && b->usage != BWE_OVERUSE) {
         set(b, bps, "probe", now_us);
+    } else if (b->prober.filled && bps < b->aimd.bps && bps > before_loss(b, b->acked.smooth_bps)) {
+        /* Two probes contradict each other, and nothing else has shown which is right. */
+        set(b, bps + (b->aimd.bps - bps) / 2, "probe", now_us);
     }
 }
 

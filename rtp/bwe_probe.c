@@ -233,6 +233,7 @@ uint32_t bwe_probe_result(struct bwe_prober *p, const struct bwe_probe_in *in)
     uint32_t sent_bps = 0;
     bool full = false;
     uint32_t bps = measure(p, &sent_bps, &full);
+    p->filled = full;
     if (in->deaf) {
         return 0;
     }

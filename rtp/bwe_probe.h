@@ -34,6 +34,7 @@ enum bwe_probe_state {
 struct bwe_prober {
     enum bwe_probe_state state;
     struct bwe_probe probe; /* the last one */
+    bool filled;            /* the link: what the last result said is all that it carries */
     bool aborted;           /* the rest of it is not to be sent */
     /* sent, of the cluster or beside it */
     int64_t first_us;

@@ -37,6 +37,14 @@ int32_t bwe_surge_us(const struct bwe_surge *s)
     return surge ? s->rise_us : 0;
 }
 
+/* Jitter lets delay fall for a moment while the queue of a link that has lost much of its rate
+ * fills. What others send makes it fill more slowly. */
+static bool is_jitter(const struct bwe_surge *s, int64_t later, int64_t arrival_us)
+{
+    bool steep = 5 * (int64_t)s->rise_us >= 2 * (arrival_us - s->from_us);
+    return steep && later >= -(FALL_US + (s->rise_us - s->most_us) / 3);
+}
+
 uint32_t bwe_surge_add(struct bwe_surge *s, int64_t sent_us, int64_t arrival_us, uint32_t size)
 {
     int64_t sent = sent_us - s->sent_us;
@@ -44,8 +52,8 @@ uint32_t bwe_surge_add(struct bwe_surge *s, int64_t sent_us, int64_t arrival_us,
     if (s->any && sent < 0) {
         return 0;
     }
-    if (!s->any || sent > PAUSE_US || later < -FALL_US || later > US_PER_S ||
-        s->rise_us + later < BEGIN_US) {
+    if (!s->any || sent > PAUSE_US || later > US_PER_S || s->rise_us + later < BEGIN_US ||
+        (later < -FALL_US && !is_jitter(s, later, arrival_us))) {
         start(s, sent_us, arrival_us);
         return 0;
     }

@@ -4,7 +4,8 @@
  *
  * Not in gcc-02. Looks at packets rather than groups: a run in which delay rises, over five packets
  * or more, by 40 ms and what the burst of a frame takes at the estimated rate. One big step is not
- * enough, since a longer path looks like that. */
+ * enough, since a longer path looks like that. While delay rises fast, a fall by a third of what it
+ * has risen ends no run. */
 #ifndef RTP_BWE_SURGE_H
 #define RTP_BWE_SURGE_H
 

@@ -67,6 +67,7 @@ struct brain {
     /* the rest */
     uint32_t replay_bps;    /* of what is being replayed (sub_is_catching_up); 0: nothing is */
     bool twcc, remb;        /* negotiated, and of use */
+    bool surged;            /* facts.surge has been acted upon */
     int64_t needed_us;      /* when an estimate was last needed */
     int64_t born_us;        /* of bwe */
     struct bwe_facts facts; /* of the last look */

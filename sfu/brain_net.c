@@ -45,6 +45,10 @@
 #define BURST_US    (20 * US_PER_MS)
 #define BURST_LEAST (3 * 1200)
 #define BURST_MOST  (12 * 1200)
+/* When a surge is seen the link's queue is full, or about to be. It is given time to make room for
+ * the key frame that is on its way, which comes no later for it: as long as was seen of it, at most
+ * this. */
+#define SURGE_HOLD_MOST_US (100 * US_PER_MS)
 /* So much in the queue, and growing: the next key frame must be a small one. */
 #define URGENT_US      (120 * US_PER_MS)
 #define REPAIR_MOST_Q8 26
@@ -311,10 +315,15 @@ void brain_settle(struct peer *p, int64_t now_us)
          * it. */
         b->pace_Bps = b->facts.capacity_bps / 8;
         b->tokens = MIN(b->tokens, (int64_t)BURST_DRAIN);
+        if (b->facts.surge && !b->surged) {
+            int64_t full_us = MIN((int64_t)b->facts.queue_us, (int64_t)SURGE_HOLD_MOST_US);
+            b->tokens = MIN(b->tokens, -full_us * b->pace_Bps / US_PER_S);
+        }
     } else {
         b->pace_Bps = (uint32_t)((uint64_t)b->facts.estimate_bps * PACE_PERCENT / 100 / 8);
         b->pace_Bps = MAX(MAX(b->pace_Bps, replay_Bps), wide_bps(b) / 8);
     }
+    b->surged = b->facts.surge;
     b->twice = twice(b);
     int64_t burst = (int64_t)b->facts.estimate_bps / 8 * BURST_US / US_PER_S;
     burst = wide_bps(b) ? BURST_MOST : burst;
