@@ -18,7 +18,7 @@ void keyframes_give_up(struct keyframes *k)
 
 void keyframes_trust(struct keyframes *k)
 {
-    k->trusted = true;
+    k->answers = KEYFRAME_ANSWERS;
 }
 
 void keyframes_want(struct keyframes *k, bool urgent, int64_t now_us)
@@ -49,8 +49,7 @@ void keyframes_on_key(struct keyframes *k, int64_t now_us)
     if (own && k->tries >= KEYFRAME_TRIES_LEAST) {
         k->deaf = true;
     } else if (!own && !k->never && answer) {
-        int least = k->trusted ? KEYFRAME_ANSWERS : 1;
-        k->answers = (uint8_t)MAX(k->deaf ? 1 : MIN(k->answers + 1, KEYFRAME_ANSWERS), least);
+        k->answers = (uint8_t)(k->deaf ? 1 : MIN(k->answers + 1, KEYFRAME_ANSWERS));
         k->deaf = false;
     }
     k->own_us = k->seen && !answer ? gap_us : k->own_us;

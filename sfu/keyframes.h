@@ -16,9 +16,8 @@
 /* After so many already if its own interval went on meanwhile; and joiners of a source that has
  * never answered make do with what is stored. */
 #define KEYFRAME_TRIES_LEAST 3
-/* A source listens when it has given so many answers: one may be chance, unless its stack is one
- * that follows our estimates. If no joiner asks, it is asked so long after its first key frame, and
- * so long after its first answer; so often at most. */
+/* A source listens when it has given so many answers: one may be chance. If no joiner asks, it is
+ * asked so long after its first key frame, and so long after its first answer; so often at most. */
 #define KEYFRAME_ANSWERS       2
 #define KEYFRAME_TEST_US       US_PER_S
 #define KEYFRAME_TEST_AGAIN_US (5 * US_PER_S)
@@ -43,7 +42,6 @@ struct keyframes {
     bool blind;      /* an answer cannot be recognised: every wish is passed on once */
     bool deaf;       /* the source ignores requests */
     uint8_t answers; /* that it has given, up to KEYFRAME_ANSWERS: then it listens */
-    bool trusted;    /* one answer proves it */
     bool went_on;    /* it has sent other packets since the last request */
     bool fresh;      /* a key frame now would be an answer to the last request, not chance */
     bool never;      /* known not to answer any: none is sent */
@@ -68,8 +66,8 @@ void keyframes_init(struct keyframes *k);
 /* The source is known to answer no request: its client is one of those (OBS, FFmpeg), or neither
  * PLI nor FIR was negotiated. */
 void keyframes_give_up(struct keyframes *k);
-/* The source's stack is a whole WebRTC one, whose encoder follows the bandwidth that it is told: no
- * chance that its key frame is not an answer. */
+/* The source's stack is a whole WebRTC one, whose encoder follows the bandwidth that it is told: it
+ * need not be asked whether it listens. */
 void keyframes_trust(struct keyframes *k);
 /* True while it looks as if requests were in vain: the source is known to be deaf, or has never
  * answered and leaves several unanswered now. */

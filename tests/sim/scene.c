@@ -537,7 +537,7 @@ struct scene_publisher *scene_publish(struct scene *s, uint64_t stream,
                                            .rtx_pt = CAMERA_RTX_PT,
                                            .nack = true,
                                            .pli = true,
-                                           .twcc = true};
+                                           .twcc = !cp.ignores_pli};
         ml->ext.allow_mixed = true;
         ml->ext.id[EXT_DD] = cp.dd ? CAMERA_DD_ID : 0;
         ml->ext.id[EXT_VLA] = cp.vla ? CAMERA_VLA_ID : 0;

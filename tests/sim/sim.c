@@ -200,8 +200,12 @@ struct sim_publisher *sim_publish(struct sim *s, int worker, uint64_t stream, in
     a->mlines[0].codecs[0] = (struct api_codec){.id = CODEC_OPUS, .pt = PT_OPUS};
     a->mlines[0].codecs[1] = (struct api_codec){.id = CODEC_RED, .pt = PT_RED};
     a->mlines[0].n_codecs = 2;
-    a->mlines[1].codecs[0] = (struct api_codec){
-        .id = CODEC_VP8, .pt = PT_VP8, .rtx_pt = PT_RTX, .nack = true, .pli = true, .twcc = true};
+    a->mlines[1].codecs[0] = (struct api_codec){.id = CODEC_VP8,
+                                                .pt = PT_VP8,
+                                                .rtx_pt = PT_RTX,
+                                                .nack = true,
+                                                .pli = true,
+                                                .twcc = !s->encoders};
     if (n_layers > 1) {
         a->mlines[1].n_rids = (uint8_t)n_layers;
         for (int i = 0; i < n_layers; i++) {

@@ -104,10 +104,12 @@ struct sim {
     uint64_t next_id;
     uint64_t events[API_EV_DATA + 1]; /* by enum api_ev_kind */
     struct api_level level;           /* of the latest API_EV_LEVELS with a loud stream */
-    bool audio_flows, video_flows;    /* of the latest API_EV_TRACKS */
-    enum api_fault fault;             /* in the latest API_EV_FAULT */
-    uint64_t query_id;                /* the session in the latest API_EV_STATS */
-    unsigned query_n;                 /* and how many it told of */
+    bool
+        encoders; /* publishers to come have no feedback for send-side estimation, as browsers do */
+    bool audio_flows, video_flows; /* of the latest API_EV_TRACKS */
+    enum api_fault fault;          /* in the latest API_EV_FAULT */
+    uint64_t query_id;             /* the session in the latest API_EV_STATS */
+    unsigned query_n;              /* and how many it told of */
     enum api_reason last_reason;
     struct {
         int worker;

@@ -421,6 +421,7 @@ Test(forward, the_first_joiners_of_a_deaf_source_do_not_wait, .timeout = 60)
     for (unsigned i = 0; i < 2 * ARRAY_LEN(at_ms); i++) {
         int ms = at_ms[i / 2];
         struct sim *s = sim_new(100 + i, SECOND);
+        s->encoders = true;
         struct sim_publisher *p = sim_publish(s, 0, 9, 1, 40000, 90000);
         p->ignores_pli = true;
         sim_run(s, ms * US_PER_MS + 1);
