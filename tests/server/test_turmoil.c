@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define SEEDS      3
+#define SEEDS      2
 #define LONG_SEEDS 200
 #define STEPS      SERVER_SCALED(600, 400) /* of each seed */
 
