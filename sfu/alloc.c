@@ -88,7 +88,8 @@ static float worth_of(const struct alloc_stream *s, const struct alloc_point *p,
         fps = 30 * pow(fps / 30, 0.1); /* with by_rate the frames have been paid for already */
     }
     bool slow = fps < SLOW_FPS && !s->screen && !by_rate;
-    double worth = log2(MAX(pixels * fps, 1) / WORTH_BASE) - (slow ? SLOW_LESS : 0);
+    double worth = log2(MAX(pixels * fps, 1) / WORTH_BASE);
+    worth -= slow ? MIN(SLOW_LESS, worth / 2) : 0; /* small ones keep their order */
     return (float)(MAX(worth, 0.1)) * s->weight;
 }
 
@@ -492,7 +493,7 @@ static void go_up(const struct alloc *a, struct alloc_stream *s, unsigned n, uin
     if (worth_in_all(s, n, NULL) < worth_in_all(s, n, was) + WORTHWHILE && fine > bps) {
         /* Frame rate can be given back without a key frame: that may be tried with less room. */
         for (unsigned i = 0; i < n; i++) {
-            limit[i] = MIN(limit[i], same_size(&s[i], was[i]));
+            limit[i] = was[i] < 0 ? limit[i] : MIN(limit[i], same_size(&s[i], was[i]));
         }
         (void)alloc_share(s, n, fine, limit);
     }

@@ -401,6 +401,38 @@ Test(alloc, slow_pictures_are_not_sought)
     }
 }
 
+/* Thumbnails of five pictures a second: they are worth next to nothing, and shown all the same, at
+ * their full rate; also those that come when others are there. */
+Test(alloc, thumbnails_are_shown)
+{
+    enum { ALL = 5, TARGETS = 3 };
+    struct alloc a = {0};
+    struct alloc_memory m[ALL] = {0};
+    int64_t now_us = US_PER_S;
+    for (unsigned n = 1; n <= ALL; n++) {
+        for (int t = 0; t < 30; t++, now_us += 100 * US_PER_MS) {
+            struct alloc_stream s[ALL];
+            struct alloc_needs needs;
+            for (unsigned i = 0; i < ALL; i++) {
+                s[i] = (struct alloc_stream){.weight = 1, .memory = &m[i]};
+                for (uint8_t d = 0; d < TARGETS && i < n; d++) {
+                    s[i].points[s[i].n++] = (struct alloc_point){.bps = (13 * KBPS) >> d,
+                                                                 .pixels = 160 * 90,
+                                                                 .fps_q4 = (uint16_t)(80 >> d),
+                                                                 .dt = d};
+                }
+                alloc_prune(&s[i]);
+            }
+            struct alloc_budget b = {.bps = 900 * KBPS, .proved_bps = (unsigned)t % 7 * KBPS};
+            alloc_decide(&a, s, ALL, &b, now_us, &needs);
+            for (unsigned i = 0; i < n; i++) {
+                cr_expect_geq(s[i].choice, 0, "%u streams: %u is off", n, i);
+                cr_expect(t < 20 || (m[i].has && m[i].dt == 0), "%u streams: %u is slow", n, i);
+            }
+        }
+    }
+}
+
 Test(alloc, says_why)
 {
     static const struct {
