@@ -111,7 +111,8 @@ static int grow_slots(struct history *h)
  * is told before the room is full: the oldest may be the one key frame there is. */
 static bool is_short(uint64_t used, uint32_t room, int64_t reach_us, int64_t want_us)
 {
-    return used >= room / 2 && reach_us * room / (int64_t)MIN(used, (uint64_t)room) < want_us;
+    return reach_us < want_us && used >= room / 2 &&
+           reach_us * room / (int64_t)MIN(used, (uint64_t)room) < want_us;
 }
 
 int history_fit(struct history *h, int64_t now_us, int64_t want_us, uint32_t max_bytes,

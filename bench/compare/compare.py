@@ -57,8 +57,8 @@ SHAPES = [
     Shape("broadcast-5000", "1 publisher (100 kbps at 8 fps, no audio) to 5,000", ["--bitrate", "100", "--fps", "8", "--video-only"], 5000, rivals=False, ramp=150),
     Shape("two-workers", "600 kbps to 400, two workers", BROADCAST, 400, sluice=["--set", "media.workers=2"], rivals=False),
     Shape("storm", "600 kbps to 200 while 200 more join in a second", BROADCAST + ["--storm", "200", "--storm-rate", "200"], 200),
+    *[Shape(f"plain-{n}", f"1 publisher (1.5 Mbps at 30 fps, Opus) to {n:,}", ["--bitrate", "1500"], n, rivals=False) for n in (1, 100, 500, 1000)],
 ]
-SHAPES += [Shape(f"plain-{n}", f"1 publisher (1.5 Mbps at 30 fps, Opus) to {n:,}", ["--bitrate", "1500"], n, rivals=False) for n in (1, 100, 500, 1000)]
 SMALL = ["broadcast-400", "broadcast-100", "conference-10"]
 
 
